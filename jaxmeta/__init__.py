@@ -1,0 +1,5 @@
+"""Differentiable homogenization and inverse design of architected materials in JAX."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

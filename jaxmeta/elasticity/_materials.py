@@ -1,0 +1,193 @@
+"""Isotropic solids and the stiffness matrices of isotropic and cubic symmetry."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Real
+
+from ._checks import require_values
+
+
+@dataclass(frozen=True)
+class Isotropic:
+    r"""An isotropic linear elastic solid.
+
+    $$\lambda = \frac{E\nu}{(1 + \nu)(1 - 2\nu)}, \quad \mu = \frac{E}{2(1 + \nu)}, \quad K = \frac{E}{3(1 - 2\nu)}.$$
+
+    It is a pytree with leaves `young` and `poisson`: both may be traced, batched (with one shape, or one of them a
+    scalar) and differentiated. Python numbers take the dtype of the arrays they meet.
+
+    Args:
+        young: Young's modulus, scalar or shape (...), unit of stress, positive.
+        poisson: Poisson's ratio, scalar or shape (...), no unit, in (-1, 0.5).
+
+    Raises:
+        ValueError: if a concrete value is out of range; traced values are not looked at.
+
+    Example:
+        >>> from jaxmeta.elasticity import Isotropic
+        >>> solid = Isotropic(young=1.0, poisson=0.25)
+        >>> [round(float(value), 4) for value in (*solid.lame, solid.bulk)]
+        [0.4, 0.4, 0.6667]
+        >>> solid.stiffness.shape
+        (6, 6)
+
+    References:
+        Landau and Lifshitz (1986), "Theory of Elasticity", eq. 5.9.
+    """
+
+    young: Real[ArrayLike, "..."]
+    poisson: Real[ArrayLike, "..."]
+
+    def __post_init__(self) -> None:
+        require_values("young", self.young, lambda young: young > 0, "be positive")
+        require_values("poisson", self.poisson, lambda ratio: (ratio > -1) & (ratio < 0.5), "lie in (-1, 0.5)")
+
+    @classmethod
+    def from_lame(cls, lmbda: Real[ArrayLike, "..."], mu: Real[ArrayLike, "..."]) -> "Isotropic":
+        r"""Build from Lamé's parameters: $E = \mu(3\lambda + 2\mu)/(\lambda + \mu)$, $\nu = \lambda/2(\lambda + \mu)$.
+
+        Args:
+            lmbda: first parameter, scalar or shape (...), unit of stress.
+            mu: shear modulus, scalar or shape (...), unit of stress.
+
+        Returns:
+            The solid.
+
+        Raises:
+            ValueError: if the Young's modulus or Poisson's ratio that follows is concrete and out of range.
+
+        Example:
+            >>> from jaxmeta.elasticity import Isotropic
+            >>> round(float(Isotropic.from_lame(0.4, 0.4).poisson), 4)
+            0.25
+        """
+        lmbda, mu = jnp.asarray(lmbda), jnp.asarray(mu)
+        return cls(young=mu * (3 * lmbda + 2 * mu) / (lmbda + mu), poisson=lmbda / (2 * (lmbda + mu)))
+
+    @classmethod
+    def from_bulk_shear(cls, bulk: Real[ArrayLike, "..."], shear: Real[ArrayLike, "..."]) -> "Isotropic":
+        r"""Build from bulk and shear modulus: $E = 9KG/(3K + G)$, $\nu = (3K - 2G)/2(3K + G)$.
+
+        Args:
+            bulk: bulk modulus, scalar or shape (...), unit of stress.
+            shear: shear modulus, scalar or shape (...), unit of stress.
+
+        Returns:
+            The solid.
+
+        Raises:
+            ValueError: if the Young's modulus or Poisson's ratio that follows is concrete and out of range.
+
+        Example:
+            >>> from jaxmeta.elasticity import Isotropic
+            >>> round(float(Isotropic.from_bulk_shear(bulk=2 / 3, shear=0.4).young), 4)
+            1.0
+        """
+        bulk, shear = jnp.asarray(bulk), jnp.asarray(shear)
+        total = 3 * bulk + shear
+        return cls(young=9 * bulk * shear / total, poisson=(3 * bulk - 2 * shear) / (2 * total))
+
+    @property
+    def lame(self) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Lamé's parameters (λ, μ), each of shape (...), unit of stress."""
+        poisson = jnp.asarray(self.poisson)
+        return jnp.asarray(self.young) * poisson / ((1 + poisson) * (1 - 2 * poisson)), self.shear
+
+    @property
+    def bulk(self) -> Float[Array, "..."]:
+        """Bulk modulus, shape (...), unit of stress."""
+        return jnp.asarray(self.young) / (3 * (1 - 2 * jnp.asarray(self.poisson)))
+
+    @property
+    def shear(self) -> Float[Array, "..."]:
+        """Shear modulus, shape (...), unit of stress."""
+        return jnp.asarray(self.young) / (2 * (1 + jnp.asarray(self.poisson)))
+
+    @property
+    def stiffness(self) -> Float[Array, "... 6 6"]:
+        """Stiffness in Voigt form, shape (..., 6, 6), unit of stress."""
+        return isotropic_stiffness(*self.lame)
+
+
+def _flatten_with_keys(solid: Isotropic) -> tuple[tuple[tuple[Any, Any], ...], None]:
+    return tuple((jax.tree_util.GetAttrKey(name), getattr(solid, name)) for name in ("young", "poisson")), None
+
+
+def _unflatten(_: None, children: Iterable[Any]) -> Isotropic:
+    # Past __init__: leaves may be placeholders, or gradients, which have a right to be negative.
+    solid = object.__new__(Isotropic)
+    for name, child in zip(("young", "poisson"), children, strict=True):
+        object.__setattr__(solid, name, child)
+    return solid
+
+
+jax.tree_util.register_pytree_with_keys(Isotropic, _flatten_with_keys, _unflatten)
+
+
+def isotropic_stiffness(lmbda: Real[ArrayLike, "..."], mu: Real[ArrayLike, "..."]) -> Float[Array, "... 6 6"]:
+    r"""Return the stiffness of an isotropic solid.
+
+    $$C_{ijkl} = \lambda\delta_{ij}\delta_{kl} + \mu(\delta_{ik}\delta_{jl} + \delta_{il}\delta_{jk}).$$
+
+    Args:
+        lmbda: first Lamé parameter, scalar or shape (...), unit of stress.
+        mu: shear modulus, scalar or shape (...), unit of stress.
+
+    Returns:
+        Voigt form, shape (..., 6, 6), unit of stress.
+
+    Example:
+        >>> from jaxmeta.elasticity import isotropic_stiffness
+        >>> isotropic_stiffness(1.0, 2.0)[0].tolist()
+        [5.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+
+    References:
+        Landau and Lifshitz (1986), "Theory of Elasticity", eq. 4.6.
+    """
+    lmbda, mu = jnp.asarray(lmbda), jnp.asarray(mu)
+    return cubic_stiffness(lmbda + 2 * mu, lmbda, mu)
+
+
+def cubic_stiffness(
+    c11: Real[ArrayLike, "..."], c12: Real[ArrayLike, "..."], c44: Real[ArrayLike, "..."]
+) -> Float[Array, "... 6 6"]:
+    """Return the stiffness of cubic symmetry with the cube's edges along the axes.
+
+    Args:
+        c11: normal stiffness, scalar or shape (...), unit of stress.
+        c12: coupling of two normal strains, scalar or shape (...), unit of stress.
+        c44: shear stiffness, scalar or shape (...), unit of stress.
+
+    Returns:
+        Voigt form, shape (..., 6, 6), unit of stress.
+
+    Example:
+        >>> from jaxmeta.elasticity import cubic_stiffness
+        >>> copper = cubic_stiffness(168.4, 121.4, 75.4)
+        >>> [round(float(copper[i, j]), 1) for i, j in ((1, 1), (1, 2), (4, 4), (1, 4))]
+        [168.4, 121.4, 75.4, 0.0]
+
+    References:
+        Nye (1957), "Physical Properties of Crystals", table 9.
+    """
+    dtype = jnp.result_type(c11, c12, c44, 0.0)
+    constants = jnp.broadcast_arrays(*(jnp.asarray(constant) for constant in (c11, c12, c44)))
+    patterns = jnp.asarray(_CUBIC_PATTERNS, dtype)
+    stacked = jnp.stack([constant.astype(dtype) for constant in constants], axis=-1)
+    return jnp.einsum("...k,kij->...ij", stacked, patterns, precision="highest")
+
+
+def _cubic_patterns() -> np.ndarray:
+    patterns = np.zeros((3, 6, 6))
+    patterns[0, :3, :3] = np.eye(3)
+    patterns[1, :3, :3] = 1 - np.eye(3)
+    patterns[2, 3:, 3:] = np.eye(3)
+    return patterns
+
+
+_CUBIC_PATTERNS = _cubic_patterns()

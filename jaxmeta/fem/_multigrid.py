@@ -1,0 +1,112 @@
+"""Geometric multigrid by rediscretization, as a preconditioner: the element kernel itself serves every level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.linalg as jsl
+from jax import Array
+
+from ._boundary import Periodic
+from ._operator import Stiffness
+from ._transfer import prolong, restrict
+
+
+_DENSE_NODES = 360
+_SWEEPS_WITHOUT_DENSE = 20
+
+
+def inverse_where_positive(diagonal: Array) -> Array:
+    positive = diagonal > 0
+    return jnp.where(positive, 1 / jnp.where(positive, diagonal, 1), 0)
+
+
+def _dense_inverse(operator: Stiffness) -> Array:
+    """Inverse of the coarsest operator, scaled to unit diagonal and shifted so that rigid and void modes stay finite."""
+    nodes = operator.nodes
+    size = 3 * nodes[0] * nodes[1] * nodes[2]
+    diagonal = operator.diagonal().reshape(size)
+    basis = jnp.eye(size, dtype=diagonal.dtype).reshape(size, 3, *nodes)
+    matrix = jax.vmap(operator)(basis).reshape(size, size)
+    scale = jnp.sqrt(inverse_where_positive(diagonal))
+    dense = matrix * scale[:, None] * scale[None, :] + jnp.finfo(diagonal.dtype).eps ** 0.75 * jnp.eye(
+        size, dtype=diagonal.dtype
+    )
+    held = jnp.diag((scale == 0).astype(diagonal.dtype))
+    factor = jsl.cho_factor(dense + held, lower=True)
+    inverse = jsl.cho_solve(factor, jnp.eye(size, dtype=diagonal.dtype)) * scale[:, None] * scale[None, :]
+    inverse = 0.5 * (inverse + inverse.T)
+    return _without_translations(inverse, size // 3) if isinstance(operator.boundary, Periodic) else inverse
+
+
+def _without_translations(matrix: Array, nodes: int) -> Array:
+    """P A P, with P taking the mean of each displacement component away."""
+    blocks = matrix.reshape(3, nodes, 3, nodes)
+    blocks = blocks - blocks.mean(1, keepdims=True)
+    return (blocks - blocks.mean(3, keepdims=True)).reshape(matrix.shape)
+
+
+@dataclass(frozen=True)
+class Multigrid:
+    """One V-cycle: damped Jacobi before and after, trilinear transfer, a dense inverse on the coarsest grid.
+
+    A coarse voxel's modulus is the mean of its eight children's, so the element kernel itself is the operator of every
+    level and no matrix is stored.
+
+    Args:
+        damping: ω of the Jacobi sweeps.
+        sweeps: Jacobi sweeps before and after each coarse correction.
+        coarsest: no grid with so few elements along an axis is halved again.
+    """
+
+    damping: float = 0.5
+    sweeps: int = 1
+    coarsest: int = 4
+
+    def suits(self, shape: tuple[int, ...]) -> bool:
+        """Whether halving reaches a grid that is small enough for a dense inverse."""
+        while self._halves(shape):
+            shape = tuple(n // 2 for n in shape)
+        return math.prod(n + 1 for n in shape) <= _DENSE_NODES
+
+    def _halves(self, shape: tuple[int, ...]) -> bool:
+        return all(n % 2 == 0 for n in shape) and min(shape) > self.coarsest
+
+    def __call__(self, operator: Stiffness) -> Callable[[Array], Array]:
+        """The preconditioner of one operator."""
+        levels = [operator]
+        while self._halves(levels[-1].elements):
+            levels.append(levels[-1].coarse())
+        smoothers = [self.damping * inverse_where_positive(level.diagonal()) for level in levels]
+        last = len(levels) - 1
+        if math.prod(levels[-1].nodes) <= _DENSE_NODES:
+            inverse = _dense_inverse(levels[-1])
+            solve_coarsest = lambda residual: jnp.dot(inverse, residual.reshape(-1)).reshape(residual.shape)  # noqa: E731
+        else:
+            solve_coarsest = partial(self._smoothed, levels[-1], smoothers[-1], _SWEEPS_WITHOUT_DENSE)
+
+        def cycle(depth: int, residual: Array) -> Array:
+            if depth == last:
+                return solve_coarsest(residual)
+            level, weight = levels[depth], smoothers[depth]
+            value = self._smoothed(level, weight, self.sweeps, residual)
+            coarse = cycle(depth + 1, restrict(residual - level(value), level.boundary))
+            value = value + prolong(coarse, level.boundary)
+            for _ in range(self.sweeps):
+                value = value + weight * (residual - level(value))
+            return value
+
+        return partial(cycle, 0)
+
+    @staticmethod
+    def _smoothed(level: Stiffness, weight: Array, sweeps: int, residual: Array) -> Array:
+        """Jacobi sweeps from zero; the first needs no operator."""
+        value = weight * residual
+        for _ in range(sweeps - 1):
+            value = value + weight * (residual - level(value))
+        return value

@@ -1,0 +1,57 @@
+"""Trilinear prolongation between a nodal grid and the one of half as many elements, and its exact transpose.
+
+With P̂ the trilinear interpolation along one axis, fine node 2I takes the coarse value I and fine node 2I+1 the mean of
+I and I+1; restriction adds to coarse node I its own fine value and half of both neighbours'. Held components are set to
+zero on both sides, so that restriction stays the transpose of prolongation.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from ._boundary import Boundary, Periodic
+
+
+def _shifted(field: Array, axis: int, start: int, count: int, stride: int) -> Array:
+    return lax.slice_in_dim(field, start, start + (count - 1) * stride + 1, stride, axis)
+
+
+def restrict(fine: Array, boundary: Boundary) -> Array:
+    """Coarse nodal forces from fine ones, (3, …); `boundary` is the fine grid's."""
+    fine = boundary.free(fine)
+    for axis in (1, 2, 3):
+        size = fine.shape[axis]
+        if isinstance(boundary, Periodic):
+            fine = lax.concatenate([lax.slice_in_dim(fine, size - 1, size, axis=axis), fine], axis)
+            count = size // 2
+        else:
+            pads = [(0, 0, 0)] * 4
+            pads[axis] = (1, 1, 0)
+            fine = lax.pad(fine, jnp.zeros((), fine.dtype), pads)
+            count = (size + 1) // 2
+        before, at, after = (_shifted(fine, axis, start, count, 2) for start in (0, 1, 2))
+        fine = at + 0.5 * (before + after)
+    return boundary.coarse().free(fine)
+
+
+def prolong(coarse: Array, boundary: Boundary) -> Array:
+    """Fine nodal displacements from coarse ones, (3, …); `boundary` is the fine grid's."""
+    coarse = boundary.coarse().free(coarse)
+    for axis in (3, 2, 1):
+        size = coarse.shape[axis]
+        if isinstance(boundary, Periodic):
+            following = lax.concatenate(
+                [lax.slice_in_dim(coarse, 1, size, axis=axis), lax.slice_in_dim(coarse, 0, 1, axis=axis)], axis
+            )
+        else:
+            following = lax.concatenate([lax.slice_in_dim(coarse, 1, size, axis=axis), _last(coarse, axis)], axis)
+        pair = jnp.stack([coarse, 0.5 * (coarse + following)], axis + 1)
+        coarse = pair.reshape(*coarse.shape[:axis], 2 * size, *coarse.shape[axis + 1 :])
+        if not isinstance(boundary, Periodic):
+            coarse = lax.slice_in_dim(coarse, 0, 2 * size - 1, axis=axis)
+    return boundary.free(coarse)
+
+
+def _last(field: Array, axis: int) -> Array:
+    return lax.slice_in_dim(field, field.shape[axis] - 1, field.shape[axis], axis=axis)

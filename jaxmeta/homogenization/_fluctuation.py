@@ -1,0 +1,77 @@
+"""The periodic fluctuation under a unit strain, with its derivative.
+
+For a uniform strain ε⁰ the fluctuation ũ solves K ũ = −Bᵀ C ε⁰. The right-hand side and every residual are formed as
+Bᵀ C (ε⁰ + B ũ), never from total displacements, so that rounding is relative to the stress that is left.
+
+**Derivative.** Let g(m, ũ) = Bᵀ C(m) (ε⁰ + B ũ) be the residual force for material and spacing m. Then g(m, ũ(m)) = 0
+gives K dũ = −∂g/∂m dm: one more solve with the same operator, needed for second derivatives of C only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ..fem import Boundary, MaterialField, Stiffness
+from ..solvers import PCG, Stats, solve
+
+Preconditioner = Callable[[Stiffness], Callable[[Array], Array]]
+
+
+class Problem(NamedTuple):
+    """What the fluctuation depends on smoothly."""
+
+    material: MaterialField
+    spacing: Array
+
+
+def _residual_force(problem: Problem, boundary: Boundary, displacement: Array, macro: Array) -> Array:
+    return Stiffness(problem.material, problem.spacing, boundary)(displacement, macro)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def fluctuation(
+    method: PCG, preconditioner: Preconditioner, problem: Problem, boundary: Boundary, macro: Array, start: Array
+) -> tuple[Array, Stats]:
+    """ũ, (3, x, y, z), and how it was found.
+
+    Args:
+        method: when to stop; its tolerance is relative to the current energy, so to C.
+        preconditioner: makes an approximate inverse of a stiffness operator.
+        problem: material and spacing.
+        boundary: boundary condition of this load.
+        macro: uniform strain ε⁰, (6,).
+        start: displacement to start from.
+    """
+    operator = Stiffness(problem.material, problem.spacing, boundary)
+    load = -operator(jnp.zeros_like(start), macro)
+    start = boundary.free(start)
+    rhs = -operator(start, macro)
+    # Energy of the start: that of the uniform strain, plus ũᵀ K ũ − 2 bᵀ ũ = −(b + r)ᵀ ũ with r = b − K ũ.
+    volume = jnp.prod(problem.spacing)
+    strain = [macro[i] * jnp.ones_like(problem.material.diagonal[0]) for i in range(6)]
+    stress = problem.material.stress(strain)
+    uniform = volume * sum(jnp.vdot(s, e) for s, e in zip(stress, strain, strict=True) if s is not None)
+    energy = jnp.maximum(uniform - jnp.vdot(load + rhs, start), 0)
+    norm = jnp.sqrt(jnp.vdot(load, load))
+    solution = method(operator, rhs, preconditioner(operator), energy=energy, norm=norm)
+    return start + solution.value, solution.stats
+
+
+@fluctuation.defjvp
+def _fluctuation_jvp(method: PCG, preconditioner: Preconditioner, primals, tangents):
+    problem, boundary, macro, start = primals
+    d_problem, _, d_macro, _ = tangents
+    value, stats = fluctuation(method, preconditioner, problem, boundary, macro, start)
+    _, d_force = jax.jvp(lambda p, e: _residual_force(p, boundary, value, e), (problem, macro), (d_problem, d_macro))
+    operator = Stiffness(problem.material, problem.spacing, boundary)
+    fixed = jax.lax.stop_gradient(problem)
+    approximate = preconditioner(Stiffness(fixed.material, fixed.spacing, boundary))
+    d_value = solve(operator, -d_force, method, approximate).value
+    no_change = jax.tree.map(lambda s: jax.custom_derivatives.zero_from_primal(s), stats)
+    return (value, stats), (d_value, no_change)

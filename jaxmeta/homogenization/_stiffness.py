@@ -1,0 +1,98 @@
+"""The effective stiffness of a field of moduli, by symmetry of the cell, with its derivative.
+
+C_ij = ⟨(ε⁰_i + B ũ_i)ᵀ C (ε⁰_j + B ũ_j)⟩ is stationary in both fluctuations. So its first derivative is the explicit one
+alone, dC_ij = ⟨(ε⁰_i + B ũ_i)ᵀ dC (ε⁰_j + B ũ_j)⟩, with no further solve. The rule below states just that; ũ itself stays
+a differentiable function inside it, so that second derivatives come out right.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ..fem import Boundary, Periodic, mutual_energies, octant
+from ..solvers import PCG, Stats
+from ._fluctuation import Preconditioner, Problem, fluctuation
+
+Symmetry = Literal["none", "mirror", "cubic"]
+
+LOADS: dict[str, tuple[int, ...]] = {"none": (0, 1, 2, 3, 4, 5), "mirror": (0, 1, 2, 3, 4, 5), "cubic": (0, 3)}
+"""Unit strains, as Voigt indices, that are solved for each symmetry."""
+
+
+def load_boundary(symmetry: Symmetry, shape: tuple[int, int, int]) -> Boundary:
+    """Boundary conditions of all loads, stacked on a leading axis."""
+    if symmetry == "none":
+        return Periodic()
+    blocks = [octant(shape, load) for load in LOADS[symmetry]]
+    return jax.tree.map(lambda *masks: jnp.stack(masks), *blocks)
+
+
+def _fluctuations(
+    method: PCG, preconditioner: Preconditioner, symmetry: Symmetry, batched: bool, problem: Problem, start: Array
+) -> tuple[Array, Stats]:
+    shape = problem.material.diagonal[0].shape
+    macros = jnp.eye(6, dtype=start.dtype)[jnp.array(LOADS[symmetry])]
+    boundaries = load_boundary(symmetry, shape)
+
+    def one(load: tuple[Boundary, Array, Array]) -> tuple[Array, Stats]:
+        boundary, macro, first = load
+        return fluctuation(method, preconditioner, problem, boundary, macro, first)
+
+    loads = (boundaries, macros, start)
+    return jax.vmap(one)(loads) if batched else jax.lax.map(one, loads)
+
+
+def _gram(symmetry: Symmetry, problem: Problem, fluctuations: Array) -> Array:
+    """C from the fluctuations of the loads that the symmetry asks for."""
+    shape = problem.material.diagonal[0].shape
+    dtype = fluctuations.dtype
+    boundaries = load_boundary(symmetry, shape)
+    corners = (slice(None), slice(None), *(slice(1, n + 2) for n in shape))
+    nodal = jax.vmap(lambda boundary, u: boundary.ghosts(u))(boundaries, fluctuations)[corners]
+    unit = jnp.eye(6, dtype=dtype)
+    if symmetry == "none":
+        return mutual_energies(problem.material, problem.spacing, nodal, unit)
+    if symmetry == "mirror":
+        c = mutual_energies(problem.material, problem.spacing, nodal, unit)
+        normal = jnp.zeros((6, 6), dtype).at[:3, :3].set(1)
+        return c * (normal + jnp.diag(jnp.array([0, 0, 0, 1, 1, 1], dtype)))
+    # The field of load yy is that of load xx with the axes x and y exchanged.
+    second = nodal[0][jnp.array([1, 0, 2])].transpose(0, 2, 1, 3)
+    g = mutual_energies(
+        problem.material, problem.spacing, jnp.stack([nodal[0], second, nodal[1]]), unit[jnp.array([0, 1, 3])]
+    )
+    c11, c12, c44 = 0.5 * (g[0, 0] + g[1, 1]), g[0, 1], g[2, 2]
+    block = jnp.full((3, 3), 1, dtype) * c12 + jnp.eye(3, dtype=dtype) * (c11 - c12)
+    return jnp.zeros((6, 6), dtype).at[:3, :3].set(block).at[3:, 3:].set(jnp.eye(3, dtype=dtype) * c44)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2, 3))
+def effective_stiffness(
+    method: PCG, preconditioner: Preconditioner, symmetry: Symmetry, batched: bool, problem: Problem, start: Array
+) -> tuple[Array, Array, Stats]:
+    """C (6, 6), the fluctuations of the solved loads, and their statistics.
+
+    Args:
+        method: when to stop.
+        preconditioner: makes an approximate inverse of a stiffness operator.
+        symmetry: of the cell.
+        batched: solve all loads at once, instead of one after the other.
+        problem: material and spacing of the cell, or of its octant.
+        start: fluctuations to start from, (loads, 3, x, y, z).
+    """
+    fluctuations, stats = _fluctuations(method, preconditioner, symmetry, batched, problem, start)
+    return _gram(symmetry, problem, fluctuations), fluctuations, stats
+
+
+@effective_stiffness.defjvp
+def _effective_stiffness_jvp(method, preconditioner, symmetry, batched, primals, tangents):
+    problem, start = primals
+    fluctuations, stats = _fluctuations(method, preconditioner, symmetry, batched, problem, start)
+    c, d_c = jax.jvp(lambda p: _gram(symmetry, p, fluctuations), (problem,), (tangents[0],))
+    no_change = jax.tree.map(lambda s: jax.custom_derivatives.zero_from_primal(s), (fluctuations, stats))
+    return (c, fluctuations, stats), (d_c, *no_change)
