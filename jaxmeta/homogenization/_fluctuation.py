@@ -36,7 +36,7 @@ def _residual_force(problem: Problem, boundary: Boundary, displacement: Array, m
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def fluctuation(
-    method: PCG, preconditioner: Preconditioner, problem: Problem, boundary: Boundary, macro: Array, start: Array
+    method: PCG, preconditioner: Preconditioner, problem: Problem, boundary: Boundary, macro: Array, start: Array | None
 ) -> tuple[Array, Stats]:
     """ũ, (3, x, y, z), and how it was found.
 
@@ -46,21 +46,25 @@ def fluctuation(
         problem: material and spacing.
         boundary: boundary condition of this load.
         macro: uniform strain ε⁰, (6,).
-        start: displacement to start from.
+        start: displacement to start from, if not zero.
     """
     operator = Stiffness(problem.material, problem.spacing, boundary)
-    load = -operator(jnp.zeros_like(start), macro)
-    start = boundary.free(start)
-    rhs = -operator(start, macro)
-    # Energy of the start: that of the uniform strain, plus ũᵀ K ũ − 2 bᵀ ũ = −(b + r)ᵀ ũ with r = b − K ũ.
-    volume = jnp.prod(problem.spacing)
+    load = -operator(jnp.zeros((3, *operator.nodes), macro.dtype), macro)
     strain = [macro[i] * jnp.ones_like(problem.material.diagonal[0]) for i in range(6)]
     stress = problem.material.stress(strain)
-    uniform = volume * sum(jnp.vdot(s, e) for s, e in zip(stress, strain, strict=True) if s is not None)
-    energy = jnp.maximum(uniform - jnp.vdot(load + rhs, start), 0)
+    energy = jnp.prod(problem.spacing) * sum(
+        jnp.vdot(s, e) for s, e in zip(stress, strain, strict=True) if s is not None and e is not None
+    )
+    rhs = load
+    if start is not None:
+        start = boundary.free(start)
+        rhs = -operator(start, macro)
+        # (ε⁰ + B ũ)ᵀ C (ε⁰ + B ũ) = ε⁰ᵀ C ε⁰ − 2 bᵀ ũ + ũᵀ K ũ, and the residual is r = b − K ũ.
+        energy = jnp.maximum(energy - jnp.vdot(load + rhs, start), 0)
     norm = jnp.sqrt(jnp.vdot(load, load))
     solution = method(operator, rhs, preconditioner(operator), energy=energy, norm=norm)
-    return start + solution.value, solution.stats
+    value = solution.value if start is None else start + solution.value
+    return value, solution.stats
 
 
 @fluctuation.defjvp

@@ -117,9 +117,8 @@ def homogenize(
     loads = len(LOADS[_symmetry(symmetry)])
     boundary = load_boundary(symmetry, (shape[0], shape[1], shape[2]))
     nodes = boundary.nodes(shape)
-    if start is None:
-        first = jnp.zeros((loads, 3, *nodes), dtype)
-    else:
+    first = None
+    if start is not None:
         if start.shape != (loads, *nodes, 3):
             raise ValueError(f"Argument `start` must have shape {(loads, *nodes, 3)}, but has shape {start.shape}.")
         first = jnp.moveaxis(start.astype(dtype), -1, 1)
@@ -145,7 +144,7 @@ def _solve(
     interpolation: Interpolation,
     spacing: Array,
     background: Isotropic | None,
-    start: Array,
+    start: Array | None,
 ) -> tuple[Array, Array, Stats]:
     if symmetry == "cubic":
         density = _permutation_mean(density)
@@ -154,8 +153,9 @@ def _solve(
     stiffest = jax.lax.stop_gradient(sum(material.diagonal[i].max() for i in (0, 3)))
     unit = jnp.where(stiffest > 0, stiffest, 1)
     edge = jax.lax.stop_gradient(spacing.max())
+    first = None if start is None else start / edge
     scaled = Problem(material.map(lambda field: field / unit), spacing / edge)
-    c, fluctuations, stats = effective_stiffness(method, preconditioner, symmetry, batched, scaled, start / edge)
+    c, fluctuations, stats = effective_stiffness(method, preconditioner, symmetry, batched, scaled, first)
     return c * unit, fluctuations * edge, stats
 
 

@@ -33,13 +33,13 @@ def load_boundary(symmetry: Symmetry, shape: tuple[int, int, int]) -> Boundary:
 
 
 def _fluctuations(
-    method: PCG, preconditioner: Preconditioner, symmetry: Symmetry, batched: bool, problem: Problem, start: Array
+    method: PCG, preconditioner: Preconditioner, symmetry: Symmetry, batched: bool, problem: Problem, start: Array | None
 ) -> tuple[Array, Stats]:
     shape = problem.material.diagonal[0].shape
-    macros = jnp.eye(6, dtype=start.dtype)[jnp.array(LOADS[symmetry])]
+    macros = jnp.eye(6, dtype=problem.spacing.dtype)[jnp.array(LOADS[symmetry])]
     boundaries = load_boundary(symmetry, shape)
 
-    def one(load: tuple[Boundary, Array, Array]) -> tuple[Array, Stats]:
+    def one(load: tuple[Boundary, Array, Array | None]) -> tuple[Array, Stats]:
         boundary, macro, first = load
         return fluctuation(method, preconditioner, problem, boundary, macro, first)
 
@@ -73,7 +73,7 @@ def _gram(symmetry: Symmetry, problem: Problem, fluctuations: Array) -> Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2, 3))
 def effective_stiffness(
-    method: PCG, preconditioner: Preconditioner, symmetry: Symmetry, batched: bool, problem: Problem, start: Array
+    method: PCG, preconditioner: Preconditioner, symmetry: Symmetry, batched: bool, problem: Problem, start: Array | None
 ) -> tuple[Array, Array, Stats]:
     """C (6, 6), the fluctuations of the solved loads, and their statistics.
 
@@ -83,7 +83,7 @@ def effective_stiffness(
         symmetry: of the cell.
         batched: solve all loads at once, instead of one after the other.
         problem: material and spacing of the cell, or of its octant.
-        start: fluctuations to start from, (loads, 3, x, y, z).
+        start: fluctuations to start from, (loads, 3, x, y, z), if not zero.
     """
     fluctuations, stats = _fluctuations(method, preconditioner, symmetry, batched, problem, start)
     return _gram(symmetry, problem, fluctuations), fluctuations, stats

@@ -88,7 +88,7 @@ class PCG:
 
         def relative(error: Array, gained: Array) -> Array:
             reference = gained if energy is None else jnp.maximum(energy - gained, floor)
-            return jnp.where(error > 0, error / jnp.where(reference > 0, reference, 1), 0)
+            return _ratio(error, reference)
 
         def done(error: Array, residual: Array) -> Array:
             if self.residual is not None:
@@ -96,58 +96,58 @@ class PCG:
             return error <= self.tolerance
 
         def step(state: _State) -> _State:
-            image = operator(state.direction)
-            curvature = _dot(state.direction, image)
-            sound = curvature > 0
-            alpha = jnp.where(sound, state.gamma / jnp.where(sound, curvature, 1), 0)
-            value = state.value + alpha * state.direction
+            image = preconditioner(state.residual)
+            gamma = _dot(state.residual, image)
+            vanishes = (state.steps == 0) & (gamma <= nothing)
+            direction = image + _ratio(gamma, state.gamma) * state.direction
+            image = operator(direction)
+            curvature = _dot(direction, image)
+            alpha = jnp.where(vanishes, 0, _ratio(gamma, curvature))
             residual = state.residual - alpha * image
-            image = preconditioner(residual)
-            gamma = _dot(residual, image)
-            previous = jnp.where(state.gamma > 0, state.gamma, 1)
-            direction = image + (gamma / previous) * state.direction
-            decrement = alpha * state.gamma
+
+            decrement = alpha * gamma
             gained = state.gained + decrement
-            ratio = decrement / jnp.where(state.last > 0, state.last, jnp.inf)
-            ratios = jnp.roll(state.ratios, 1).at[0].set(jnp.clip(ratio, 0.0, 0.95))
+            ratio = jnp.clip(jnp.where(state.last > 0, _ratio(decrement, state.last), 0.5), 0.0, 0.95)
+            ratios = jnp.roll(state.ratios, 1).at[0].set(ratio)
             worst = ratios.max()
             error = relative(decrement * worst / (1 - worst), gained)
-            better = error < state.best
-            idle = jnp.where(better, 0, state.idle + 1)
-            finite = jnp.isfinite(gamma) & jnp.isfinite(curvature)
-            stop = done(error, _norm(residual))
-            result = jnp.where(
-                stop,
-                Result.converged,
-                jnp.where(
-                    finite & sound & (gamma > 0),
-                    jnp.where(idle > _PATIENCE, Result.stagnated, Result.max_steps_reached),
-                    Result.breakdown,
-                ),
-            ).astype(jnp.int32)
-            best = jnp.minimum(error, state.best)
-            count = state.steps + 1
+            idle = jnp.where(error < state.best, 0, state.idle + 1)
+
+            sound = (curvature > 0) & jnp.isfinite(gamma) & jnp.isfinite(curvature)
+            going = jnp.where(idle > _PATIENCE, Result.stagnated, Result.max_steps_reached)
+            result = jnp.where(vanishes | done(error, _norm(residual)), Result.converged, going)
             return _State(
-                value, residual, direction, gamma, gained, decrement, ratios, error, best, idle, count, result
+                value=state.value + alpha * direction,
+                residual=residual,
+                direction=direction,
+                gamma=gamma,
+                gained=gained,
+                last=decrement,
+                ratios=ratios,
+                error=error,
+                best=jnp.minimum(error, state.best),
+                idle=idle,
+                steps=state.steps + jnp.where(vanishes, 0, 1),
+                result=jnp.where(sound | vanishes, result, Result.breakdown).astype(jnp.int32),
             )
 
-        first = preconditioner(rhs)
-        gamma = _dot(rhs, first)
         # A load that vanishes up to rounding has the answer zero.
-        nothing = (gamma <= (jnp.zeros((), dtype) if energy is None else (16 * eps) ** 2 * energy)) | (norm <= 0)
+        nothing = jnp.zeros((), dtype) if energy is None else (16 * eps) ** 2 * energy
+        zero = jnp.zeros((), dtype)
+        count = jnp.zeros((), jnp.int32)
         state = _State(
             value=jnp.zeros_like(rhs),
             residual=rhs,
-            direction=first,
-            gamma=gamma,
-            gained=jnp.zeros((), dtype),
-            last=jnp.zeros((), dtype),
-            ratios=jnp.full((3,), 0.5, dtype),
-            error=jnp.where(nothing, 0, jnp.inf).astype(dtype),
+            direction=jnp.zeros_like(rhs),
+            gamma=zero,
+            gained=zero,
+            last=zero,
+            ratios=jnp.full((2,), 0.5, dtype),
+            error=zero,
             best=jnp.full((), jnp.inf, dtype),
-            idle=jnp.zeros((), jnp.int32),
-            steps=jnp.zeros((), jnp.int32),
-            result=jnp.where(nothing, Result.converged, Result.max_steps_reached).astype(jnp.int32),
+            idle=count,
+            steps=count,
+            result=count + Result.max_steps_reached,
         )
         if self.steps is not None:
             state = lax.fori_loop(0, self.steps, lambda _, s: step(s), state)
@@ -155,12 +155,18 @@ class PCG:
             state = lax.while_loop(
                 lambda s: (s.result == Result.max_steps_reached) & (s.steps < self.max_steps), step, state
             )
-        residual = jnp.where(norm > 0, _norm(state.residual) / jnp.where(norm > 0, norm, 1), 0)
+        residual = _ratio(_norm(state.residual), norm)
         return Solution(state.value, Stats(state.result, state.steps, residual, state.error))
 
 
 def _dot(left: Array, right: Array) -> Array:
     return jnp.vdot(left, right, precision="highest")
+
+
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    """The quotient; zero where the denominator is not positive."""
+    positive = denominator > 0
+    return jnp.where(positive, numerator / jnp.where(positive, denominator, 1), 0)
 
 
 def _norm(field: Array) -> Array:

@@ -1,0 +1,172 @@
+"""Connected parts of a cell, with opposite faces joined, and paths which wind around the periodic cell.
+
+Voxels are connected through their faces; a contact through an edge or a corner only does not count. A voxel is solid
+where its density exceeds one half. These functions run on the host.
+"""
+
+from collections import deque
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Int, Shaped
+
+from . import _checks
+
+
+def solid_mask(cell: ArrayLike, name: str = "cell") -> np.ndarray:
+    """The solid voxels of a concrete cell, (nx, ny, nz) booleans on the host."""
+    density = _checks.concrete(cell, name)
+    _checks.grid_rank(density, name)
+    return density if density.dtype == bool else density > 0.5
+
+
+def _face_pairs(labels: np.ndarray, axis: int) -> np.ndarray:
+    """Pairs (label in the last plane, label in the first plane) of solid voxels that touch across the boundary."""
+    last, first = np.take(labels, -1, axis).ravel(), np.take(labels, 0, axis).ravel()
+    touching = (last > 0) & (first > 0)
+    return np.unique(np.stack([last[touching], first[touching]], axis=1), axis=0)
+
+
+def _block_labels(solid: np.ndarray) -> tuple[np.ndarray, int]:
+    """Labels of the parts of a block, without periodicity."""
+    from scipy import ndimage
+
+    labels = np.zeros(solid.shape, np.int32)
+    count = ndimage.label(solid, output=labels)
+    return labels, int(count)  # pyright: ignore[reportArgumentType]
+
+
+def label(cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True) -> tuple[Int[np.ndarray, "nx ny nz"], int]:
+    """Numbers the connected parts of a cell.
+
+    Args:
+        cell: (nx, ny, nz), the whole cell; solid where it exceeds one half.
+        periodic: Whether opposite faces touch.
+
+    Returns:
+        (nx, ny, nz) integers on the host, 0 for void and 1 … count for the parts; and the count.
+
+    Raises:
+        ValueError: The cell does not have three axes, or is traced.
+
+    Example:
+        >>> import numpy as np
+        >>> import jaxmeta.geometry as geometry
+        >>> bar = np.array([1, 0, 0, 1]).reshape(4, 1, 1)
+        >>> geometry.label(bar)[1], geometry.label(bar, periodic=False)[1]
+        (1, 2)
+    """
+    labels, count = _block_labels(solid_mask(cell))
+    if not periodic or count == 0:
+        return labels, count
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = np.concatenate([_face_pairs(labels, axis) for axis in range(3)])
+    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count + 1, count + 1))
+    parts, merged = connected_components(graph, directed=False)
+    # Label 0, void, is in no pair: it stays a component of its own, and the first one.
+    return merged.astype(np.int32)[labels], int(parts) - 1
+
+
+def is_connected(cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True) -> bool:
+    """Whether the solid is one part, through voxel faces.
+
+    Args:
+        cell: (nx, ny, nz), the whole cell; solid where it exceeds one half.
+        periodic: Whether opposite faces touch.
+
+    Returns:
+        True for exactly one part; False for several, and for an empty cell.
+
+    Raises:
+        ValueError: The cell does not have three axes, or is traced.
+
+    Example:
+        >>> import numpy as np
+        >>> import jaxmeta.geometry as geometry
+        >>> geometry.is_connected(np.eye(2).reshape(2, 2, 1))
+        False
+    """
+    return label(cell, periodic)[1] == 1
+
+
+def keep_largest(cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True) -> Shaped[Array, "nx ny nz"]:
+    """Removes every part of the solid but the one with most voxels.
+
+    Args:
+        cell: (nx, ny, nz), the whole cell; solid where it exceeds one half.
+        periodic: Whether opposite faces touch.
+
+    Returns:
+        (nx, ny, nz), the cell with zeros in the other parts, in its dtype. Of several largest parts the one that comes
+        first in memory is kept; densities up to one half are left as they are.
+
+    Raises:
+        ValueError: The cell does not have three axes, or is traced.
+
+    Example:
+        >>> import numpy as np
+        >>> import jaxmeta.geometry as geometry
+        >>> geometry.keep_largest(np.array([1, 1, 0, 1, 0]).reshape(5, 1, 1)).ravel().tolist()
+        [1, 1, 0, 0, 0]
+    """
+    labels, count = label(cell, periodic)
+    values = np.asarray(cell)
+    if count <= 1:
+        return jnp.asarray(values)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    largest = 1 + int(np.argmax(sizes[1:]))
+    return jnp.asarray(np.where((labels > 0) & (labels != largest), np.zeros((), values.dtype), values))
+
+
+def percolates(cell: Shaped[ArrayLike, "nx ny nz"]) -> tuple[bool, bool, bool]:
+    r"""Along which axes the solid carries on without end when the cell is repeated.
+
+    A closed path in the periodic cell has a winding vector $\mathbf w \in \mathbb Z^3$: how often it goes around along
+    each axis. The solid percolates along axis a when some path has $w_a \ne 0$; touching both faces is not enough.
+
+    The parts of the block are the nodes of a graph, and every contact across a face is an edge which shifts by one
+    cell. A search gives each part a place $\mathbf p \in \mathbb Z^3$; a contact from part i to part j with shift
+    $\mathbf s$ closes a path of winding $\mathbf p_i + \mathbf s - \mathbf p_j$. These paths generate all others.
+
+    Args:
+        cell: (nx, ny, nz), the whole periodic cell; solid where it exceeds one half.
+
+    Returns:
+        For each of the three axes, whether some part winds around along it.
+
+    Raises:
+        ValueError: The cell does not have three axes, or is traced.
+
+    Example:
+        >>> import numpy as np
+        >>> import jaxmeta.geometry as geometry
+        >>> bar = np.zeros((4, 4, 4))
+        >>> bar[:, 1, 1] = 1.0
+        >>> geometry.percolates(bar)
+        (True, False, False)
+    """
+    labels, count = _block_labels(solid_mask(cell))
+    contacts: list[list[tuple[int, int, int]]] = [[] for _ in range(count + 1)]
+    for axis in range(3):
+        for last, first in _face_pairs(labels, axis).tolist():
+            contacts[last].append((first, axis, 1))
+            contacts[first].append((last, axis, -1))
+    winds = [False, False, False]
+    places: dict[int, tuple[int, ...]] = {}
+    for seed in range(1, count + 1):
+        if seed in places:
+            continue
+        places[seed] = (0, 0, 0)
+        queue = deque([seed])
+        while queue:
+            part = queue.popleft()
+            for other, axis, shift in contacts[part]:
+                place = tuple(p + shift * (d == axis) for d, p in enumerate(places[part]))
+                if other not in places:
+                    places[other] = place
+                    queue.append(other)
+                for d in range(3):
+                    winds[d] |= place[d] != places[other][d]
+    return winds[0], winds[1], winds[2]
