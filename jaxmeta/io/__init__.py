@@ -1,0 +1,17 @@
+"""Files: densities in, results out. Host code on NumPy arrays; readers do not trust what they read."""
+
+from ._errors import FileError as FileError
+from ._hdf5 import write_h5 as write_h5
+from ._json import to_json as to_json
+from ._json import write_json as write_json
+from ._npz_write import write_npz as write_npz
+from ._orders import from_abaqus as from_abaqus
+from ._orders import from_vtk as from_vtk
+from ._orders import to_abaqus as to_abaqus
+from ._orders import to_vtk as to_vtk
+from ._stl_write import write_stl as write_stl
+from ._surface import surface as surface
+from ._voxels import VoxelFile as VoxelFile
+from ._voxels import read_density as read_density
+from ._voxels import read_stiffness as read_stiffness
+from ._vti_write import write_vti as write_vti

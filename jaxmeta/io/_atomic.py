@@ -1,0 +1,82 @@
+"""Writing a file whole or not at all, and never over an existing one unasked."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path as _Path
+
+from ._errors import FileError, Path, file_error, system_text
+
+
+@contextmanager
+def atomic_path(path: Path, overwrite: bool) -> Iterator[_Path]:
+    """Gives a temporary file in the target's folder, and puts it in the target's place when the block ends well.
+
+    Args:
+        path: The target.
+        overwrite: Whether an existing target may be replaced.
+
+    Yields:
+        The temporary file; it exists and is empty.
+
+    Raises:
+        FileError: If the target exists and `overwrite` is False, or if it cannot be written.
+    """
+    target = _Path(path)
+    if target.is_dir():
+        raise file_error(path, "writing", "a file name", "it is a folder")
+    if not overwrite and os.path.lexists(target):
+        raise _exists(path)
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
+    try:
+        # Not `tempfile`: its files are closed to others, while this mode follows the user's umask.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise file_error(path, "writing", "a folder that can be written to", system_text(error)) from None
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        _publish(temporary, target, overwrite)
+    except FileError:
+        raise
+    except OSError as error:
+        raise file_error(path, "writing", "room and permission for the file", system_text(error)) from None
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+def _publish(temporary: _Path, target: _Path, overwrite: bool) -> None:
+    if overwrite:
+        os.replace(temporary, target)
+        return
+    try:
+        # A hard link fails if somebody made the target meanwhile; a replacement would not.
+        os.link(temporary, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise _exists(target) from None
+        os.replace(temporary, target)
+
+
+def _exists(path: Path) -> FileError:
+    return file_error(path, "writing", "a new file name or overwrite=True", "the file exists already")
+
+
+def write_bytes(path: Path, content: bytes, overwrite: bool) -> None:
+    """Writes a whole file at once.
+
+    Args:
+        path: The file.
+        content: All of its bytes.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        FileError: If the file exists or cannot be written.
+    """
+    with atomic_path(path, overwrite) as temporary:
+        temporary.write_bytes(content)

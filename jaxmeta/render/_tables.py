@@ -1,0 +1,111 @@
+"""Tables of a report, as HTML with all text escaped."""
+
+import html
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+_VOIGT = ("11", "22", "33", "23", "13", "12")
+_ZERO = 1e-6
+
+
+def number(value: Any, digits: int = 5) -> str:
+    """Returns a number as short text, with a dash for None and for what is not finite; other values as escaped text."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        value = float(value)
+        # A true minus sign in front; the exponent's stays plain, so that a setting can be copied.
+        return re.sub("^-", "−", f"{value:.{digits}g}") if math.isfinite(value) else "–"
+    if isinstance(value, Mapping | Sequence | np.ndarray) and not isinstance(value, str):
+        value = json.dumps(value, default=lambda item: item.tolist() if hasattr(item, "tolist") else str(item))
+    return html.escape(str(value))
+
+
+def properties_table(properties: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the table of properties against their bounds.
+
+    Args:
+        properties: Rows with `name` and `value`, and where they exist `unit`, `bound` and `share`, the value as a part
+            of the bound, 1 on the bound.
+
+    Returns:
+        HTML.
+
+    Raises:
+        ValueError: If a row has other keys or lacks its name or value.
+    """
+    rows = []
+    for row in properties:
+        if not {"name", "value"} <= set(row) <= {"name", "value", "unit", "bound", "share"}:
+            raise ValueError(
+                "Argument `properties` must have rows of `name`, `value`, `unit`, `bound` and `share`, the last three "
+                f"optional, but one has {sorted(row)}."
+            )
+        rows.append(
+            f'<tr><th scope="row">{html.escape(str(row["name"]))}</th><td class="number">{number(row["value"])}</td>'
+            f'<td>{html.escape(str(row.get("unit") or ""))}</td><td class="number">{number(row.get("bound"))}</td>'
+            f'<td class="share number">{_share(row.get("share"))}</td></tr>'
+        )
+    head = (
+        '<thead><tr><th scope="col">Property</th><th scope="col" class="number">Value</th><th scope="col">Unit</th>'
+        '<th scope="col" class="number">Bound</th><th scope="col" class="number">Of bound</th></tr></thead>'
+    )
+    return f'<div class="wide"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _share(share: Any) -> str:
+    if share is None or not math.isfinite(share):
+        return "–"
+    percent = re.sub("^-", "−", f"{100 * share:.1f}")
+    filled = 100 * min(max(float(share), 0.0), 1.0)
+    return f'{percent} %<span class="bar" aria-hidden="true"><i style="width: {filled:.1f}%"></i></span>'
+
+
+def stiffness_table(stiffness: np.ndarray) -> str:
+    """Returns the stiffness matrix, rows and columns named; the darker, the larger.
+
+    Args:
+        stiffness: Shape (6, 6), Voigt order 11 22 33 23 13 12, any unit of stress.
+
+    Returns:
+        HTML.
+    """
+    largest = float(np.abs(stiffness).max())
+    head = "".join(f'<th scope="col">{name}</th>' for name in _VOIGT)
+    rows = []
+    for name, line in zip(_VOIGT, stiffness.tolist(), strict=True):
+        cells = "".join(_matrix_cell(value, largest) for value in line)
+        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+    return f'<div class="wide"><table class="matrix"><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
+
+
+def _matrix_cell(value: float, largest: float) -> str:
+    if abs(value) <= _ZERO * largest:
+        return '<td class="zero">0</td>'
+    part = 4 + 34 * math.sqrt(abs(value) / largest)
+    return f'<td style="background: color-mix(in srgb, var(--accent) {part:.0f}%, transparent)">{number(value)}</td>'
+
+
+def facts_table(facts: Mapping[str, Any]) -> str:
+    """Returns a table of names and values.
+
+    Args:
+        facts: Name to value of any kind.
+
+    Returns:
+        HTML.
+    """
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(str(name).replace("_", " "))}</th><td>{number(value, 8)}</td></tr>'
+        for name, value in facts.items()
+    )
+    return f'<table class="facts"><tbody>{rows}</tbody></table>'
