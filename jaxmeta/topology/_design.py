@@ -1,0 +1,94 @@
+"""From design variables to the physical density, and from there to values and gradients of all functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ..elasticity import Isotropic
+from ..geometry import symmetry as symmetries
+from ..homogenization import Interpolation, homogenize
+from ._filter import DensityFilter, Symmetry
+from ._projection import Heaviside
+from .objectives import Function
+
+
+class Evaluation(NamedTuple):
+    """Functions of a design and their gradients.
+
+    Attributes:
+        values: objective first, then the constraints, then the volume fraction, (2 + m,).
+        gradients: with respect to the design variables, (2 + m, nx, ny, nz).
+        stiffness: (6, 6).
+        displacement: fluctuations, to start the next solve from.
+        steps: solver steps of the slowest load.
+        result: how the solve ended.
+    """
+
+    values: Array
+    gradients: Array
+    stiffness: Array
+    displacement: Array
+    steps: Array
+    result: Array
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is designed: everything but the optimiser.
+
+    Args:
+        objective: (stiffness, density) → scalar, minimised.
+        constraints: (stiffness, density) → scalar each, must not be positive.
+        symmetry: of the cell.
+        solid: the solid.
+        interpolation: from density to modulus.
+        filtering: density filter.
+        spacing: edges of a voxel.
+        tolerance: relative error of C in every solve.
+    """
+
+    objective: Function
+    constraints: tuple[Function, ...]
+    symmetry: Symmetry
+    solid: Isotropic
+    interpolation: Interpolation
+    filtering: DensityFilter
+    spacing: tuple[float, float, float]
+    tolerance: float
+
+    def physical(self, variables: Array, beta: Array) -> Array:
+        """Filtered and projected density, with the symmetry imposed."""
+        if self.symmetry == "cubic":
+            variables = symmetries.permute_average(variables)
+        return Heaviside(beta)(self.filtering(variables))
+
+    def evaluate(self, variables: Array, beta: Array, displacement: Array | None) -> Evaluation:
+        """All values and gradients from one homogenization."""
+
+        def solve(x: Array):
+            density = self.physical(x, beta)
+            h = homogenize(
+                density,
+                self.solid,
+                interpolation=self.interpolation,
+                spacing=self.spacing,
+                symmetry=self.symmetry,
+                tolerance=self.tolerance,
+                start=displacement,
+                throw=False,
+            )
+            return (h.stiffness, density), h
+
+        def functions(pair: tuple[Array, Array]) -> Array:
+            c, density = pair
+            return jnp.stack([f(c, density) for f in (self.objective, *self.constraints)] + [density.mean()])
+
+        pair, pull, h = jax.vjp(solve, variables, has_aux=True)
+        values, slopes = functions(pair), jax.jacrev(functions)(pair)
+        gradients = jax.lax.map(lambda slope: pull(slope)[0], slopes)
+        return Evaluation(values, gradients, h.stiffness, h.displacement, h.stats.steps.max(), h.result)

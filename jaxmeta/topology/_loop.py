@@ -1,0 +1,168 @@
+"""The optimiser as a pair of pure functions: `init` and `step`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ._design import Design
+from ._mma import MMA, MMAState
+from ._oc import OC, OCState
+from ._projection import Continuation
+
+PATIENCE = 10
+"""Steps over which the objective must stay within the stop tolerance."""
+
+
+class State(NamedTuple):
+    """Everything that the next step needs; saved as it is in a checkpoint.
+
+    Attributes:
+        variables: design variables.
+        optimizer: state of OC or MMA.
+        displacement: fluctuations of the last solve.
+        step: number of steps taken.
+        stage: step at which the present sharpness began.
+        beta: sharpness of the projection.
+        recent: objective at the last steps, newest first.
+    """
+
+    variables: Array
+    optimizer: OCState | MMAState
+    displacement: Array
+    step: Array
+    stage: Array
+    beta: Array
+    recent: Array
+
+
+class Info(NamedTuple):
+    """What a step saw, at the design it started from.
+
+    Attributes:
+        objective: value that is minimised.
+        constraints: values that must not be positive, the volume fraction's excess last.
+        volume_fraction: of the physical density.
+        stiffness: (6, 6).
+        beta: sharpness of the projection.
+        change: largest change of a design variable.
+        greyness: mean of 4 ρ (1 − ρ), zero for a binary density.
+        solver_steps: of the slowest load.
+        solver_result: a `Result`.
+        optimizer_result: code of the optimiser's update; 0 is well.
+        done: the last sharpness is reached, the objective rests and no constraint is violated.
+    """
+
+    objective: Array
+    constraints: Array
+    volume_fraction: Array
+    stiffness: Array
+    beta: Array
+    change: Array
+    greyness: Array
+    solver_steps: Array
+    solver_result: Array
+    optimizer_result: Array
+    done: Array
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`init` and `step` for one design problem.
+
+    Args:
+        design: what is designed.
+        optimizer: `OC` or `MMA`.
+        volume_fraction: upper bound of the mean density.
+        continuation: sharpness of the projection over the steps.
+        lower, upper: bounds of the variables, (nx, ny, nz); equal where a voxel is held.
+        tolerance: relative change of the objective over the last steps at which a stage ends.
+    """
+
+    design: Design
+    optimizer: OC | MMA
+    volume_fraction: float
+    continuation: Continuation
+    lower: Array
+    upper: Array
+    tolerance: float
+
+    def init(self, variables: Array) -> State:
+        """State before the first step."""
+        variables = jnp.clip(variables, self.lower, self.upper)
+        beta = jnp.asarray(self.continuation.start, variables.dtype)
+        shapes = jax.eval_shape(lambda x, b: self.design.evaluate(x, b, None), variables, beta)
+        state = (
+            self.optimizer.init(variables)
+            if isinstance(self.optimizer, OC)
+            else self.optimizer.init(variables, self.lower, self.upper)
+        )
+        none = jnp.zeros((), jnp.int32)
+        recent = jnp.full((PATIENCE,), jnp.inf, variables.dtype)
+        displacement = jnp.zeros(shapes.displacement.shape, shapes.displacement.dtype)
+        return State(variables, state, displacement, none, none, beta, recent)
+
+    def step(self, state: State) -> tuple[State, Info]:
+        """One solve, one update of the variables; sharpens the projection when the objective rests."""
+        x, beta = state.variables, state.beta
+        seen = self.design.evaluate(x, beta, state.displacement)
+        objective, volume = seen.values[0], seen.values[-1]
+        excess = volume / self.volume_fraction - 1
+        if isinstance(self.optimizer, OC):
+            new, optimizer = self.optimizer.update(
+                state.optimizer,
+                x,
+                seen.gradients[0],
+                seen.gradients[-1],
+                lambda v: self.design.physical(v, beta).mean(),
+                self.volume_fraction,
+                self.lower,
+                self.upper,
+            )
+            code = optimizer.result
+        else:
+            limits = jnp.concatenate([seen.values[1:-1], excess[None]])
+            slopes = jnp.concatenate([seen.gradients[1:-1], seen.gradients[-1:] / self.volume_fraction])
+            new, optimizer = self.optimizer.update(
+                state.optimizer, x, objective, seen.gradients[0], limits, slopes, self.lower, self.upper
+            )
+            code = optimizer.result
+        recent = jnp.roll(state.recent, 1).at[0].set(objective)
+        spread = (recent.max() - recent.min()) / jnp.maximum(jnp.abs(recent[0]), jnp.finfo(x.dtype).tiny)
+        rests = spread <= self.tolerance
+        long = state.step - state.stage >= self.continuation.every - 1
+        last = beta >= self.continuation.final
+        allowed = jnp.max(jnp.append(seen.values[1:-1], excess)) <= 1e-3
+        sharpen = (rests | long) & ~last
+        density = self.design.physical(x, beta)
+        info = Info(
+            objective=objective,
+            constraints=jnp.append(seen.values[1:-1], excess),
+            volume_fraction=volume,
+            stiffness=seen.stiffness,
+            beta=beta,
+            change=jnp.abs(new - x).max(),
+            greyness=(4 * density * (1 - density)).mean(),
+            solver_steps=seen.steps,
+            solver_result=seen.result,
+            optimizer_result=code,
+            done=last & rests & allowed,
+        )
+        return (
+            State(
+                variables=new,
+                optimizer=optimizer,
+                displacement=seen.displacement,
+                step=state.step + 1,
+                stage=jnp.where(sharpen, state.step + 1, state.stage),
+                beta=jnp.where(
+                    sharpen, jnp.minimum(beta * self.continuation.factor, self.continuation.final), beta
+                ).astype(beta.dtype),
+                recent=jnp.where(sharpen, jnp.full_like(recent, jnp.inf), recent),
+            ),
+            info,
+        )

@@ -1,0 +1,295 @@
+"""The design run: prepares the loop, drives it from the host, and scores what comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import ArrayLike, Bool, Float
+
+from .. import geometry
+from ..elasticity import Isotropic
+from ..geometry import symmetry as symmetries
+from ..homogenization import SIMP, Interpolation
+from ..solvers import Result
+from ._binary import binarize, score
+from ._checkpoint import Checkpoint
+from ._design import Design
+from ._filter import DensityFilter, Symmetry
+from ._loop import Info, Loop, State
+from ._mma import MMA
+from ._oc import OC
+from ._projection import Continuation
+from .objectives import Function
+
+
+class DesignResult(IntEnum):
+    """How a design run ended."""
+
+    converged = 0
+    max_steps_reached = 1
+    solver_failed = 2
+    optimizer_failed = 3
+
+    @property
+    def text(self) -> str:
+        """What happened, and what to try."""
+        return _TEXTS[self]
+
+
+_TEXTS = {
+    DesignResult.converged: "The design converged: the last sharpness is reached and the objective rests.",
+    DesignResult.max_steps_reached: (
+        "The design used all its steps before the objective rested: allow more with `max_steps`, or shorten the "
+        "continuation in `projection`."
+    ),
+    DesignResult.solver_failed: "A homogenization did not converge: raise the interpolation's `void`, or give float64.",
+    DesignResult.optimizer_failed: (
+        "The optimiser could not make a step: are the constraints possible together, and the gradients finite?"
+    ),
+}
+
+
+class Optimization(NamedTuple):
+    """An optimised cell.
+
+    Attributes:
+        density: physical density as optimised, filtered and projected; the octant if the symmetry has one.
+        cell: strictly binary, connected, the whole cell, (nx, ny, nz).
+        stiffness: of `cell`, (6, 6), from an independent tight solve in float64.
+        history: one list for each quantity, one entry for each step.
+        result: a `DesignResult`, which has a `text`.
+        report: what binarising cost, connectivity and how the score was computed.
+    """
+
+    density: Float[Array, "x y z"]
+    cell: Float[np.ndarray, "nx ny nz"]
+    stiffness: Float[np.ndarray, "6 6"]
+    history: dict[str, list]
+    result: DesignResult
+    report: dict[str, Any]
+
+
+def optimize(
+    objective: Function,
+    start: Float[ArrayLike, "nx ny nz"],
+    *,
+    solid: Isotropic,
+    volume_fraction: float,
+    symmetry: Symmetry = "cubic",
+    constraints: Sequence[Function] = (),
+    interpolation: Interpolation = SIMP(3.0, 1e-9),
+    filter_radius: float = 2.0,
+    projection: Continuation = Continuation(start=1.0, factor=2.0, every=30, final=32.0),
+    optimizer: OC | MMA | None = None,
+    max_steps: int = 200,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    passive: tuple[Bool[ArrayLike, "nx ny nz"], Bool[ArrayLike, "nx ny nz"]] | None = None,
+    tolerance: float = 1e-4,
+    stop: float = 1e-3,
+    checkpoint: str | Path | None = None,
+    callback: Callable[[int, Info], None] | None = None,
+) -> Optimization:
+    r"""Optimise the density of a periodic cell.
+
+    Minimises objective(C(ρ), ρ) subject to g_j(C(ρ), ρ) ≤ 0 and mean(ρ) ≤ volume fraction, where ρ is the filtered and
+    projected density of the design variables and C its effective stiffness. The sharpness of the projection grows in
+    stages; a stage ends when the objective rests. The final density is cut at its volume fraction, cleaned of parts
+    that hang on nothing, and scored by an independent solve of the binary cell in float64.
+
+    Args:
+        objective: callable (stiffness (6, 6), density) → scalar, minimised; see `objectives`.
+        start: design variables to start from, in [0, 1]; the first octant when symmetry is "mirror" or "cubic".
+        solid: the solid.
+        volume_fraction: upper bound of the mean density, in (0, 1].
+        symmetry: "none", "mirror" or "cubic".
+        constraints: callables (stiffness, density) → scalar that must not be positive; see `constraints`.
+        interpolation: from density to modulus.
+        filter_radius: in voxels.
+        projection: sharpness of the projection, stage by stage.
+        optimizer: `OC` or `MMA`; None takes OC where the objective is monotone and the volume the only constraint.
+        max_steps: most outer steps.
+        spacing: edges of a voxel.
+        passive: two masks, of voxels held void and voxels held solid.
+        tolerance: relative error of C in every solve of the optimisation.
+        stop: relative change of the objective over ten steps at which a stage ends.
+        checkpoint: folder that is saved to, and resumed from if it holds this run.
+        callback: called as callback(step, info) after every step.
+
+    Returns:
+        An `Optimization`.
+
+    Raises:
+        ValueError: an argument is not as described.
+
+    Example:
+        >>> import jax, jaxmeta as jm
+        >>> start = jm.geometry.trigonometric(jax.random.key(0), (8, 8, 8), symmetry="cubic", volume_fraction=0.4)
+        >>> d = jm.optimize(jm.objectives.maximize_bulk(), start, solid=jm.Isotropic(1.0, 0.3), volume_fraction=0.4,
+        ...                 filter_radius=1.5, max_steps=3)
+        >>> d.cell.shape, len(d.history["objective"])
+        ((16, 16, 16), 3)
+    """
+    variables = _checked_start(start, symmetry)
+    if not 0 < volume_fraction <= 1:
+        raise ValueError(f"Argument `volume_fraction` must lie in (0, 1], but is {volume_fraction}.")
+    if max_steps < 1:
+        raise ValueError(f"Argument `max_steps` must be at least 1, but is {max_steps}.")
+    if not isinstance(solid, Isotropic):
+        raise ValueError(f"Argument `solid` must be an Isotropic, but is {type(solid).__name__}.")
+    method = _optimizer(optimizer, objective, constraints)
+    lower, upper = _bounds(variables, passive)
+    design = Design(
+        objective,
+        tuple(constraints),
+        symmetry,
+        solid,
+        interpolation,
+        DensityFilter(filter_radius, symmetry, spacing),
+        spacing,
+        tolerance,
+    )
+    loop = Loop(design, method, volume_fraction, projection, lower, upper, stop)
+    state = loop.init(variables)
+    history: dict[str, list] = {}
+    saved = None
+    if checkpoint is not None:
+        settings = {
+            "start": hashlib.sha256(np.asarray(variables).tobytes()).hexdigest(),
+            "design": repr(design),
+            "optimizer": repr(method),
+            "volume_fraction": volume_fraction,
+            "projection": repr(projection),
+            "passive": hashlib.sha256(np.asarray(lower).tobytes() + np.asarray(upper).tobytes()).hexdigest(),
+        }
+        saved = Checkpoint(checkpoint, settings)
+        restored = saved.restore(state)
+        if restored is not None:
+            state, history = restored
+    try:
+        state, result = _drive(loop, state, history, max_steps, saved, callback)
+    finally:
+        if saved is not None:
+            saved.close()
+    return _finish(design, state, history, result, volume_fraction)
+
+
+def _drive(
+    loop: Loop,
+    state: State,
+    history: dict[str, list],
+    max_steps: int,
+    saved: Checkpoint | None,
+    callback: Callable[[int, Info], None] | None,
+) -> tuple[State, DesignResult]:
+    step = jax.jit(loop.step)
+    result = DesignResult.max_steps_reached
+    # A run that had ended when it was saved is not taken up again.
+    if history.get("done", [False])[-1]:
+        return state, DesignResult.converged
+    try:
+        while int(state.step) < max_steps:
+            began = time.perf_counter()
+            new, info = jax.block_until_ready(step(state))
+            _record(history, info, time.perf_counter() - began)
+            state = new
+            if saved is not None:
+                saved.save(state, history)
+            if callback is not None:
+                callback(int(state.step), info)
+            if int(info.solver_result) == Result.breakdown or not np.isfinite(float(info.objective)):
+                return state, DesignResult.solver_failed
+            if bool(info.done):
+                result = DesignResult.converged
+                break
+    finally:
+        if saved is not None and history:
+            saved.save(state, history, force=True)
+    return state, result
+
+
+def _record(history: dict[str, list], info: Info, seconds: float) -> None:
+    row = {
+        "objective": float(info.objective),
+        "constraints": np.asarray(info.constraints, float).tolist(),
+        "volume_fraction": float(info.volume_fraction),
+        "stiffness": np.asarray(info.stiffness, float).tolist(),
+        "beta": float(info.beta),
+        "change": float(info.change),
+        "greyness": float(info.greyness),
+        "solver_steps": int(info.solver_steps),
+        "done": bool(info.done),
+        "seconds": seconds,
+    }
+    for name, value in row.items():
+        history.setdefault(name, []).append(value)
+
+
+def _finish(
+    design: Design, state: State, history: dict[str, list], result: DesignResult, volume_fraction: float
+) -> Optimization:
+    density = design.physical(state.variables, state.beta)
+    fraction = min(volume_fraction, float(density.mean()))
+    cell, islands = binarize(density, fraction, design.symmetry)
+    stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
+    grey = history["objective"][-1]
+    binary = float(design.objective(jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)))
+    report = {
+        "objective_grey": grey,
+        "objective_binary": binary,
+        "loss_from_binarising": binary - grey,
+        "volume_fraction": float(cell.mean()),
+        "islands_removed": islands,
+        "connected": bool(geometry.is_connected(cell, periodic=True)),
+        "percolates": [bool(p) for p in geometry.percolates(cell)],
+        "scored_in": dtype,
+        "steps": int(state.step),
+    }
+    return Optimization(density, cell, stiffness, history, result, report)
+
+
+def _checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:
+    if symmetry not in symmetries.SYMMETRIES:
+        raise ValueError(f'Argument `symmetry` must be "none", "mirror" or "cubic", but is {symmetry!r}.')
+    variables = jnp.asarray(start)
+    if not jnp.issubdtype(variables.dtype, jnp.floating):
+        variables = variables.astype(jnp.result_type(float))
+    if variables.ndim != 3 or 0 in variables.shape:
+        raise ValueError(f"Argument `start` must have shape (nx, ny, nz), but has shape {variables.shape}.")
+    low, high = float(variables.min()), float(variables.max())
+    if not (low >= -1e-6 and high <= 1 + 1e-6):
+        raise ValueError(f"Argument `start` must lie in [0, 1], but ranges from {low} to {high}.")
+    if symmetry == "cubic":
+        if len(set(variables.shape)) != 1:
+            raise ValueError(f"Argument `start` must be a cube for cubic symmetry, but has shape {variables.shape}.")
+        variables = symmetries.permute_average(variables)
+    return jnp.clip(variables, 0, 1)
+
+
+def _optimizer(optimizer: OC | MMA | None, objective: Function, constraints: Sequence[Function]) -> OC | MMA:
+    if optimizer is None:
+        return OC() if getattr(objective, "monotone", False) and not constraints else MMA()
+    if isinstance(optimizer, OC) and constraints:
+        raise ValueError("Argument `optimizer` must be MMA when there are constraints besides the volume, but is OC.")
+    return optimizer
+
+
+def _bounds(variables: Array, passive: tuple[ArrayLike, ArrayLike] | None) -> tuple[Array, Array]:
+    lower, upper = jnp.zeros_like(variables), jnp.ones_like(variables)
+    if passive is None:
+        return lower, upper
+    void, solid = (jnp.asarray(mask, bool) for mask in passive)
+    for mask in (void, solid):
+        if mask.shape != variables.shape:
+            raise ValueError(f"Argument `passive` must hold two masks of shape {variables.shape}, not {mask.shape}.")
+    if bool((void & solid).any()):
+        raise ValueError("Argument `passive` must hold two masks without a voxel in common, but they overlap.")
+    return jnp.where(solid, 1, lower), jnp.where(void, 0, upper)

@@ -1,0 +1,106 @@
+"""Ready-made objectives: functions of (stiffness, density) that are minimised.
+
+Any function of the effective stiffness (6, 6) and the physical density will do as an objective; these are the common
+ones. Those that can only get better with more material say so in `monotone`, and then the optimality criteria apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from ..elasticity import directional_young, kelvin_norm, voigt_average
+
+Function = Callable[[Array, Array], Array]
+"""(stiffness (6, 6), density (nx, ny, nz)) → scalar."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A function of stiffness and density with a name, to be minimised.
+
+    Args:
+        name: for reports.
+        function: (stiffness, density) → scalar.
+        monotone: whether more material never makes it worse.
+    """
+
+    name: str
+    function: Function = field(repr=False)
+    monotone: bool = False
+
+    def __call__(self, stiffness: Float[Array, "6 6"], density: Float[Array, "nx ny nz"]) -> Float[Array, ""]:
+        return self.function(stiffness, density)
+
+
+def maximize_bulk() -> Objective:
+    """Maximise the bulk modulus K = Σ_ij C_ij / 9 over the normal components (Voigt average).
+
+    Example:
+        >>> import jax.numpy as jnp, jaxmeta as jm
+        >>> print(f"{jm.objectives.maximize_bulk()(jm.Isotropic(1.0, 0.3).stiffness, jnp.ones((2, 2, 2))):.4f}")
+        -0.8333
+    """
+    return Objective("maximize bulk modulus", lambda c, _: -voigt_average(c).bulk, monotone=True)
+
+
+def maximize_shear() -> Objective:
+    """Maximise the Voigt average shear modulus (C11 + C22 + C33 − C12 − C13 − C23 + 3 (C44 + C55 + C66)) / 15.
+
+    It is the shear modulus where the cell is isotropic; add `constraints.isotropic` for that.
+    """
+    return Objective("maximize shear modulus", lambda c, _: -voigt_average(c).shear, monotone=True)
+
+
+def maximize_young(direction: tuple[float, float, float]) -> Objective:
+    """Maximise Young's modulus 1 / (d_i d_j d_k d_l S_ijkl) along a direction.
+
+    Args:
+        direction: any vector that is not zero.
+    """
+    if len(direction) != 3 or not any(direction):
+        raise ValueError(f"Argument `direction` must be three numbers, not all zero, but is {direction}.")
+    return Objective(
+        f"maximize Young's modulus along {tuple(direction)}",
+        lambda c, _: -directional_young(c, jnp.asarray(direction, c.dtype)),
+        monotone=True,
+    )
+
+
+def minimize_poisson() -> Objective:
+    """Minimise Poisson's ratio of a cubic cell, C12 / (C11 + C12), from the means over the axes.
+
+    A cell that falls apart has any Poisson's ratio: bound its stiffness, for example by
+    ``constraints.at_least(lambda c, _: c[0, 0], 0.02)``.
+    """
+
+    def ratio(c: Array, _: Array) -> Array:
+        c11 = (c[0, 0] + c[1, 1] + c[2, 2]) / 3
+        c12 = (c[0, 1] + c[0, 2] + c[1, 2]) / 3
+        return c12 / (c11 + c12)
+
+    return Objective("minimize Poisson's ratio", ratio)
+
+
+def match(stiffness: Float[Array, "6 6"]) -> Objective:
+    """Minimise the squared distance to a target tensor, relative to the target, in the norm of the full tensor.
+
+    Args:
+        stiffness: target, (6, 6), Voigt with engineering shear, in the unit of the solid.
+    """
+    target = jnp.asarray(stiffness)
+    if target.shape != (6, 6):
+        raise ValueError(f"Argument `stiffness` must have shape (6, 6), but has shape {target.shape}.")
+
+    def distance(c: Array, _: Array) -> Array:
+        wanted = target.astype(c.dtype)
+        # The square of a norm written as a sum has a derivative at zero distance; a square root has none.
+        difference = c - wanted
+        weight = jnp.ones((6, 6), c.dtype).at[3:, :].multiply(2).at[:, 3:].multiply(2)
+        return jnp.sum(weight * difference**2) / kelvin_norm(wanted) ** 2
+
+    return Objective("match a target stiffness", distance)
