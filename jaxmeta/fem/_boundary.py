@@ -72,7 +72,7 @@ class Block:
             four axes, of full length or of length one.
     """
 
-    masks: tuple[Bool[Array, "..."], ...] = ()
+    masks: tuple[Bool[Array, ...], ...] = ()
 
     def nodes(self, elements: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the unknown nodes for a shape of elements."""

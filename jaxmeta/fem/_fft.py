@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ._boundary import Block, Periodic
-from ._materials import IsotropicField
+from ._fields import IsotropicField
 from ._operator import Stiffness
 
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
+from ._fields import MaterialField
 from ._kernel import strains_and_stresses
-from ._materials import MaterialField
 
 _PLANES = 8
 """Most planes of voxels whose strains are in memory at once."""
@@ -16,7 +16,7 @@ _PLANES = 8
 
 def mutual_energies(
     material: MaterialField,
-    spacing: Float[Array, "3"],
+    spacing: Float[Array, 3],
     displacements: Float[Array, "loads 3 nx+1 ny+1 nz+1"],
     macros: Float[Array, "loads 6"],
 ) -> Float[Array, "loads loads"]:

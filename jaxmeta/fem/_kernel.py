@@ -30,7 +30,7 @@ from jax import Array, lax
 from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Float
 
-from ._materials import MaterialField, Strain
+from ._fields import MaterialField, Strain
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -159,7 +159,7 @@ def internal_force(
     displacement: Float[Array, "3 X Y Z"],
     material: MaterialField,
     spacing: Spacing,
-    macro: Float[Array, "6"] | None = None,
+    macro: Float[Array, 6] | None = None,
 ) -> Float[Array, "3 X-2 Y-2 Z-2"]:
     """Nodal forces Bᵀ C (ε⁰ + B u) of a block with ghost nodes.
 
@@ -179,7 +179,7 @@ def strains_and_stresses(
     displacement: Float[Array, "3 X Y Z"],
     material: MaterialField,
     spacing: Spacing,
-    macro: Float[Array, "6"] | None = None,
+    macro: Float[Array, 6] | None = None,
 ) -> tuple[Float[Array, "30 X-1 Y-1 Z-1"], Float[Array, "30 X-1 Y-1 Z-1"]]:
     """The polynomial coefficients of the strain ε⁰ + B u that are not zero, and w C ε beside each.
 

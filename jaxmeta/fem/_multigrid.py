@@ -16,7 +16,6 @@ from ._boundary import Periodic
 from ._operator import Stiffness
 from ._transfer import prolong, restrict
 
-
 _DENSE_NODES = 360
 _SWEEPS_WITHOUT_DENSE = 20
 

@@ -12,10 +12,9 @@ from jax import Array
 from jaxtyping import Float
 
 from ..elasticity import Isotropic
-from ..fem import IsotropicField, JacobiFFT, MaterialField, Multigrid
+from ..fem import SIMP, Interpolation, IsotropicField, JacobiFFT, MaterialField, Multigrid
 from ..solvers import PCG, Result, SolverError, Stats
 from ._fluctuation import Preconditioner, Problem
-from ._interpolation import SIMP, Interpolation
 from ._stiffness import LOADS, Symmetry, effective_stiffness, load_boundary
 
 _ROUNDING = 1e-6
@@ -45,7 +44,7 @@ def homogenize(
     solid: Isotropic,
     *,
     interpolation: Interpolation = SIMP(3.0, 1e-9),
-    spacing: tuple[float, float, float] | Float[Array, "3"] = (1.0, 1.0, 1.0),
+    spacing: tuple[float, float, float] | Float[Array, 3] = (1.0, 1.0, 1.0),
     symmetry: Symmetry = "none",
     tolerance: float = 1e-5,
     residual: float | None = None,
@@ -188,7 +187,7 @@ def _checked_density(density: Array, symmetry: Symmetry) -> Array:
     density = jnp.asarray(density)
     if density.ndim != 3 or 0 in density.shape:
         raise ValueError(f"Argument `density` must have shape (nx, ny, nz), but has shape {density.shape}.")
-    if not jnp.issubdtype(density.dtype, jnp.floating):
+    if jnp.issubdtype(density.dtype, jnp.integer) or density.dtype == jnp.bool_:
         density = density.astype(jnp.result_type(float))
     if density.dtype not in (jnp.float32, jnp.float64):
         raise ValueError(f"Argument `density` must be float32 or float64, but is {density.dtype}.")
@@ -213,6 +212,8 @@ def _checked_density(density: Array, symmetry: Symmetry) -> Array:
 
 
 def _checked_spacing(spacing: tuple[float, float, float] | Array, dtype: jnp.dtype, symmetry: Symmetry) -> Array:
+    if not isinstance(spacing, (tuple, list)) and jnp.ndim(spacing) == 0:
+        raise ValueError("Argument `spacing` must be three voxel edges, but has shape ().")
     lengths = jnp.stack([jnp.asarray(edge, dtype) for edge in spacing])
     if lengths.shape != (3,):
         raise ValueError(f"Argument `spacing` must be three voxel edges, but has shape {lengths.shape}.")
@@ -233,6 +234,8 @@ def _method(tolerance: float, residual: float | None, max_steps: int, steps: int
         raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
     if residual is not None and not residual > 0:
         raise ValueError(f"Argument `residual` must be positive, but is {residual}.")
+    if max_steps < 0:
+        raise ValueError(f"Argument `max_steps` must not be negative, but is {max_steps}.")
     if steps is not None and steps < 0:
         raise ValueError(f"Argument `steps` must not be negative, but is {steps}.")
     return PCG(tolerance, residual, max_steps, steps)

@@ -33,7 +33,12 @@ def load_boundary(symmetry: Symmetry, shape: tuple[int, int, int]) -> Boundary:
 
 
 def _fluctuations(
-    method: PCG, preconditioner: Preconditioner, symmetry: Symmetry, batched: bool, problem: Problem, start: Array | None
+    method: PCG,
+    preconditioner: Preconditioner,
+    symmetry: Symmetry,
+    batched: bool,
+    problem: Problem,
+    start: Array | None,
 ) -> tuple[Array, Stats]:
     shape = problem.material.diagonal[0].shape
     macros = jnp.eye(6, dtype=problem.spacing.dtype)[jnp.array(LOADS[symmetry])]
@@ -73,7 +78,12 @@ def _gram(symmetry: Symmetry, problem: Problem, fluctuations: Array) -> Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2, 3))
 def effective_stiffness(
-    method: PCG, preconditioner: Preconditioner, symmetry: Symmetry, batched: bool, problem: Problem, start: Array | None
+    method: PCG,
+    preconditioner: Preconditioner,
+    symmetry: Symmetry,
+    batched: bool,
+    problem: Problem,
+    start: Array | None,
 ) -> tuple[Array, Array, Stats]:
     """C (6, 6), the fluctuations of the solved loads, and their statistics.
 

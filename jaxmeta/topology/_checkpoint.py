@@ -55,9 +55,7 @@ class Checkpoint:
         meta = self._manager.restore(step, args=args.Composite(meta=args.JsonRestore()))["meta"]
         if meta["settings"] != self._settings:
             changed = sorted(
-                k
-                for k in {*self._settings, *meta["settings"]}
-                if self._settings.get(k) != meta["settings"].get(k)
+                k for k in {*self._settings, *meta["settings"]} if self._settings.get(k) != meta["settings"].get(k)
             )
             raise ValueError(
                 f"Argument `checkpoint` must be a folder of this same run, but {self._path} holds one with another "

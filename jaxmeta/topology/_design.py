@@ -50,6 +50,7 @@ class Design:
         filtering: density filter.
         spacing: edges of a voxel.
         tolerance: relative error of C in every solve.
+        erosion: stiffness is that of the density projected at the threshold 1/2 + erosion, volume that of 1/2.
     """
 
     objective: Function
@@ -60,20 +61,22 @@ class Design:
     filtering: DensityFilter
     spacing: tuple[float, float, float]
     tolerance: float
+    erosion: float = 0.0
 
-    def physical(self, variables: Array, beta: Array) -> Array:
+    def physical(self, variables: Array, beta: Array, erosion: float = 0.0) -> Array:
         """Filtered and projected density, with the symmetry imposed."""
         if self.symmetry == "cubic":
             variables = symmetries.permute_average(variables)
-        return Heaviside(beta)(self.filtering(variables))
+        return Heaviside(beta, 0.5 + erosion)(self.filtering(variables))
 
     def evaluate(self, variables: Array, beta: Array, displacement: Array | None) -> Evaluation:
         """All values and gradients from one homogenization."""
 
         def solve(x: Array):
-            density = self.physical(x, beta)
+            eroded = self.physical(x, beta, self.erosion)
+            volume = self.physical(x, beta).mean()
             h = homogenize(
-                density,
+                eroded,
                 self.solid,
                 interpolation=self.interpolation,
                 spacing=self.spacing,
@@ -82,13 +85,13 @@ class Design:
                 start=displacement,
                 throw=False,
             )
-            return (h.stiffness, density), h
+            return (h.stiffness, eroded, volume), h
 
-        def functions(pair: tuple[Array, Array]) -> Array:
-            c, density = pair
-            return jnp.stack([f(c, density) for f in (self.objective, *self.constraints)] + [density.mean()])
+        def functions(seen: tuple[Array, Array, Array]) -> Array:
+            c, density, volume = seen
+            return jnp.stack([f(c, density) for f in (self.objective, *self.constraints)] + [volume])
 
-        pair, pull, h = jax.vjp(solve, variables, has_aux=True)
-        values, slopes = functions(pair), jax.jacrev(functions)(pair)
+        seen, pull, h = jax.vjp(solve, variables, has_aux=True)
+        values, slopes = functions(seen), jax.jacrev(functions)(seen)
         gradients = jax.lax.map(lambda slope: pull(slope)[0], slopes)
         return Evaluation(values, gradients, h.stiffness, h.displacement, h.stats.steps.max(), h.result)

@@ -40,6 +40,17 @@ class State(NamedTuple):
     recent: Array
 
 
+class Bounds(NamedTuple):
+    """Bounds of the design variables; equal where a voxel is held.
+
+    Attributes:
+        lower, upper: (nx, ny, nz).
+    """
+
+    lower: Array
+    upper: Array
+
+
 class Info(NamedTuple):
     """What a step saw, at the design it started from.
 
@@ -79,7 +90,6 @@ class Loop:
         optimizer: `OC` or `MMA`.
         volume_fraction: upper bound of the mean density.
         continuation: sharpness of the projection over the steps.
-        lower, upper: bounds of the variables, (nx, ny, nz); equal where a voxel is held.
         tolerance: relative change of the objective over the last steps at which a stage ends.
     """
 
@@ -87,26 +97,24 @@ class Loop:
     optimizer: OC | MMA
     volume_fraction: float
     continuation: Continuation
-    lower: Array
-    upper: Array
     tolerance: float
 
-    def init(self, variables: Array) -> State:
+    def init(self, variables: Array, bounds: Bounds) -> State:
         """State before the first step."""
-        variables = jnp.clip(variables, self.lower, self.upper)
+        variables = jnp.clip(variables, bounds.lower, bounds.upper)
         beta = jnp.asarray(self.continuation.start, variables.dtype)
         shapes = jax.eval_shape(lambda x, b: self.design.evaluate(x, b, None), variables, beta)
         state = (
             self.optimizer.init(variables)
             if isinstance(self.optimizer, OC)
-            else self.optimizer.init(variables, self.lower, self.upper)
+            else self.optimizer.init(variables, bounds.lower, bounds.upper)
         )
         none = jnp.zeros((), jnp.int32)
         recent = jnp.full((PATIENCE,), jnp.inf, variables.dtype)
         displacement = jnp.zeros(shapes.displacement.shape, shapes.displacement.dtype)
         return State(variables, state, displacement, none, none, beta, recent)
 
-    def step(self, state: State) -> tuple[State, Info]:
+    def step(self, state: State, bounds: Bounds) -> tuple[State, Info]:
         """One solve, one update of the variables; sharpens the projection when the objective rests."""
         x, beta = state.variables, state.beta
         seen = self.design.evaluate(x, beta, state.displacement)
@@ -120,15 +128,15 @@ class Loop:
                 seen.gradients[-1],
                 lambda v: self.design.physical(v, beta).mean(),
                 self.volume_fraction,
-                self.lower,
-                self.upper,
+                bounds.lower,
+                bounds.upper,
             )
             code = optimizer.result
         else:
             limits = jnp.concatenate([seen.values[1:-1], excess[None]])
             slopes = jnp.concatenate([seen.gradients[1:-1], seen.gradients[-1:] / self.volume_fraction])
             new, optimizer = self.optimizer.update(
-                state.optimizer, x, objective, seen.gradients[0], limits, slopes, self.lower, self.upper
+                state.optimizer, x, objective, seen.gradients[0], limits, slopes, bounds.lower, bounds.upper
             )
             code = optimizer.result
         recent = jnp.roll(state.recent, 1).at[0].set(objective)

@@ -44,10 +44,10 @@ into the first line of (3), this is a symmetric positive definite m × m system:
 
     [H + diag(s/λ) + diag(1/(d + μ/y)) + (z/ζ) a aᵀ] Δλ = f̃ − a ε/ζ − y + ε/λ + (y − ε/μ)/(1 + y d/μ)      (4)
 
-In any case (Δλ, Δμ) is minus a positive definite matrix times the gradient of φ, so φ falls along it. A step is
-shortened until the slope of φ along it, which grows from a negative value, is not large and positive. That is a line
-search on a convex function which compares no function values, and so works down to rounding; it is safe across the
-kinks that clipping makes in f̃.
+In any case (Δλ, Δμ) is minus a positive definite matrix times the gradient of φ, so φ falls along it. Bounds are kept
+by going no more than nearly up to them. Clipping makes kinks in f̃, across which H says little: a step is also
+shortened until f̃ has not fallen by much more than H predicts, measured along the step against the slope of φ. As φ is
+convex this keeps the step from overshooting; it compares no values of φ, and so works down to rounding.
 
 Work and memory are those of one pass over the m × n gradients for each step.
 
@@ -280,10 +280,6 @@ def _solve(problem: _Problem, tolerance: float, max_iterations: int) -> _Solutio
         # z pays a₀ and relieves nothing.
         return _Solution(tau, problem.values, problem.values, 0 * one, 0 * one, count, count)
 
-    def slope(dual, constraints, barrier, direction):
-        by_lam, by_mu = _gradient(problem, dual, constraints, barrier)
-        return jnp.sum(by_lam * direction.lam + by_mu * direction.mu)
-
     def step(at: _Newton) -> _Newton:
         # One pass evaluates one trial point. A step that goes too far is shortened in the next pass.
         direction = _direction(problem, at)
@@ -297,15 +293,18 @@ def _solve(problem: _Problem, tolerance: float, max_iterations: int) -> _Solutio
             s=jnp.clip(trial.s, even_s / _SAFEGUARD, even_s * _SAFEGUARD),
             z=jnp.clip(trial.z, even_z / _SAFEGUARD, even_z * _SAFEGUARD),
         )
-        here = slope(at.dual, at.constraints, at.barrier, direction)
-        there = slope(trial, constraints, at.barrier, direction)
+        by_lam, by_mu = _gradient(problem, at.dual, at.constraints, at.barrier)
+        slope = -jnp.sum(by_lam * direction.lam + by_mu * direction.mu)
+        # How much more than H predicts the constraints have fallen, along the step.
+        linear = at.constraints - length * jnp.sum(at.hessian * direction.lam[None, :], 1)
+        excess = jnp.maximum(jnp.sum((linear - constraints) * direction.lam), 0)
         error, beyond_rounding = _error(problem, trial, constraints, hessian, at.barrier)
         centred = beyond_rounding < 0.9 * at.barrier
-        accept = (there <= 0.5 * jnp.abs(here)) | centred
+        accept = (excess <= 0.5 * slope) | centred
         moved = at._replace(dual=trial, constraints=constraints, hessian=hessian)
         new = jax.tree.map(lambda yes, no: jnp.where(accept, yes, no), moved, at)
         # Where the slope along the step would vanish if it were linear, but no less than a tenth of the way.
-        shorter = at.length * jnp.clip(jnp.abs(here) / (jnp.abs(here) + jnp.abs(there)), 0.1, 0.5)
+        shorter = at.length * jnp.clip(slope / (slope + excess), 0.1, 0.5)
         shortenings = jnp.where(accept, 0, at.shortenings + 1)
         iterations = at.iterations + 1
         smaller = jnp.maximum(jnp.minimum(0.1 * at.barrier, at.barrier**1.5), tolerance)
@@ -327,7 +326,9 @@ def _solve(problem: _Problem, tolerance: float, max_iterations: int) -> _Solutio
     end = jax.lax.while_loop(lambda at: at.result < 0, step, start)
     tau = _minimiser(problem, *_lagrangian(problem, end.dual.lam))
     error, _ = _error(problem, end.dual, end.constraints, end.hessian, end.barrier)
-    return _Solution(tau, end.dual.lam, end.dual.y, end.barrier / end.dual.zeta, error + end.barrier, end.iterations, end.result)
+    return _Solution(
+        tau, end.dual.lam, end.dual.y, end.barrier / end.dual.zeta, error + end.barrier, end.iterations, end.result
+    )
 
 
 def _coefficients(name: str, value: float | tuple[float, ...], count: int, dtype) -> Array:
@@ -376,8 +377,8 @@ class _Asymptotes:
     def init(
         self,
         x: Float[Array, "*shape"],
-        lower: float | int | Float[Array, "..."] = 0.0,
-        upper: float | int | Float[Array, "..."] = 1.0,
+        lower: float | int | Float[Array, ...] = 0.0,
+        upper: float | int | Float[Array, ...] = 1.0,
     ) -> MMAState:
         """State before the first update.
 
@@ -559,9 +560,9 @@ class MMA(_Asymptotes):
         value: Float[Array, ""],
         gradient: Float[Array, "*shape"],
         constraint_values: Float[Array, " m"],
-        constraint_gradients: Float[Array, "m *shape"],
-        lower: float | int | Float[Array, "..."] = 0.0,
-        upper: float | int | Float[Array, "..."] = 1.0,
+        constraint_gradients: Float[Array, m * shape],
+        lower: float | int | Float[Array, ...] = 0.0,
+        upper: float | int | Float[Array, ...] = 1.0,
     ) -> tuple[Float[Array, "*shape"], MMAState]:
         """Update a design once.
 
@@ -589,9 +590,7 @@ class MMA(_Asymptotes):
         solution = _solve(problem, self._tolerance(x.dtype), self.max_iterations)
         new = _place(flat, solution.tau, problem, scale, lower, upper)
         one = jnp.ones((), jnp.int32)
-        return self._finish(
-            state, x, flat, new, problem, scale, lower, upper, finite, solution, one, solution.result
-        )
+        return self._finish(state, x, flat, new, problem, scale, lower, upper, finite, solution, one, solution.result)
 
 
 class _Trial(NamedTuple):
@@ -666,9 +665,9 @@ class GCMMA(_Asymptotes):
         value: Float[Array, ""],
         gradient: Float[Array, "*shape"],
         constraint_values: Float[Array, " m"],
-        constraint_gradients: Float[Array, "m *shape"],
-        lower: float | int | Float[Array, "..."] = 0.0,
-        upper: float | int | Float[Array, "..."] = 1.0,
+        constraint_gradients: Float[Array, m * shape],
+        lower: float | int | Float[Array, ...] = 0.0,
+        upper: float | int | Float[Array, ...] = 1.0,
         *,
         evaluate: Callable[[Float[Array, "*shape"]], tuple[Float[Array, ""], Float[Array, " m"]]],
     ) -> tuple[Float[Array, "*shape"], MMAState]:

@@ -191,8 +191,8 @@ class OC:
         volume_gradient: Float[Array, "*shape"],
         volume_of: Callable[[Float[Array, "*shape"]], Float[Array, ""]],
         volume_fraction: float | int | Float[Array, ""],
-        lower: float | int | Float[Array, "..."] = 0.0,
-        upper: float | int | Float[Array, "..."] = 1.0,
+        lower: float | int | Float[Array, ...] = 0.0,
+        upper: float | int | Float[Array, ...] = 1.0,
     ) -> tuple[Float[Array, "*shape"], OCState]:
         """Update a design once.
 

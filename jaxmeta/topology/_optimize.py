@@ -24,7 +24,7 @@ from ._binary import binarize, score
 from ._checkpoint import Checkpoint
 from ._design import Design
 from ._filter import DensityFilter, Symmetry
-from ._loop import Info, Loop, State
+from ._loop import Bounds, Info, Loop, State
 from ._mma import MMA
 from ._oc import OC
 from ._projection import Continuation
@@ -93,6 +93,7 @@ def optimize(
     max_steps: int = 200,
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     passive: tuple[Bool[ArrayLike, "nx ny nz"], Bool[ArrayLike, "nx ny nz"]] | None = None,
+    erosion: float = 0.0,
     tolerance: float = 1e-4,
     stop: float = 1e-3,
     checkpoint: str | Path | None = None,
@@ -119,6 +120,8 @@ def optimize(
         max_steps: most outer steps.
         spacing: edges of a voxel.
         passive: two masks, of voxels held void and voxels held solid.
+        erosion: robustness against thin members and hinges: the objective and the constraints see the density projected
+            at the threshold 1/2 + erosion, thinner than the design itself, which is projected at 1/2.
         tolerance: relative error of C in every solve of the optimisation.
         stop: relative change of the objective over ten steps at which a stage ends.
         checkpoint: folder that is saved to, and resumed from if it holds this run.
@@ -146,19 +149,20 @@ def optimize(
     if not isinstance(solid, Isotropic):
         raise ValueError(f"Argument `solid` must be an Isotropic, but is {type(solid).__name__}.")
     method = _optimizer(optimizer, objective, constraints)
-    lower, upper = _bounds(variables, passive)
+    bounds = _bounds(variables, passive)
     design = Design(
         objective,
         tuple(constraints),
         symmetry,
-        solid,
-        interpolation,
+        jax.tree.map(float, solid),
+        jax.tree.map(float, interpolation),
         DensityFilter(filter_radius, symmetry, spacing),
         spacing,
         tolerance,
+        erosion,
     )
-    loop = Loop(design, method, volume_fraction, projection, lower, upper, stop)
-    state = loop.init(variables)
+    loop = Loop(design, method, volume_fraction, projection, stop)
+    state = loop.init(variables, bounds)
     history: dict[str, list] = {}
     saved = None
     if checkpoint is not None:
@@ -168,29 +172,34 @@ def optimize(
             "optimizer": repr(method),
             "volume_fraction": volume_fraction,
             "projection": repr(projection),
-            "passive": hashlib.sha256(np.asarray(lower).tobytes() + np.asarray(upper).tobytes()).hexdigest(),
+            "passive": hashlib.sha256(
+                np.asarray(bounds.lower).tobytes() + np.asarray(bounds.upper).tobytes()
+            ).hexdigest(),
         }
         saved = Checkpoint(checkpoint, settings)
         restored = saved.restore(state)
         if restored is not None:
             state, history = restored
     try:
-        state, result = _drive(loop, state, history, max_steps, saved, callback)
+        state, result = _drive(loop, bounds, state, history, max_steps, saved, callback)
     finally:
         if saved is not None:
             saved.close()
     return _finish(design, state, history, result, volume_fraction)
 
 
+_step = jax.jit(Loop.step, static_argnums=0)
+
+
 def _drive(
     loop: Loop,
+    bounds: Bounds,
     state: State,
     history: dict[str, list],
     max_steps: int,
     saved: Checkpoint | None,
     callback: Callable[[int, Info], None] | None,
 ) -> tuple[State, DesignResult]:
-    step = jax.jit(loop.step)
     result = DesignResult.max_steps_reached
     # A run that had ended when it was saved is not taken up again.
     if history.get("done", [False])[-1]:
@@ -198,7 +207,7 @@ def _drive(
     try:
         while int(state.step) < max_steps:
             began = time.perf_counter()
-            new, info = jax.block_until_ready(step(state))
+            new, info = jax.block_until_ready(_step(loop, state, bounds))
             _record(history, info, time.perf_counter() - began)
             state = new
             if saved is not None:
@@ -282,14 +291,14 @@ def _optimizer(optimizer: OC | MMA | None, objective: Function, constraints: Seq
     return optimizer
 
 
-def _bounds(variables: Array, passive: tuple[ArrayLike, ArrayLike] | None) -> tuple[Array, Array]:
+def _bounds(variables: Array, passive: tuple[ArrayLike, ArrayLike] | None) -> Bounds:
     lower, upper = jnp.zeros_like(variables), jnp.ones_like(variables)
     if passive is None:
-        return lower, upper
+        return Bounds(lower, upper)
     void, solid = (jnp.asarray(mask, bool) for mask in passive)
     for mask in (void, solid):
         if mask.shape != variables.shape:
             raise ValueError(f"Argument `passive` must hold two masks of shape {variables.shape}, not {mask.shape}.")
     if bool((void & solid).any()):
         raise ValueError("Argument `passive` must hold two masks without a voxel in common, but they overlap.")
-    return jnp.where(solid, 1, lower), jnp.where(void, 0, upper)
+    return Bounds(jnp.where(solid, 1, lower), jnp.where(void, 0, upper))

@@ -127,9 +127,7 @@ class Continuation:
         return jnp.minimum(self.start * self.factor**changes, float(self.final))
 
 
-def volume_preserving_eta(
-    density: Float[Array, "*shape"], beta: float | int | Float[Array, ""]
-) -> Float[Array, ""]:
+def volume_preserving_eta(density: Float[Array, "*shape"], beta: float | int | Float[Array, ""]) -> Float[Array, ""]:
     r"""Threshold for which projection leaves the volume unchanged.
 
     Solves mean(H(ρ; β, η)) = mean(ρ) for η. The left side decreases from at least mean(ρ) at η = 0, where the
