@@ -4,7 +4,8 @@ The element kernel knows no boundary. Let B(ρ) be its operator on a block with 
 from the independent unknowns to that block. Then K = Eᵀ B(ρ) E, and
 
 - a **periodic** cell: the unknowns are the (nx, ny, nz) nodes of one period; E copies the opposite planes into the
-  ghosts. Elements are copied in the same way, so every unknown node sees all its eight elements and Eᵀ is a restriction;
+  ghosts. Elements are copied in the same way, so every unknown node sees all its eight elements and Eᵀ is a
+  restriction;
 - a **block** with (nx+1, ny+1, nz+1) nodes: ghosts and ghost elements are zero, and E sets the held components to zero.
   The octant of a mirror-symmetric cell (sliding or antisymmetric faces, by load case) and a clamped structure are both
   of this kind;
@@ -72,7 +73,7 @@ class Block:
             four axes, of full length or of length one.
     """
 
-    masks: tuple[Bool[Array, ...], ...] = ()
+    masks: tuple[Bool[Array, "..."], ...] = ()
 
     def nodes(self, elements: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the unknown nodes for a shape of elements."""

@@ -14,7 +14,7 @@ from ._operator import Stiffness
 
 
 def _inverse_symbol(shape: tuple[int, ...], spacing: Array) -> Array:
-    """Fourier symbol of K⁻¹ for a homogeneous solid of unit diagonal, (3, 3, nx, ny, nz//2+1); zero for translations."""
+    """Symbol of K⁻¹ for a homogeneous solid of unit diagonal, (3, 3, nx, ny, nz//2+1); zero for translations."""
     one = jnp.ones(shape, spacing.dtype)
     operator = Stiffness(IsotropicField(0.6 * one, 0.4 * one), spacing, Periodic())
     impulses = jnp.zeros((3, 3, *shape), spacing.dtype).at[jnp.arange(3), jnp.arange(3), 0, 0, 0].set(1)

@@ -59,8 +59,8 @@ class IsotropicField(_Mapped):
         mu: shear modulus, (nx, ny, nz), in units of stress.
     """
 
-    lmbda: Float[Array, ...]
-    mu: Float[Array, ...]
+    lmbda: Float[Array, "..."]
+    mu: Float[Array, "..."]
 
     def stress(self, strain: Strain) -> list[Array | None]:
         trace = _sum(strain[:3])
@@ -85,9 +85,9 @@ class CubicField(_Mapped):
         c11, c12, c44: (nx, ny, nz) each, in units of stress.
     """
 
-    c11: Float[Array, ...]
-    c12: Float[Array, ...]
-    c44: Float[Array, ...]
+    c11: Float[Array, "..."]
+    c12: Float[Array, "..."]
+    c44: Float[Array, "..."]
 
     def stress(self, strain: Strain) -> list[Array | None]:
         trace = _sum(strain[:3])
@@ -111,7 +111,7 @@ class GeneralField(_Mapped):
         upper: 21 arrays (nx, ny, nz), row by row: C11 C12 … C16 C22 … C66, in units of stress.
     """
 
-    upper: tuple[Float[Array, ...], ...]
+    upper: tuple[Float[Array, "..."], ...]
 
     @classmethod
     def from_matrix(cls, stiffness: Float[Array, "nx ny nz 6 6"]) -> GeneralField:

@@ -16,7 +16,7 @@ _PLANES = 8
 
 def mutual_energies(
     material: MaterialField,
-    spacing: Float[Array, 3],
+    spacing: Float[Array, "3"],
     displacements: Float[Array, "loads 3 nx+1 ny+1 nz+1"],
     macros: Float[Array, "loads 6"],
 ) -> Float[Array, "loads loads"]:

@@ -32,11 +32,11 @@ class SIMP:
     penalty: Scalar = 3.0
     void: Scalar = 1e-9
 
-    def weight(self, density: Float[Array, ...]) -> Float[Array, ...]:
+    def weight(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Share of the solid's stiffness, 0 at density 0 and 1 at density 1."""
         return density**self.penalty
 
-    def __call__(self, density: Float[Array, ...]) -> Float[Array, ...]:
+    def __call__(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Modulus relative to the solid."""
         return self.void + (1 - self.void) * self.weight(density)
 
@@ -64,11 +64,11 @@ class RAMP:
     penalty: Scalar = 3.0
     void: Scalar = 1e-9
 
-    def weight(self, density: Float[Array, ...]) -> Float[Array, ...]:
+    def weight(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Share of the solid's stiffness, 0 at density 0 and 1 at density 1."""
         return density / (1 + self.penalty * (1 - density))
 
-    def __call__(self, density: Float[Array, ...]) -> Float[Array, ...]:
+    def __call__(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Modulus relative to the solid."""
         return self.void + (1 - self.void) * self.weight(density)
 

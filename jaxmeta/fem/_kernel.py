@@ -4,19 +4,20 @@ On the reference cube, ξ, η, ζ ∈ [−1, 1], a displacement component with c
 
     u = ⅛ Σ_pqr m_pqr ξᵖ ηᵠ ζʳ,     p, q, r ∈ {0, 1},
 
-where the *mode* m_pqr is built one axis at a time: the sum of the two values where the exponent is 0, their difference
-where it is 1. The three derivatives, for example ∂u/∂x = (1/4hx) Σ_qr m_1qr ηᵠ ζʳ, are combinations of the seven
-polynomials 1, ξ, η, ζ, ηζ, ξζ, ξη, which are orthogonal on the cube with mean squares 1, 1/3 and 1/9. So the energy of an
-element is a sum over seven constant strains,
+where the *mode* m_pqr is built one axis at a time: the sum of the two values where the exponent is 0, their
+difference where it is 1. The three derivatives, for example ∂u/∂x = (1/4hx) Σ_qr m_1qr ηᵠ ζʳ, are combinations of the
+seven polynomials 1, ξ, η, ζ, ηζ, ξζ, ξη, which are orthogonal on the cube with mean squares 1, 1/3 and 1/9. So the
+energy of an element is a sum over seven constant strains,
 
     ½ V Σ_k w_k ε_kᵀ C ε_k,
 
 and this equals full 2×2×2 Gauss integration. Forces on the modes are w_k B_kᵀ C ε_k; forces on the nodes are the same
 sums and differences transposed.
 
-**Layout.** Displacements are (3, X, Y, Z): all nodes of a block *and one layer of ghost nodes* around those whose forces
-are wanted. Material fields are on the (X−1, Y−1, Z−1) elements between. Forces come back on the (X−2, Y−2, Z−2) inner
-nodes. What the ghosts hold is the boundary condition (see `_boundary.py`); the kernel has none, only contiguous slices.
+**Layout.** Displacements are (3, X, Y, Z): all nodes of a block *and one layer of ghost nodes* around those whose
+forces are wanted. Material fields are on the (X−1, Y−1, Z−1) elements between. Forces come back on the (X−2, Y−2,
+Z−2) inner nodes. What the ghosts hold is the boundary condition (see `_boundary.py`); the kernel has none, only
+contiguous slices.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def internal_force(
     displacement: Float[Array, "3 X Y Z"],
     material: MaterialField,
     spacing: Spacing,
-    macro: Float[Array, 6] | None = None,
+    macro: Float[Array, "6"] | None = None,
 ) -> Float[Array, "3 X-2 Y-2 Z-2"]:
     """Nodal forces Bᵀ C (ε⁰ + B u) of a block with ghost nodes.
 
@@ -179,7 +180,7 @@ def strains_and_stresses(
     displacement: Float[Array, "3 X Y Z"],
     material: MaterialField,
     spacing: Spacing,
-    macro: Float[Array, 6] | None = None,
+    macro: Float[Array, "6"] | None = None,
 ) -> tuple[Float[Array, "30 X-1 Y-1 Z-1"], Float[Array, "30 X-1 Y-1 Z-1"]]:
     """The polynomial coefficients of the strain ε⁰ + B u that are not zero, and w C ε beside each.
 

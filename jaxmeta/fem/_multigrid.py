@@ -26,7 +26,7 @@ def inverse_where_positive(diagonal: Array) -> Array:
 
 
 def _dense_inverse(operator: Stiffness) -> Array:
-    """Inverse of the coarsest operator, scaled to unit diagonal and shifted so that rigid and void modes stay finite."""
+    """Inverse of the coarsest operator, scaled to unit diagonal and shifted: rigid and void modes stay finite."""
     nodes = operator.nodes
     size = 3 * nodes[0] * nodes[1] * nodes[2]
     diagonal = operator.diagonal().reshape(size)

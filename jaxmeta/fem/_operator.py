@@ -25,7 +25,7 @@ class Stiffness:
     """
 
     material: MaterialField
-    spacing: Float[Array, 3]
+    spacing: Float[Array, "3"]
     boundary: Boundary
 
     @property
@@ -42,7 +42,7 @@ class Stiffness:
         return self.material.map(self.boundary.ghost_elements)
 
     def __call__(
-        self, displacement: Float[Array, "3 x y z"], macro: Float[Array, 6] | None = None
+        self, displacement: Float[Array, "3 x y z"], macro: Float[Array, "6"] | None = None
     ) -> Float[Array, "3 x y z"]:
         """Nodal forces of a displacement, under a uniform strain as well if `macro` is given."""
         ghosts = self.boundary.ghosts(displacement)

@@ -48,7 +48,7 @@ def solve(
     *,
     solid: Isotropic | None = None,
     interpolation: Interpolation = SIMP(3.0, 1e-9),
-    spacing: tuple[float, float, float] | Float[Array, 3] = (1.0, 1.0, 1.0),
+    spacing: tuple[float, float, float] | Float[Array, "3"] = (1.0, 1.0, 1.0),
     tolerance: float = 1e-8,
     residual: float | None = None,
     max_steps: int = 2000,

@@ -44,7 +44,7 @@ def homogenize(
     solid: Isotropic,
     *,
     interpolation: Interpolation = SIMP(3.0, 1e-9),
-    spacing: tuple[float, float, float] | Float[Array, 3] = (1.0, 1.0, 1.0),
+    spacing: tuple[float, float, float] | Float[Array, "3"] = (1.0, 1.0, 1.0),
     symmetry: Symmetry = "none",
     tolerance: float = 1e-5,
     residual: float | None = None,
@@ -104,8 +104,8 @@ def homogenize(
         (8, 8, 8)
 
     References:
-        J. M. Guedes, N. Kikuchi, Comput. Methods Appl. Mech. Eng. 83, 143 (1990). O. Sigmund, Int. J. Solids Struct. 31,
-        2313 (1994).
+        J. M. Guedes, N. Kikuchi, Comput. Methods Appl. Mech. Eng. 83, 143 (1990). O. Sigmund, Int. J. Solids Struct.
+        31, 2313 (1994).
     """
     density = _checked_density(density, symmetry)
     dtype = density.dtype

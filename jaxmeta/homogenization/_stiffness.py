@@ -1,8 +1,8 @@
 """The effective stiffness of a field of moduli, by symmetry of the cell, with its derivative.
 
-C_ij = ⟨(ε⁰_i + B ũ_i)ᵀ C (ε⁰_j + B ũ_j)⟩ is stationary in both fluctuations. So its first derivative is the explicit one
-alone, dC_ij = ⟨(ε⁰_i + B ũ_i)ᵀ dC (ε⁰_j + B ũ_j)⟩, with no further solve. The rule below states just that; ũ itself stays
-a differentiable function inside it, so that second derivatives come out right.
+C_ij = ⟨(ε⁰_i + B ũ_i)ᵀ C (ε⁰_j + B ũ_j)⟩ is stationary in both fluctuations. So its first derivative is the explicit
+one alone, dC_ij = ⟨(ε⁰_i + B ũ_i)ᵀ dC (ε⁰_j + B ũ_j)⟩, with no further solve. The rule below states just that; ũ
+itself stays a differentiable function inside it, so that second derivatives come out right.
 """
 
 from __future__ import annotations

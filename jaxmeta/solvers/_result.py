@@ -25,16 +25,16 @@ class Result(IntEnum):
 _TEXTS = {
     Result.converged: "The solve converged.",
     Result.max_steps_reached: (
-        "The solve ran out of steps before it met its tolerance: allow more with `max_steps`, loosen `tolerance`, or try "
-        "the other preconditioner."
+        "The solve ran out of steps before it met its tolerance: allow more with `max_steps`, loosen `tolerance`, or "
+        "try the other preconditioner."
     ),
     Result.stagnated: (
         "The solve stopped making progress above its tolerance, at the limit of the arithmetic: loosen `tolerance` or "
         "`residual`, or give a float64 density."
     ),
     Result.breakdown: (
-        "The solve met a direction of no stiffness, or a number that is not finite: look for negative or infinite moduli "
-        "in the input, or give a void stiffness above zero."
+        "The solve met a direction of no stiffness, or a number that is not finite: look for negative or infinite "
+        "moduli in the input, or give a void stiffness above zero."
     ),
 }
 
