@@ -1,0 +1,157 @@
+"""Design the three cells of the table, from trigonometric or random starts, and score them beside hand-made baselines.
+
+    python experiments/designs/run.py            # all three, then the table and the pictures
+    python experiments/designs/run.py poisson    # one of them
+
+Writes `results.json`, `cells/*.npz` (octants, bit-packed) and `pictures/*.png` beside this file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+from fill import fill
+from score import SOLID, score
+
+import jaxmeta as jm
+from jaxmeta import geometry
+from jaxmeta.topology import MMA, Continuation
+
+HERE = Path(__file__).parent
+OCTANT = (32, 32, 32)
+
+
+def _poisson(c: jax.Array) -> jax.Array:
+    return c[0, 1] / (c[0, 0] + c[0, 1])
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One design.
+
+    Attributes:
+        objective: minimised.
+        constraints: must not be positive.
+        volume_fraction: of the whole cell.
+        start: made from a random key.
+        seed: of that key.
+        filter_radius: in voxels.
+        erosion: of the density that the objective sees.
+        move: of MMA.
+        max_steps: of the optimiser.
+        fill: finish by opening with a 2×2×2 block and filling up to the volume where the objective minds least.
+    """
+
+    objective: jm.topology.objectives.Objective
+    constraints: tuple
+    volume_fraction: float
+    start: Callable[[jax.Array], jax.Array]
+    seed: int
+    filter_radius: float
+    erosion: float = 0.0
+    move: float = 0.15
+    max_steps: int = 150
+    fill: bool = False
+
+
+def _trigonometric(volume_fraction: float) -> Callable[[jax.Array], jax.Array]:
+    return lambda key: geometry.trigonometric(
+        key, OCTANT, symmetry="cubic", volume_fraction=volume_fraction, frequencies=2
+    )
+
+
+def _random(volume_fraction: float, length: float) -> Callable[[jax.Array], jax.Array]:
+    return lambda key: geometry.random_field(key, OCTANT, length, volume_fraction=volume_fraction, symmetry="cubic")
+
+
+DESIGNS = {
+    "bulk": Configuration(jm.objectives.maximize_bulk(), (), 0.3, _trigonometric(0.3), 1, 1.5, max_steps=120),
+    "shear": Configuration(
+        jm.objectives.maximize_shear(),
+        (jm.constraints.isotropic(0.02),),
+        0.4,
+        _random(0.4, 14.0),
+        2,
+        1.5,
+        max_steps=120,
+    ),
+    "poisson": Configuration(
+        jm.objectives.minimize_poisson(),
+        (jm.constraints.at_least(lambda c, _: c[0, 0], 0.012),),
+        0.3,
+        _trigonometric(0.3),
+        8,
+        2.5,
+        erosion=0.08,
+        move=0.1,
+        fill=True,
+    ),
+}
+
+BASELINES = {
+    "superellipsoid hole, p = 8": lambda: geometry.superellipsoid_hole((64, 64, 64), 8.0, 0.3),
+    "plates {100} and {111}": lambda: geometry.plates((64, 64, 64), ("100", "111"), thickness=(0.05, 0.035)),
+    "plates {100} and {110}": lambda: geometry.plates((64, 64, 64), ("100", "110"), volume_fraction=0.331),
+}
+
+
+def design(name: str) -> tuple[np.ndarray, dict]:
+    """Run one configuration; the binary cell and its row of the table."""
+    c = DESIGNS[name]
+    began = time.perf_counter()
+    d = jm.optimize(
+        c.objective,
+        c.start(jax.random.key(c.seed)),
+        solid=SOLID,
+        volume_fraction=c.volume_fraction,
+        constraints=c.constraints,
+        filter_radius=c.filter_radius,
+        erosion=c.erosion,
+        optimizer=MMA(move=c.move),
+        projection=Continuation(1.0, 2.0, 20, 64.0),
+        max_steps=c.max_steps,
+    )
+    cell = d.cell
+    if c.fill:
+        opened = np.asarray(geometry.clean(cell, size=2).cell)
+        octant = fill(np.asarray(jm.symmetry.fold(opened)), c.volume_fraction, _poisson)
+        cell = np.asarray(geometry.clean(np.asarray(jm.symmetry.unfold(octant)), size=2).cell)
+    seconds = time.perf_counter() - began
+    row = {"seed": c.seed, "steps": d.report["steps"], "result": d.result.text, "seconds": round(seconds, 1)}
+    row["loss_from_binarising"] = d.report["loss_from_binarising"]
+    return cell, {**row, **score(cell, refine=name == "poisson")}
+
+
+def _shown(cell: np.ndarray) -> np.ndarray:
+    """The cell as it is drawn: one whose faces are closed walls is moved by half a period, so that one sees inside."""
+    return np.roll(cell, cell.shape[0] // 2, (0, 1, 2)) if cell[0].mean() > 0.9 else cell
+
+
+def main(names: list[str]) -> None:
+    path = HERE / "results.json"
+    results = json.loads(path.read_text()) if path.exists() else {}
+    for folder in ("cells", "pictures"):
+        (HERE / folder).mkdir(exist_ok=True)
+    for name in names:
+        cell, row = design(name)
+        results[name] = row
+        print(name, json.dumps(row), flush=True)
+        octant = np.asarray(jm.symmetry.fold(cell)) > 0.5
+        np.savez_compressed(HERE / "cells" / f"{name}.npz", octant=np.packbits(octant), shape=np.array(octant.shape))
+        jm.render.picture_of_cell(_shown(cell), HERE / "pictures" / f"{name}.png", overwrite=True)
+        jm.render.picture_of_cell(_shown(cell), HERE / "pictures" / f"{name}_tile.png", tile=2, overwrite=True)
+    for name, make in BASELINES.items():
+        results[name] = score(np.asarray(make(), float))
+        print(name, json.dumps(results[name]), flush=True)
+    path.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(DESIGNS))
