@@ -24,7 +24,7 @@ from ._result import Result, Solution, Stats
 
 Linear = Callable[[Array], Array]
 _PATIENCE = 40
-"""Steps without a better error estimate after which a solve is said to stagnate."""
+"""Steps without progress after which a solve is said to stagnate."""
 
 
 class _State(NamedTuple):
@@ -90,10 +90,11 @@ class PCG:
             reference = gained if energy is None else jnp.maximum(energy - gained, floor)
             return _ratio(error, reference)
 
-        def done(error: Array, residual: Array) -> Array:
+        def measure(error: Array, residual: Array) -> Array:
+            """What is to fall below one."""
             if self.residual is not None:
-                return residual <= self.residual * norm
-            return error <= self.tolerance
+                return _norm(residual) / jnp.maximum(self.residual * norm, jnp.finfo(dtype).tiny)
+            return error / self.tolerance
 
         def step(state: _State) -> _State:
             image = preconditioner(state.residual)
@@ -111,11 +112,12 @@ class PCG:
             ratios = jnp.roll(state.ratios, 1).at[0].set(ratio)
             worst = ratios.max()
             error = relative(decrement * worst / (1 - worst), gained)
-            idle = jnp.where(error < state.best, 0, state.idle + 1)
+            left = measure(error, residual)
+            idle = jnp.where(left < state.best, 0, state.idle + 1)
 
             sound = (curvature > 0) & jnp.isfinite(gamma) & jnp.isfinite(curvature)
             going = jnp.where(idle > _PATIENCE, Result.stagnated, Result.max_steps_reached)
-            result = jnp.where(vanishes | done(error, _norm(residual)), Result.converged, going)
+            result = jnp.where(vanishes | (left <= 1), Result.converged, going)
             return _State(
                 value=state.value + alpha * direction,
                 residual=residual,
@@ -125,7 +127,7 @@ class PCG:
                 last=decrement,
                 ratios=ratios,
                 error=error,
-                best=jnp.minimum(error, state.best),
+                best=jnp.minimum(left, state.best),
                 idle=idle,
                 steps=state.steps + jnp.where(vanishes, 0, 1),
                 result=jnp.where(sound | vanishes, result, Result.breakdown).astype(jnp.int32),

@@ -377,8 +377,8 @@ class _Asymptotes:
     def init(
         self,
         x: Float[Array, "*shape"],
-        lower: float | int | Float[Array, ...] = 0.0,
-        upper: float | int | Float[Array, ...] = 1.0,
+        lower: float | int | Float[Array, "..."] = 0.0,
+        upper: float | int | Float[Array, "..."] = 1.0,
     ) -> MMAState:
         """State before the first update.
 
@@ -429,7 +429,7 @@ class _Asymptotes:
         reach = jnp.minimum(_TO_ASYMPTOTE, self.move / sigma)
 
         objective_gradient = gradient.reshape(-1) * extent
-        gradients = constraint_gradients.reshape(count, -1) * extent[None]
+        gradients = constraint_gradients.reshape(count, flat.size) * extent[None]
         objective_change = jnp.sum(jnp.abs(objective_gradient))
         changes = jnp.sum(jnp.abs(gradients), 1)
         values = constraint_values.astype(dtype)
@@ -560,9 +560,9 @@ class MMA(_Asymptotes):
         value: Float[Array, ""],
         gradient: Float[Array, "*shape"],
         constraint_values: Float[Array, " m"],
-        constraint_gradients: Float[Array, m * shape],
-        lower: float | int | Float[Array, ...] = 0.0,
-        upper: float | int | Float[Array, ...] = 1.0,
+        constraint_gradients: Float[Array, "m *shape"],
+        lower: float | int | Float[Array, "..."] = 0.0,
+        upper: float | int | Float[Array, "..."] = 1.0,
     ) -> tuple[Float[Array, "*shape"], MMAState]:
         """Update a design once.
 
@@ -600,7 +600,7 @@ class _Trial(NamedTuple):
     new: Float[Array, " n"]
     solution: _Solution
     conservative: Bool[Array, ""]
-    count: Int[Array, ""]
+    trials: Int[Array, ""]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -609,7 +609,8 @@ class GCMMA(_Asymptotes):
 
     As `MMA`, but a step is taken only where the approximations turned out to lie above the functions; otherwise their
     convexity is raised and the subproblem solved again. From a feasible design, all designs stay feasible and the
-    objective never rises, up to rounding. The price is one evaluation of the functions for each trial.
+    objective never rises, up to the tolerance of the subproblems. The price is one evaluation of the functions for each
+    trial.
 
     Args:
         move: Largest change of a variable in one update, in upper − lower.
@@ -665,9 +666,9 @@ class GCMMA(_Asymptotes):
         value: Float[Array, ""],
         gradient: Float[Array, "*shape"],
         constraint_values: Float[Array, " m"],
-        constraint_gradients: Float[Array, m * shape],
-        lower: float | int | Float[Array, ...] = 0.0,
-        upper: float | int | Float[Array, ...] = 1.0,
+        constraint_gradients: Float[Array, "m *shape"],
+        lower: float | int | Float[Array, "..."] = 0.0,
+        upper: float | int | Float[Array, "..."] = 1.0,
         *,
         evaluate: Callable[[Float[Array, "*shape"]], tuple[Float[Array, ""], Float[Array, " m"]]],
     ) -> tuple[Float[Array, "*shape"], MMAState]:
@@ -718,11 +719,11 @@ class GCMMA(_Asymptotes):
 
         rho = jnp.maximum(0.1 * jnp.mean(jnp.abs(gradients), 1), 1e-6)
         last = jax.lax.while_loop(
-            lambda at: ~at.conservative & (at.count < self.max_trials),
-            lambda at: attempt(at.rho, at.count),
+            lambda at: ~at.conservative & (at.trials < self.max_trials),
+            lambda at: attempt(at.rho, at.trials),
             attempt(rho, jnp.zeros((), jnp.int32)),
         )
         result = jnp.where(last.conservative, last.solution.result, _NOT_CONSERVATIVE)
         return self._finish(
-            state, x, flat, last.new, problem, scale, lower, upper, finite, last.solution, last.count, result
+            state, x, flat, last.new, problem, scale, lower, upper, finite, last.solution, last.trials, result
         )

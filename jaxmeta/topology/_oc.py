@@ -53,7 +53,7 @@ class _Bracket(NamedTuple):
     below: Float[Array, ""]
     point: Float[Array, ""]
     value: Float[Array, ""]
-    count: Int[Array, ""]
+    evaluations: Int[Array, ""]
 
 
 def _find_root(function: Callable, low: Array, high: Array, tolerance: float, max_evaluations: int) -> _Bracket:
@@ -84,7 +84,7 @@ def _find_root(function: Callable, low: Array, high: Array, tolerance: float, ma
             has_root
             & (jnp.abs(bracket.value) > tolerance)
             & (bracket.high - bracket.low > 2 * resolution)
-            & (bracket.count < max_evaluations)
+            & (bracket.evaluations < max_evaluations)
         )
 
     def shrink(bracket: _Bracket) -> _Bracket:
@@ -107,7 +107,7 @@ def _find_root(function: Callable, low: Array, high: Array, tolerance: float, ma
             below=jnp.where(positive, below, value),
             point=point,
             value=value,
-            count=count + 1,
+            evaluations=count + 1,
         )
 
     return jax.lax.while_loop(unfinished, shrink, start)
@@ -191,8 +191,8 @@ class OC:
         volume_gradient: Float[Array, "*shape"],
         volume_of: Callable[[Float[Array, "*shape"]], Float[Array, ""]],
         volume_fraction: float | int | Float[Array, ""],
-        lower: float | int | Float[Array, ...] = 0.0,
-        upper: float | int | Float[Array, ...] = 1.0,
+        lower: float | int | Float[Array, "..."] = 0.0,
+        upper: float | int | Float[Array, "..."] = 1.0,
     ) -> tuple[Float[Array, "*shape"], OCState]:
         """Update a design once.
 
@@ -254,6 +254,6 @@ class OC:
             volume=jnp.where(finite & descent, root.value + target, volume_of(x).astype(dtype)),
             clipped=jnp.mean(positive.astype(dtype)),
             clipped_weight=weight,
-            evaluations=root.count,
+            evaluations=root.evaluations,
             result=result,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,14 +143,136 @@ def optimize(
         ((16, 16, 16), 3)
     """
     variables = _checked_start(start, symmetry)
+    loop = _loop(
+        objective, symmetry, solid, volume_fraction, constraints, interpolation, filter_radius, projection, optimizer,
+        max_steps, spacing, erosion, tolerance, stop,
+    )  # fmt: skip
+    bounds = _bounds(variables, passive)
+    state = loop.init(variables, bounds)
+    history: dict[str, list] = {}
+    saved = None
+    if checkpoint is not None:
+        saved = Checkpoint(checkpoint, _settings(loop, variables, bounds))
+        restored = saved.restore(state)
+        if restored is not None:
+            state, history = restored
+    try:
+        state, result = _drive(loop, bounds, state, history, max_steps, saved, callback)
+    finally:
+        if saved is not None:
+            saved.close()
+    return _finish(loop, state, history, result)
+
+
+def multistart(
+    objective: Function,
+    starts: Float[ArrayLike, "count nx ny nz"],
+    *,
+    solid: Isotropic,
+    volume_fraction: float,
+    symmetry: Symmetry = "cubic",
+    constraints: Sequence[Function] = (),
+    interpolation: Interpolation = SIMP(3.0, 1e-9),
+    filter_radius: float = 2.0,
+    projection: Continuation = Continuation(start=1.0, factor=2.0, every=30, final=32.0),
+    optimizer: OC | MMA | None = None,
+    max_steps: int = 200,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    erosion: float = 0.0,
+    tolerance: float = 1e-4,
+    stop: float = 1e-3,
+) -> list[Optimization]:
+    """Optimise from several starts at once, batched by `vmap`, and return the designs with the best one first.
+
+    All starts take the same steps until every one has come to rest; the order is that of the binary cells' objective,
+    designs that fell apart last.
+
+    Args:
+        objective: as in `optimize`, and so are all arguments below.
+        starts: one start for each design, (count, nx, ny, nz).
+        solid: the solid.
+        volume_fraction: upper bound of the mean density.
+        symmetry: of the cell.
+        constraints: functions that must not be positive.
+        interpolation: from density to modulus.
+        filter_radius: in voxels.
+        projection: sharpness of the projection, stage by stage.
+        optimizer: `OC` or `MMA`.
+        max_steps: most outer steps.
+        spacing: edges of a voxel.
+        erosion: robustness against thin members and hinges.
+        tolerance: relative error of C in every solve.
+        stop: relative change of the objective at which a stage ends.
+
+    Returns:
+        One `Optimization` for each start.
+
+    Raises:
+        ValueError: an argument is not as described.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jaxmeta as jm
+        >>> keys = jax.random.split(jax.random.key(0), 2)
+        >>> starts = jnp.stack([jm.geometry.trigonometric(key, (4, 4, 4), volume_fraction=0.5) for key in keys])
+        >>> designs = jm.topology.multistart(jm.objectives.maximize_bulk(), starts, solid=jm.Isotropic(1.0, 0.3),
+        ...                                  volume_fraction=0.5, max_steps=2)
+        >>> len(designs), designs[0].report["objective_binary"] <= designs[1].report["objective_binary"]
+        (2, True)
+    """
+    if len(np.shape(starts)) != 4:
+        raise ValueError(f"Argument `starts` must have shape (count, nx, ny, nz), but has shape {np.shape(starts)}.")
+    variables = jnp.stack([_checked_start(start, symmetry) for start in jnp.asarray(starts)])
+    loop = _loop(
+        objective, symmetry, solid, volume_fraction, constraints, interpolation, filter_radius, projection, optimizer,
+        max_steps, spacing, erosion, tolerance, stop,
+    )  # fmt: skip
+    bounds = _bounds(variables[0], None)
+    states = jax.vmap(loop.init, in_axes=(0, None))(variables, bounds)
+    histories: list[dict[str, list]] = [{} for _ in variables]
+    rested = np.zeros(len(variables), bool)
+    finals: list[State] = [jax.tree.map(lambda leaf, k=k: leaf[k], states) for k in range(len(variables))]
+    for _ in range(max_steps):
+        began = time.perf_counter()
+        states, infos = jax.block_until_ready(_steps(loop, states, bounds))
+        seconds = time.perf_counter() - began
+        for k in np.flatnonzero(~rested):
+            info = jax.tree.map(lambda leaf, k=k: leaf[k], infos)
+            _record(histories[k], info, seconds)
+            finals[k] = jax.tree.map(lambda leaf, k=k: leaf[k], states)
+            rested[k] = bool(info.done)
+        if rested.all():
+            break
+    designs = [
+        _finish(loop, finals[k], histories[k], DesignResult.converged if rested[k] else DesignResult.max_steps_reached)
+        for k in range(len(finals))
+    ]
+    return sorted(designs, key=lambda d: (not d.report["connected"], d.report["objective_binary"]))
+
+
+def _loop(
+    objective: Function,
+    symmetry: Symmetry,
+    solid: Isotropic,
+    volume_fraction: float,
+    constraints: Sequence[Function],
+    interpolation: Interpolation,
+    filter_radius: float,
+    projection: Continuation,
+    optimizer: OC | MMA | None,
+    max_steps: int,
+    spacing: tuple[float, float, float],
+    erosion: float,
+    tolerance: float,
+    stop: float,
+) -> Loop:
     if not 0 < volume_fraction <= 1:
         raise ValueError(f"Argument `volume_fraction` must lie in (0, 1], but is {volume_fraction}.")
     if max_steps < 1:
         raise ValueError(f"Argument `max_steps` must be at least 1, but is {max_steps}.")
     if not isinstance(solid, Isotropic):
         raise ValueError(f"Argument `solid` must be an Isotropic, but is {type(solid).__name__}.")
-    method = _optimizer(optimizer, objective, constraints)
-    bounds = _bounds(variables, passive)
+    if not 0 <= erosion < 0.5:
+        raise ValueError(f"Argument `erosion` must lie in [0, 0.5), but is {erosion}.")
     design = Design(
         objective,
         tuple(constraints),
@@ -161,34 +284,31 @@ def optimize(
         tolerance,
         erosion,
     )
-    loop = Loop(design, method, volume_fraction, projection, stop)
-    state = loop.init(variables, bounds)
-    history: dict[str, list] = {}
-    saved = None
-    if checkpoint is not None:
-        settings = {
-            "start": hashlib.sha256(np.asarray(variables).tobytes()).hexdigest(),
-            "design": repr(design),
-            "optimizer": repr(method),
-            "volume_fraction": volume_fraction,
-            "projection": repr(projection),
-            "passive": hashlib.sha256(
-                np.asarray(bounds.lower).tobytes() + np.asarray(bounds.upper).tobytes()
-            ).hexdigest(),
-        }
-        saved = Checkpoint(checkpoint, settings)
-        restored = saved.restore(state)
-        if restored is not None:
-            state, history = restored
-    try:
-        state, result = _drive(loop, bounds, state, history, max_steps, saved, callback)
-    finally:
-        if saved is not None:
-            saved.close()
-    return _finish(design, state, history, result, volume_fraction)
+    return Loop(design, _optimizer(optimizer, objective, constraints), volume_fraction, projection, stop)
+
+
+def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
+    """What makes two runs the same, in a form that does not change between processes."""
+
+    def name(function: Function) -> str:
+        return getattr(function, "name", None) or f"{function.__module__}.{function.__qualname__}"
+
+    def digest(*arrays: Array) -> str:
+        return hashlib.sha256(b"".join(np.asarray(array).tobytes() for array in arrays)).hexdigest()
+
+    design = loop.design
+    rest = replace(loop, design=replace(design, objective=len, constraints=()))
+    return {
+        "objective": name(design.objective),
+        "constraints": str([name(c) for c in design.constraints]),
+        "start": digest(variables),
+        "passive": digest(*bounds),
+        "settings": repr(rest),
+    }
 
 
 _step = jax.jit(Loop.step, static_argnums=0)
+_steps = jax.jit(lambda loop, states, bounds: jax.vmap(loop.step, (0, None))(states, bounds), static_argnums=0)
 
 
 def _drive(
@@ -242,11 +362,10 @@ def _record(history: dict[str, list], info: Info, seconds: float) -> None:
         history.setdefault(name, []).append(value)
 
 
-def _finish(
-    design: Design, state: State, history: dict[str, list], result: DesignResult, volume_fraction: float
-) -> Optimization:
+def _finish(loop: Loop, state: State, history: dict[str, list], result: DesignResult) -> Optimization:
+    design = loop.design
     density = design.physical(state.variables, state.beta)
-    fraction = min(volume_fraction, float(density.mean()))
+    fraction = min(loop.volume_fraction, float(density.mean()))
     cell, islands = binarize(density, fraction, design.symmetry)
     stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
     grey = history["objective"][-1]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float
 
@@ -103,4 +104,4 @@ def match(stiffness: Float[Array, "6 6"]) -> Objective:
         weight = jnp.ones((6, 6), c.dtype).at[3:, :].multiply(2).at[:, 3:].multiply(2)
         return jnp.sum(weight * difference**2) / kelvin_norm(wanted) ** 2
 
-    return Objective("match a target stiffness", distance)
+    return Objective(f"match {np.array2string(np.asarray(target)[np.triu_indices(6)], precision=9)}", distance)

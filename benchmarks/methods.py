@@ -1,0 +1,90 @@
+"""How the effective stiffness is computed: ours, and the CPU solvers that a user would take instead.
+
+Every method is a function (density, problem, tolerance) → `Outcome`; it is run in a process of its own.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from problems import Problem
+
+YOUNG, POISSON = 1.0, 0.3
+
+
+class Outcome(NamedTuple):
+    """What one case measured.
+
+    Attributes:
+        stiffness: (6, 6).
+        setup: seconds before the first result: compilation, or assembly and factorisation.
+        forward: median seconds of one effective stiffness.
+        backward: median seconds of value and gradient, or None.
+        steps: solver steps of the slowest load.
+        notes: element, precision, preconditioner.
+    """
+
+    stiffness: np.ndarray
+    setup: float
+    forward: float
+    backward: float | None
+    steps: int
+    notes: str
+
+
+def _median(function: Callable[[], Any], repeats: int) -> float:
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _jaxmeta(precision: str, gradient: bool, preconditioner: str | None) -> Callable[[Problem, float], Outcome]:
+    def run(problem: Problem, tolerance: float) -> Outcome:
+        import jax
+
+        if precision == "float64":
+            jax.config.update("jax_enable_x64", True)
+        import jax.numpy as jnp
+
+        import jaxmeta as jm
+
+        solid = jm.Isotropic(YOUNG, POISSON)
+        density = jnp.asarray(problem.density(), precision)
+        options = {
+            "interpolation": jm.SIMP(problem.penalty, problem.void),
+            "symmetry": problem.symmetry,
+            "tolerance": tolerance,
+            "preconditioner": preconditioner,
+            "throw": False,
+        }
+        forward = jax.jit(lambda rho: jm.homogenize(rho, solid, **options)[:3])
+        start = time.perf_counter()
+        c, result, stats = jax.block_until_ready(forward(density))
+        setup = time.perf_counter() - start
+        if int(result):
+            raise RuntimeError(jm.Result(int(result)).text)
+        seconds = _median(lambda: jax.block_until_ready(forward(density)), 5)
+        backward = None
+        if gradient:
+            both = jax.jit(jax.value_and_grad(lambda rho: jnp.trace(jm.homogenize(rho, solid, **options).stiffness)))
+            jax.block_until_ready(both(density))
+            backward = _median(lambda: jax.block_until_ready(both(density)), 5)
+        notes = f"{precision}, {preconditioner or 'multigrid'}"
+        return Outcome(np.asarray(c, float), setup, seconds, backward, int(stats.steps.max()), notes)
+
+    return run
+
+
+METHODS: dict[str, Callable[[Problem, float], Outcome]] = {
+    "jaxmeta": _jaxmeta("float32", False, None),
+    "jaxmeta_gradient": _jaxmeta("float32", True, None),
+    "jaxmeta_float64": _jaxmeta("float64", False, None),
+    "jaxmeta_fft": _jaxmeta("float32", False, "fft"),
+}

@@ -1,0 +1,145 @@
+"""Run cases, each in a process of its own, and write one file of results.
+
+python benchmarks/run.py                            # the table of cases
+python benchmarks/run.py --case gyroid_64 jaxmeta   # one case, printed as JSON
+python benchmarks/run.py --design                   # a hundred steps of a 64³ cubic design
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+TOLERANCE = 1e-5
+
+CASES = [
+    ("p_surface_128_cubic", "jaxmeta"),
+    ("p_surface_128_cubic", "jaxmeta_gradient"),
+    ("p_surface_128_cubic_grey", "jaxmeta"),
+    ("p_surface_128_cubic_grey", "jaxmeta_gradient"),
+    ("gyroid_64", "jaxmeta"),
+    ("gyroid_64", "jaxmeta_gradient"),
+    ("gyroid_64", "jaxmeta_float64"),
+    ("gyroid_64", "jaxmeta_fft"),
+    ("gyroid_64_grey", "jaxmeta"),
+    ("gyroid_64_filtered", "jaxmeta"),
+    ("gyroid_64_true_void", "jaxmeta"),
+    ("random_64", "jaxmeta"),
+    ("gyroid_32", "jaxmeta"),
+    ("gyroid_32_grey", "jaxmeta"),
+    ("gyroid_128", "jaxmeta_gradient"),
+]
+
+
+def reference(problem_name: str) -> np.ndarray:
+    """C in float64 to a tight tolerance, kept between runs beside the results."""
+    folder = HERE / "results" / "reference"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{problem_name}.json"
+    if not path.exists():
+        code = (
+            "import json, sys; sys.path.insert(0, sys.argv[2]); from methods import METHODS; "
+            "from problems import PROBLEMS; outcome = METHODS['jaxmeta_float64'](PROBLEMS[sys.argv[1]], 1e-9); "
+            "print(json.dumps(outcome.stiffness.tolist()))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, problem_name, str(HERE)], capture_output=True, text=True, check=True
+        )
+        path.write_text(done.stdout)
+    return np.array(json.loads(path.read_text()))
+
+
+def one_case(problem_name: str, method_name: str) -> dict:
+    """Measure one case in this process."""
+    sys.path.insert(0, str(HERE))
+    from methods import METHODS
+    from problems import PROBLEMS
+
+    outcome = METHODS[method_name](PROBLEMS[problem_name], TOLERANCE)
+    return {
+        "problem": problem_name,
+        "method": method_name,
+        "notes": outcome.notes,
+        "setup_s": outcome.setup,
+        "forward_s": outcome.forward,
+        "backward_s": outcome.backward,
+        "steps": outcome.steps,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "stiffness": outcome.stiffness.tolist(),
+    }
+
+
+def error_of(stiffness: np.ndarray, exact: np.ndarray) -> float:
+    """Largest |C − C_ref|_ij / √(C_ii C_jj)."""
+    scale = np.sqrt(np.diag(exact))
+    return float(np.abs((stiffness - exact) / np.outer(scale, scale)).max())
+
+
+def design() -> dict:
+    """A hundred steps of a 64³ cubic design, compilation included."""
+    import jax
+
+    import jaxmeta as jm
+
+    start = time.perf_counter()
+    first = jm.geometry.trigonometric(jax.random.key(0), (32, 32, 32), symmetry="cubic", volume_fraction=0.3)
+    solid = jm.Isotropic(1.0, 0.3)
+    d = jm.optimize(jm.objectives.maximize_bulk(), first, solid=solid, volume_fraction=0.3, max_steps=100, stop=1e-9)
+    return {"problem": "design_64_cubic_100_steps", "seconds": time.perf_counter() - start, "report": d.report}
+
+
+def hardware() -> dict:
+    """What the figures were measured on, and with which versions."""
+    from importlib.metadata import version
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+    packages = ("jax", "jaxlib", "numpy", "scipy")
+    return {
+        "processor": model or platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--case", nargs=2, metavar=("PROBLEM", "METHOD"))
+    parser.add_argument("--design", action="store_true")
+    parser.add_argument("--output", type=Path, default=HERE / "results" / "cpu.json")
+    options = parser.parse_args()
+    if options.case:
+        print(json.dumps(one_case(*options.case)))
+        return
+    if options.design:
+        print(json.dumps(design()))
+        return
+    rows = []
+    for arguments in [["--case", *case] for case in CASES] + [["--design"]]:
+        done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
+        if done.returncode:
+            row = {"problem": arguments[1] if len(arguments) > 1 else "design", "failed": done.stderr.strip()[-300:]}
+        else:
+            row = json.loads(done.stdout.splitlines()[-1])
+        if "stiffness" in row:
+            row["error"] = error_of(np.array(row["stiffness"]), reference(row["problem"]))
+        rows.append(row)
+        shown = {k: (round(v, 9) if isinstance(v, float) else v) for k, v in row.items() if k != "stiffness"}
+        print(json.dumps(shown), flush=True)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps({"hardware": hardware(), "tolerance": TOLERANCE, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The matrix-free operator against the assembled matrix of the oracle, entry by entry."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmeta.fem import Block, GeneralField, IsotropicField, Periodic, Stiffness, mutual_energies
+from tests.fem.problems import BOUNDARIES, FIELDS, SPACING, assemble, to_vector
+
+SHAPE = (3, 4, 2)
+
+
+def _random(shape, seed=7):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
+
+
+def _operator(field, boundary, shape=SHAPE):
+    material, matrices = FIELDS[field](shape)
+    return Stiffness(material, jnp.asarray(SPACING), BOUNDARIES[boundary](shape)), matrices
+
+
+@jax.jit
+def _apply(operator, displacement, macro=None):
+    return operator(displacement, macro)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("field", FIELDS)
+def test_forces_are_those_of_the_assembled_matrix(field, boundary):
+    """K u, with and without a uniform strain."""
+    operator, matrices = _operator(field, boundary)
+    exact = assemble(matrices, boundary)
+    u, macro = _random((3, *operator.nodes)), _random((6,), 8)
+    scale = np.abs(exact.matrix).max()
+    np.testing.assert_allclose(to_vector(_apply(operator, u)), exact.matrix @ to_vector(u), rtol=0, atol=1e-12 * scale)
+    np.testing.assert_allclose(
+        to_vector(_apply(operator, u, macro)),
+        exact.matrix @ to_vector(u) + exact.loads @ np.asarray(macro),
+        rtol=0,
+        atol=1e-12 * scale,
+    )
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("field", FIELDS)
+def test_operator_is_its_own_adjoint(field, boundary):
+    """⟨K x, y⟩ = ⟨x, K y⟩."""
+    operator, _ = _operator(field, boundary)
+    x, y = _random((2, 3, *operator.nodes))
+    left, right = jnp.vdot(_apply(operator, x), y), jnp.vdot(x, _apply(operator, y))
+    size = jnp.linalg.norm(_apply(operator, x)) * jnp.linalg.norm(y)
+    assert abs(left - right) <= 1e-12 * size
+    assert jnp.vdot(x, _apply(operator, x)) > 0
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("field", ["isotropic", "cubic"])
+def test_diagonal_is_that_of_the_assembled_matrix(field, boundary):
+    """Exact where no voxel couples normal and shear strains."""
+    operator, matrices = _operator(field, boundary)
+    exact = np.diag(assemble(matrices, boundary).matrix)
+    np.testing.assert_allclose(to_vector(operator.diagonal()), exact, rtol=0, atol=1e-13 * exact.max())
+
+
+def test_diagonal_of_a_uniform_anisotropic_cell():
+    """Entries that change sign from corner to corner cancel where all eight elements are equal."""
+    matrix = np.asarray(FIELDS["general"]((1, 1, 1))[1])
+    matrices = np.broadcast_to(matrix, (*SHAPE, 6, 6))
+    operator = Stiffness(GeneralField.from_matrix(jnp.asarray(matrices)), jnp.asarray(SPACING), Periodic())
+    # Nodes that are their own neighbours in a row of two voxels couple to themselves once only.
+    exact = np.diag(assemble(matrices, "periodic").matrix)
+    np.testing.assert_allclose(to_vector(operator.diagonal()), exact, rtol=0, atol=1e-13 * exact.max())
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_coarse_operator_is_that_of_mean_moduli(boundary):
+    """Half the elements, twice the edges, the mean of eight children, and held where the fine node is held."""
+    shape = (4, 2, 6)
+    operator, matrices = _operator("general", boundary, shape)
+    coarse = operator.coarse()
+    mean = matrices.reshape(2, 2, 1, 2, 3, 2, 6, 6).mean((1, 3, 5))
+    exact = assemble(mean, "free" if boundary == "clamped" else boundary, tuple(2 * h for h in SPACING)).matrix
+    if boundary == "clamped":
+        keep = to_vector(operator.boundary.masks[0][:, ::2, ::2, ::2])
+        exact = exact * keep[:, None] * keep[None, :]
+    u = _random((3, *coarse.nodes))
+    np.testing.assert_allclose(
+        to_vector(_apply(coarse, u)), exact @ to_vector(u), rtol=0, atol=1e-12 * np.abs(exact).max()
+    )
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_one_kernel_for_equal_materials(field):
+    """An isotropic solid is the same as a cubic or as a general field."""
+    operator, matrices = _operator("isotropic", "periodic")
+    other = GeneralField.from_matrix(jnp.asarray(matrices))
+    if field == "cubic":
+        c = [jnp.asarray(matrices[..., i, j]) for i, j in ((0, 0), (0, 1), (3, 3))]
+        other = type(FIELDS["cubic"](SHAPE)[0])(*c)
+    u = _random((3, *operator.nodes))
+    expected = _apply(operator, u)
+    actual = _apply(Stiffness(other, operator.spacing, Periodic()), u)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13 * jnp.abs(expected).max())
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 3), (1, 1, 5), (1, 1, 1), (2, 1, 2)])
+def test_thin_periodic_cells(shape):
+    """A voxel that is its own neighbour."""
+    material, matrices = FIELDS["general"](shape)
+    exact = assemble(matrices, "periodic")
+    operator = Stiffness(material, jnp.asarray(SPACING), Periodic())
+    u, macro = _random((3, *shape)), _random((6,), 8)
+    expected = exact.matrix @ to_vector(u) + exact.loads @ np.asarray(macro)
+    scale = np.abs(matrices).max()  # one voxel alone is its own neighbour on all sides: K is zero
+    np.testing.assert_allclose(to_vector(operator(u, macro)), expected, rtol=0, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_mutual_energies_are_the_quadratic_form(field):
+    """Volume times the energies is uᵢᵀ K uⱼ + uᵢᵀ f eⱼ + eᵢᵀ fᵀ uⱼ + eᵢᵀ ⟨C⟩ eⱼ V."""
+    operator, matrices = _operator(field, "free")
+    exact = assemble(matrices, "free")
+    u, e = _random((4, 3, *operator.nodes)), _random((4, 6), 8)
+    vectors, strains = np.stack([to_vector(v) for v in u]), np.asarray(e)
+    volume = np.prod(SPACING)
+    cross = vectors @ exact.loads @ strains.T
+    expected = vectors @ exact.matrix @ vectors.T + cross + cross.T
+    expected = (expected + volume * strains @ matrices.sum((0, 1, 2)) @ strains.T) / (volume * np.prod(SHAPE))
+    actual = jax.jit(mutual_energies)(operator.material, operator.spacing, u, e)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+
+
+def test_rigid_motions_of_a_free_block_cost_nothing():
+    operator, _ = _operator("general", "free")
+    grid = np.meshgrid(*(np.arange(n) * h for n, h in zip(operator.nodes, SPACING, strict=True)), indexing="ij")
+    x, y, z = (jnp.asarray(g) for g in grid)
+    zero = jnp.zeros_like(x)
+    for rotation in ((zero, -z, y), (z, zero, -x), (-y, x, zero), (zero + 1, zero, zero)):
+        assert jnp.abs(_apply(operator, jnp.stack(rotation))).max() < 1e-13 * operator.diagonal().max()
+
+
+def test_void_has_no_force():
+    zero = jnp.zeros(SHAPE)
+    operator = Stiffness(IsotropicField(zero, zero), jnp.asarray(SPACING), Block())
+    assert not jnp.any(_apply(operator, _random((3, *operator.nodes))))
+    assert not jnp.any(operator.diagonal())
+
+
+def test_stiffness_of_elements_moves_forward_and_back_under_differentiation():
+    """K u is linear in the moduli and in u: jvp and vjp agree with the assembled matrix."""
+    operator, _ = _operator("general", "clamped")
+    change, changed = FIELDS["general"](SHAPE)[0].map(lambda c: c**2), None
+    u, w = _random((2, 3, *operator.nodes))
+    _, forward = jax.jvp(
+        lambda m: Stiffness(m, operator.spacing, operator.boundary)(u), (operator.material,), (change,)
+    )
+    entries = [(i, j) for i in range(6) for j in range(i, 6)]
+    changed = np.zeros((*SHAPE, 6, 6))
+    for (i, j), field in zip(entries, change.upper, strict=True):
+        changed[..., i, j] = changed[..., j, i] = np.asarray(field)
+    exact = assemble(changed, "clamped").matrix
+    np.testing.assert_allclose(to_vector(forward), exact @ to_vector(u), rtol=0, atol=1e-12 * np.abs(exact).max())
+    _, pull = jax.vjp(lambda m: Stiffness(m, operator.spacing, operator.boundary)(u), operator.material)
+    (back,) = pull(w)
+    paired = sum(jnp.vdot(b, c) for b, c in zip(back.upper, change.upper, strict=True))
+    np.testing.assert_allclose(paired, jnp.vdot(w, forward), rtol=1e-12)

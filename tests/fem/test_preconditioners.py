@@ -1,0 +1,104 @@
+"""Both preconditioners are symmetric, positive, and near the inverse: on every boundary they serve."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmeta.fem import Block, IsotropicField, JacobiFFT, Multigrid, Periodic, Stiffness, octant
+from tests import cells
+from tests.fem.problems import BOUNDARIES, FIELDS, SPACING
+
+SHAPE = (8, 8, 8)
+METHODS = {"multigrid": Multigrid(), "fft": JacobiFFT()}
+OCTANTS = ["octant_0", "octant_3", "octant_4", "octant_5"]
+SERVED = [(m, b) for m in METHODS for b in ["periodic", *OCTANTS]] + [("multigrid", "clamped")]
+FIELD_NAMES = ["isotropic", "general", "void"]
+
+
+def _operator(field, boundary, shape=SHAPE):
+    if field == "void":
+        modulus = jnp.asarray(cells.islands(shape))
+        material = IsotropicField(0.6 * modulus, 0.4 * modulus)
+    else:
+        material = FIELDS[field](shape)[0]
+    return Stiffness(material, jnp.asarray(SPACING), BOUNDARIES[boundary](shape))
+
+
+@jax.jit
+def _norms(operator, x, y):
+    out = {}
+    for name, method in METHODS.items():
+        if name == "fft" and isinstance(operator.boundary, Block) and len(operator.boundary.masks) != 3:
+            continue
+        apply = method(operator)
+        mx, my = apply(x), apply(y)
+        out[name] = mx, my
+    return out
+
+
+@pytest.mark.parametrize("field", FIELD_NAMES)
+@pytest.mark.parametrize("boundary", ["periodic", *OCTANTS, "clamped"])
+def test_symmetric_and_positive(boundary, field):
+    operator = _operator(field, boundary)
+    rng = np.random.default_rng(3)
+    x, y = (operator.boundary.free(jnp.asarray(rng.normal(size=(3, *operator.nodes)))) for _ in range(2))
+    # Forces never act where there is no stiffness, nor along a translation of the whole cell.
+    live = operator.diagonal() > 0
+    x, y = (jnp.where(live, v, 0) for v in (x, y))
+    if isinstance(operator.boundary, Periodic):
+        count = live.astype(x.dtype).sum((1, 2, 3), keepdims=True)
+        x, y = (jnp.where(live, v - v.sum((1, 2, 3), keepdims=True) / count, 0) for v in (x, y))
+    results = _norms(operator, x, y)
+    assert set(results) == ({"multigrid"} if boundary == "clamped" else set(METHODS))
+    for mx, my in results.values():
+        scale = jnp.linalg.norm(mx) * jnp.linalg.norm(y)
+        assert abs(jnp.vdot(mx, y) - jnp.vdot(x, my)) <= 1e-12 * scale
+        assert jnp.vdot(x, mx) > 1e-4 * jnp.linalg.norm(x) * jnp.linalg.norm(mx)
+        assert jnp.isfinite(mx).all()
+        np.testing.assert_array_equal(operator.boundary.free(mx), mx)
+
+
+@pytest.mark.parametrize("field", FIELD_NAMES)
+@pytest.mark.parametrize("name", METHODS)
+def test_no_eigenvalue_is_negative(name, field):
+    """The whole spectrum of M⁻¹, column by column, on a small cell."""
+    operator = _operator(field, "periodic", (4, 4, 4))
+    size = 3 * 4**3
+    columns = jax.jit(lambda op: jax.vmap(METHODS[name](op))(jnp.eye(size).reshape(size, 3, 4, 4, 4)))(operator)
+    matrix = np.asarray(columns).reshape(size, size)
+    assert np.abs(matrix - matrix.T).max() <= 1e-12 * np.abs(matrix).max()
+    eigenvalues = np.linalg.eigvalsh(0.5 * (matrix + matrix.T))
+    assert eigenvalues[0] >= -1e-10 * eigenvalues[-1]
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "octant_0", "octant_3"])
+def test_fft_inverts_a_homogeneous_cell(boundary):
+    """With one modulus everywhere M⁻¹ K is the identity, up to translations."""
+    shape = (5, 4, 3)
+    one = jnp.ones(shape)
+    operator = Stiffness(IsotropicField(0.6 * one, 0.4 * one), jnp.asarray(SPACING), BOUNDARIES[boundary](shape))
+    u = operator.boundary.free(jnp.asarray(np.random.default_rng(1).normal(size=(3, *operator.nodes))))
+    if boundary == "periodic":
+        u = u - u.mean((1, 2, 3), keepdims=True)
+    back = JacobiFFT()(operator)(operator(u))
+    np.testing.assert_allclose(back, u, rtol=0, atol=1e-12)
+
+
+def test_multigrid_is_exact_on_its_coarsest_grid():
+    operator = _operator("isotropic", "octant_3", (4, 3, 4))
+    u = operator.boundary.free(jnp.asarray(np.random.default_rng(1).normal(size=(3, *operator.nodes))))
+    np.testing.assert_allclose(Multigrid()(operator)(operator(u)), u, rtol=0, atol=1e-8)
+
+
+def test_fft_refuses_a_clamped_block():
+    operator = _operator("isotropic", "clamped", (4, 4, 4))
+    with pytest.raises(ValueError, match="Argument `preconditioner` must be multigrid for a clamped block"):
+        JacobiFFT()(operator)
+
+
+def test_octant_has_three_masks():
+    """What the continuation by parities of the FFT preconditioner relies on."""
+    for load in range(6):
+        masks = octant((2, 3, 4), load).masks
+        assert [m.shape for m in masks] == [(3, 3, 1, 1), (3, 1, 4, 1), (3, 1, 1, 5)]

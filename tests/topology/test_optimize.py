@@ -1,0 +1,210 @@
+"""The design run: gradients of what it optimises, a design that beats its start, stop, resume and refusal."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxmeta as jm
+from jaxmeta import geometry
+from jaxmeta.topology import MMA, OC, Continuation, DensityFilter
+from jaxmeta.topology._design import Design
+
+SOLID = jm.Isotropic(1.0, 0.3)
+SHARP = Continuation(1.0, 2.0, 6, 8.0)
+
+
+def _start(n=4, seed=0, volume_fraction=0.4):
+    return geometry.trigonometric(jax.random.key(seed), (n, n, n), symmetry="cubic", volume_fraction=volume_fraction)
+
+
+def _design(objective, constraints=(), erosion=0.0):
+    return Design(
+        objective, constraints, "cubic", SOLID, jm.SIMP(3.0, 1e-9), DensityFilter(1.5, "cubic"), (1.0, 1.0, 1.0), 1e-13,
+        erosion,
+    )  # fmt: skip
+
+
+OBJECTIVES = [
+    jm.objectives.maximize_bulk(),
+    jm.objectives.maximize_shear(),
+    jm.objectives.maximize_young((1.0, 1.0, 0.0)),
+    jm.objectives.minimize_poisson(),
+    jm.objectives.match(jm.Isotropic(0.1, 0.25).stiffness),
+    jm.constraints.isotropic(0.03),
+    jm.constraints.at_least(lambda c, rho: c[0, 0] + rho.max(), 0.5),
+    jm.constraints.at_most(lambda c, rho: c[0, 1] * rho.mean(), 0.5),
+]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda o: o.name[:24])
+@pytest.mark.parametrize("erosion", [0.0, 0.1])
+def test_gradients_of_every_piece(objective, erosion):
+    """Values through filter, projection and homogenization have the gradient that the optimiser is given."""
+    design = _design(objective, erosion=erosion)
+    x, beta = _start(), jnp.asarray(3.0)
+    # Symmetric directions only: the variables are averaged over permutations.
+    direction = _start(seed=5) - 0.4
+    evaluate = jax.jit(lambda v: design.evaluate(v, beta, None))
+    gradients = evaluate(x).gradients
+    step = 1e-4
+    near = [evaluate(x + k * step * direction).values for k in (-2, -1, 1, 2)]
+    slope = (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * step)
+    exact = (gradients * direction[None]).sum((1, 2, 3))
+    np.testing.assert_allclose(slope, exact, rtol=2e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("optimizer", [OC(), MMA()], ids=["oc", "mma"])
+def test_design_improves_and_is_binary_and_connected(optimizer):
+    d = jm.optimize(
+        jm.objectives.maximize_bulk(), _start(8), solid=SOLID, volume_fraction=0.4, filter_radius=1.5,
+        optimizer=optimizer, projection=SHARP, max_steps=40,
+    )  # fmt: skip
+    assert set(np.unique(d.cell)) == {0.0, 1.0}
+    assert geometry.is_connected(d.cell, periodic=True)
+    assert abs(d.cell.mean() - 0.4) < 0.02
+    assert d.history["objective"][-1] < 1.5 * d.history["objective"][1] < 0
+    # The score is that of the cell, found here by the plain six loads of the whole cell.
+    h = jm.homogenize(jnp.asarray(d.cell, jnp.float64), SOLID, interpolation=jm.SIMP(1.0, 1e-9), residual=1e-9)
+    np.testing.assert_allclose(d.stiffness, h.stiffness, atol=1e-7)
+    assert d.report["scored_in"] == "float64"
+    bound = jm.bounds.hashin_shtrikman(float(d.cell.mean()), SOLID).bulk
+    assert 0.6 * bound < -d.report["objective_binary"] < 1.01 * bound
+
+
+def test_constraint_is_met():
+    d = jm.optimize(
+        jm.objectives.maximize_shear(), _start(8, 3), solid=SOLID, volume_fraction=0.4, filter_radius=1.5,
+        constraints=[jm.constraints.isotropic(0.05)], projection=SHARP, max_steps=50,
+    )  # fmt: skip
+    c = np.array(d.history["stiffness"][-1])
+    assert abs(2 * c[3, 3] / (c[0, 0] - c[0, 1]) - 1) < 0.06
+    assert d.history["volume_fraction"][-1] < 0.402
+
+
+def test_passive_voxels_are_held():
+    octant = np.zeros((8, 8, 8), bool)
+    void, solid = octant.copy(), octant.copy()
+    void[-2:, -2:, -2:], solid[:1, :1, :1] = True, True
+    d = jm.optimize(
+        jm.objectives.maximize_bulk(), _start(8), solid=SOLID, volume_fraction=0.4, filter_radius=1.0,
+        projection=SHARP, passive=(void, solid), max_steps=8,
+    )  # fmt: skip
+    assert np.asarray(d.density)[void].max() == 0.0
+    assert np.asarray(d.density)[solid].min() == 1.0
+
+
+def test_ends_when_the_objective_rests():
+    d = jm.optimize(
+        jm.objectives.maximize_bulk(), _start(4), solid=SOLID, volume_fraction=0.5, filter_radius=1.0,
+        projection=Continuation(1.0, 2.0, 10, 2.0), max_steps=200, stop=1e-2,
+    )  # fmt: skip
+    assert d.result == 0
+    assert len(d.history["objective"]) < 200
+    last = d.history["objective"][-10:]
+    assert max(last) - min(last) <= 1e-2 * abs(last[-1])
+
+
+def test_multistart_agrees_with_single_runs():
+    starts = jnp.stack([_start(4, seed, 0.5) for seed in range(3)])
+    options = {"solid": SOLID, "volume_fraction": 0.5, "filter_radius": 1.0, "projection": SHARP, "max_steps": 12}
+    objective = jm.objectives.maximize_bulk()
+    many = jm.topology.multistart(objective, starts, **options)
+    single = [jm.optimize(objective, start, **options) for start in starts]
+    values = sorted(d.report["objective_binary"] for d in single)
+    np.testing.assert_allclose([d.report["objective_binary"] for d in many], values, rtol=1e-6)
+
+
+RUN = """
+import jax, sys, time, jaxmeta as jm, numpy as np
+jax.config.update("jax_enable_x64", True)
+from jaxmeta.topology import Continuation
+start = jm.geometry.trigonometric(jax.random.key(0), (8, 8, 8), symmetry="cubic", volume_fraction=0.4)
+def slow(step, info):
+    print(step, flush=True)
+    time.sleep(float(sys.argv[3]))
+from jaxmeta.topology import _checkpoint
+_checkpoint.Checkpoint.__init__.__defaults__ = (0.05,)
+d = jm.optimize(jm.objectives.maximize_bulk(), start, solid=jm.Isotropic(1.0, 0.3), volume_fraction=0.4,
+                filter_radius=1.5, projection=Continuation(1.0, 2.0, 6, 8.0), max_steps=20,
+                checkpoint=sys.argv[1] or None, callback=slow)
+np.savez(sys.argv[2], density=d.density, cell=d.cell, objective=d.history["objective"])
+"""
+
+
+def test_killed_run_resumes_to_the_same_cell(tmp_path):
+    """SIGKILL in the middle; the second process takes up the checkpoint and ends where an undisturbed run ends."""
+    command = [sys.executable, "-c", RUN]
+    whole = tmp_path / "whole.npz"
+    subprocess.run([*command, "", str(whole), "0"], check=True, capture_output=True)
+    folder, resumed = tmp_path / "checkpoint", tmp_path / "resumed.npz"
+    victim = subprocess.Popen([*command, str(folder), str(resumed), "0.2"], stdout=subprocess.PIPE, text=True)
+    for line in victim.stdout:
+        if int(line) >= 9:
+            break
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    assert not resumed.exists()
+    done = subprocess.run([*command, str(folder), str(resumed), "0"], check=True, capture_output=True, text=True)
+    assert int(done.stdout.split()[0]) > 5  # it did not begin anew
+    a, b = np.load(whole), np.load(resumed)
+    np.testing.assert_array_equal(a["cell"], b["cell"])
+    np.testing.assert_allclose(a["density"], b["density"], atol=1e-12)
+    assert len(a["objective"]) == len(b["objective"])
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path):
+    options = {"solid": SOLID, "filter_radius": 1.0, "max_steps": 1, "checkpoint": tmp_path / "c"}
+    jm.optimize(jm.objectives.maximize_bulk(), _start(4), volume_fraction=0.4, **options)
+    with pytest.raises(ValueError, match=r"Argument `checkpoint` must be a folder of this same run"):
+        jm.optimize(jm.objectives.maximize_bulk(), _start(4), volume_fraction=0.5, **options)
+
+
+def test_interrupt_leaves_a_checkpoint(tmp_path):
+    def interrupt(step, info):
+        if step == 2:
+            raise KeyboardInterrupt
+
+    options = {"solid": SOLID, "volume_fraction": 0.4, "filter_radius": 1.0, "checkpoint": tmp_path / "c"}
+    with pytest.raises(KeyboardInterrupt):
+        jm.optimize(jm.objectives.maximize_bulk(), _start(4), callback=interrupt, **options)
+    seen = []
+    jm.optimize(
+        jm.objectives.maximize_bulk(), _start(4), max_steps=3, callback=lambda step, info: seen.append(step), **options
+    )
+    assert seen == [3]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"volume_fraction": 0.0}, "Argument `volume_fraction`"),
+        ({"volume_fraction": 1.5}, "Argument `volume_fraction`"),
+        ({"max_steps": 0}, "Argument `max_steps`"),
+        ({"start": jnp.ones((4, 4))}, "Argument `start` must have shape"),
+        ({"start": 2 * jnp.ones((4, 4, 4))}, "Argument `start` must lie in"),
+        ({"start": jnp.full((4, 4, 4), jnp.nan)}, "Argument `start` must lie in"),
+        ({"start": jnp.ones((4, 4, 6))}, "Argument `start` must be a cube"),
+        ({"symmetry": "octahedral"}, "Argument `symmetry`"),
+        ({"optimizer": OC(), "constraints": [jm.constraints.isotropic(0.1)]}, "Argument `optimizer` must be MMA"),
+        ({"passive": (np.ones((4, 4, 4), bool), np.ones((4, 4, 4), bool))}, "Argument `passive`"),
+        ({"erosion": 0.7}, "Argument `erosion`"),
+    ],
+)
+def test_bad_arguments(change, message):
+    arguments = {"start": _start(4), "solid": SOLID, "volume_fraction": 0.4, **change}
+    with pytest.raises(ValueError, match=message):
+        jm.optimize(jm.objectives.maximize_bulk(), arguments.pop("start"), **arguments)
+
+
+def test_file_where_the_checkpoint_should_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="Argument `checkpoint` must be a folder that can be written"):
+        jm.optimize(
+            jm.objectives.maximize_bulk(), _start(4), solid=SOLID, volume_fraction=0.4, checkpoint=tmp_path / "file"
+        )
