@@ -1,0 +1,6 @@
+"""The command line: `jaxmeta homogenize` and `jaxmeta optimize`.
+
+Nothing here imports JAX or NumPy before a command runs, so that `--help` answers at once.
+"""
+
+from ._main import main as main

@@ -1,0 +1,278 @@
+"""`jaxmeta homogenize`: the effective stiffness of a cell in a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from ._errors import UsageError
+from ._options import Flag, Output, Solid, Triple, Unset, check_positive, check_void, flat
+from ._output import Result, claimed, write_result
+from ._session import Dtype, session, versions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxmeta.homogenization import Homogenization
+    from jaxmeta.io import VoxelFile
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the file is read."""
+
+    name: Unset[str] = None
+    """Name of the array in a .npz, .h5 or .vti file (default: density, or the only one)."""
+    resolution: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N [N N]", help_behavior_hint="")] = None
+    """Voxels along the longest edge, or along x, y and z, for a .stl file."""
+    shape: Annotated[tuple[int, int, int] | None, tyro.conf.arg(metavar="NX NY NZ", help_behavior_hint="")] = None
+    """Voxels along x, y and z, for a .raw file."""
+    raw_type: Unset[str] = None
+    """Type of the numbers in a .raw file, such as uint8 or float32."""
+    order: Unset[Literal["C", "F"]] = None
+    """Order of a .raw file: C, z runs fastest (default), or F, x runs fastest."""
+    scale: Unset[float] = None
+    """Density per number in the file, such as 0.00392156862745098 for bytes from 0 to 255."""
+    spacing: Triple = None
+    """Voxel edges along x, y and z, in place of those in the file."""
+
+    def read(self, path: Path) -> VoxelFile:
+        """Reads the density.
+
+        Raises:
+            FileError: If the file cannot be read.
+            UsageError: If the options do not fit to the file.
+        """
+        from jaxmeta.io import FileError, read_density
+
+        counts = self.resolution
+        if counts is not None and len(counts) not in (1, 3):
+            raise UsageError(f"Argument `resolution` must be one number or three, but has {len(counts)}.")
+        for edge in self.spacing or ():
+            check_positive(spacing=edge)
+        try:
+            return read_density(
+                path,
+                shape=self.shape,
+                dtype=self.raw_type,
+                name=self.name,
+                resolution=counts[0] if counts is not None and len(counts) == 1 else counts,
+                order=self.order,
+                scale=self.scale,
+            )
+        except FileError:
+            raise
+        except ValueError as error:
+            raise UsageError(str(error).replace("`dtype`", "`raw_type`")) from None
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How density becomes stiffness."""
+
+    void: Unset[float] = None
+    """Modulus of void relative to the solid (default: 1e-9)."""
+    penalty: float = 3.0
+    """Exponent between density and modulus in grey voxels; 1 is a linear mixture."""
+    background_young: Unset[float] = None
+    """Young's modulus of a second solid in place of void."""
+    background_poisson: Unset[float] = None
+    """Poisson's ratio of the second solid (default: that of the solid)."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How the cell is solved."""
+
+    symmetry: Literal["auto", "none", "mirror", "cubic"] = "auto"
+    """Symmetry to make use of: auto finds that of the cell; none solves the whole cell."""
+    octant: Flag = False
+    """The file holds the first octant of a cell with mirror or cubic symmetry."""
+    tolerance: float = 1e-5
+    """Relative error of the stiffness at which the solver stops."""
+    residual: Unset[float] = None
+    """Relative residual at which the solver stops, in place of the tolerance."""
+    max_steps: int = 500
+    """Steps after which the solver gives up."""
+    preconditioner: Literal["auto", "multigrid", "fft"] = "auto"
+    """Preconditioner: auto takes multigrid where the grid can be halved often enough."""
+    dtype: Dtype = "float64"
+    """Precision of the solver."""
+
+
+@dataclass(frozen=True)
+class Homogenize:
+    """Compute the effective stiffness of a periodic cell in a file.
+
+    The cell is given as voxels with densities from 0 to 1, or as a closed surface. It prints the stiffness matrix, the
+    moduli, and how they compare with the solid and with the bounds of Hashin and Shtrikman. With --output it also
+    writes the result, the cell for ParaView, its surface, and a report with pictures.
+    """
+
+    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """The cell: .npy .npz .h5 .vti .stl or .raw."""
+    solid: Solid = field(default_factory=Solid)
+    mixture: Mixture = field(default_factory=Mixture)
+    reading: Reading = field(default_factory=Reading)
+    solver: Solver = field(default_factory=Solver)
+    output: Output = field(default_factory=Output)
+
+    def run(self, words: list[str]) -> int:
+        """Runs the command.
+
+        Args:
+            words: The command line; not needed here.
+
+        Returns:
+            The exit code.
+        """
+        with session(self.solver.dtype), claimed(self.output.folder, self.output.overwrite):
+            self._run()
+        return 0
+
+    def _run(self) -> None:
+        from jaxmeta.io import to_json
+
+        from ._moduli import Cell, connectivity, describe, rows
+        from ._tables import duration, print_result
+
+        began = time.perf_counter()
+        check_void(self.mixture.void, self.mixture.penalty)
+        solid, background = self.solid.isotropic(), self._background()
+        file = self.reading.read(self.file)
+        spacing = self.reading.spacing or file.spacing
+        part, whole, symmetry = self._reduce(file.density, spacing)
+        solved = time.perf_counter()
+        h = self._solve(part, solid, background, symmetry, spacing)
+        stiffness = _host(h.stiffness)
+        seconds = time.perf_counter() - solved
+        cell = Cell(whole, spacing, stiffness, solid, background, self.solid.unit)
+        facts = {"command": "homogenize", "source": file.source} | describe(cell)
+        facts["symmetry"] = symmetry
+        facts["solver"] = {
+            "result": "converged",
+            "steps": _host(h.stats.steps).tolist(),
+            "residual": _host(h.stats.residual).tolist(),
+            "error": _host(h.stats.error).tolist(),
+            "dtype": self.solver.dtype,
+            "seconds": seconds,
+        }
+        settings = flat(self) | {"symmetry": symmetry, "spacing": list(spacing)}
+        if background is None:
+            settings["void"] = self._void()
+        facts |= {"settings": settings, "versions": versions()}
+        notes = _grey_note(cell, self.mixture.penalty)
+        table, names = rows(facts), []
+        if self.output.folder is not None:
+            result = Result(f"Stiffness of {self.file.name}", cell, facts, table, settings, facts["versions"], notes)
+            with spinner("Writing the result"):
+                names, notes = write_result(
+                    self.output.folder, result, overwrite=self.output.overwrite, pictures=self.output.pictures
+                )
+            facts["files"] = [str(self.output.folder / name) for name in names]
+        facts["notes"] = notes
+        facts["seconds"] = time.perf_counter() - began
+        if self.output.json:
+            print(to_json(facts, non_finite="null"))
+            return
+        steps = facts["solver"]["steps"]
+        several = f"{min(steps)} to {max(steps)}" if min(steps) < max(steps) else f"{steps[0]}"
+        lines = [
+            connectivity(facts),
+            f"Solved {len(steps)} loads in {several} steps and {duration(seconds)} to a relative error of about "
+            f"{max(facts['solver']['error']):.0e}.",
+        ]
+        if self.output.folder is not None:
+            lines.append(f"Wrote {', '.join(names)} to {self.output.folder}.")
+        counts = " × ".join(map(str, whole.shape))
+        named = {"none": "no symmetry used", "mirror": "mirror symmetry", "cubic": "cubic symmetry"}[symmetry]
+        print_result(f"{self.file}: {counts} voxels, {named}, {self.solver.dtype}", facts, table, lines, notes)
+
+    def _void(self) -> float:
+        return 1e-9 if self.mixture.void is None else self.mixture.void
+
+    def _background(self) -> Any:
+        from jaxmeta import Isotropic
+
+        young, poisson = self.mixture.background_young, self.mixture.background_poisson
+        if young is None:
+            if poisson is not None:
+                raise UsageError("Argument `background_poisson` must come with `background_young`, which is missing.")
+            return None
+        if self.mixture.void is not None:
+            raise UsageError("Argument `void` must not be given with `background_young`, which takes its place.")
+        check_positive(background_young=young)
+        return Isotropic(young=young, poisson=self.solid.poisson if poisson is None else poisson)
+
+    def _reduce(
+        self, density: np.ndarray, spacing: tuple[float, float, float]
+    ) -> tuple[np.ndarray, np.ndarray, Literal["none", "mirror", "cubic"]]:
+        """Returns what is solved, the whole cell, and the symmetry."""
+        from jaxmeta import symmetry as symmetries
+
+        asked = self.solver.symmetry
+        if self.solver.octant and asked == "none":
+            raise UsageError("Argument `octant` must not be given with `symmetry` none: an octant has mirrors.")
+        whole = _host(symmetries.unfold(density)) if self.solver.octant else density
+        found = symmetries.detect(whole)
+        equal = max(spacing) - min(spacing) <= 1e-6 * max(spacing)
+        if found == "cubic" and not equal:
+            found = "mirror"
+        if asked == "auto":
+            asked = found
+        order = ("none", "mirror", "cubic")
+        if order.index(asked) > order.index(found):
+            raise UsageError(
+                f"Argument `symmetry` must be one that the cell has, but {asked} was asked for and {self.file} has "
+                f"{'none' if found == 'none' else found + ' symmetry only'}."
+            )
+        return (whole if asked == "none" else _host(symmetries.fold(whole))), whole, asked
+
+    def _solve(self, part: np.ndarray, solid: Any, background: Any, symmetry: Any, spacing: Any) -> Homogenization:
+        import jax
+        import jax.numpy as jnp
+
+        from jaxmeta import SIMP, homogenize
+
+        name = self.solver.preconditioner
+        with spinner(f"Solving {' × '.join(map(str, part.shape))} voxels"):
+            h = homogenize(
+                jnp.asarray(part, self.solver.dtype),
+                solid,
+                interpolation=SIMP(self.mixture.penalty, self._void()),
+                spacing=spacing,
+                symmetry=symmetry,
+                tolerance=self.solver.tolerance,
+                background=background,
+                residual=self.solver.residual,
+                max_steps=self.solver.max_steps,
+                preconditioner=None if name == "auto" else name,
+            )
+            return jax.block_until_ready(h)
+
+
+def _host(array: Any) -> np.ndarray:
+    import numpy as np
+
+    return np.asarray(array)
+
+
+def _grey_note(cell: Any, penalty: float) -> list[str]:
+    if not cell.is_grey:
+        return []
+    return [f"Some voxels are grey: their modulus goes with the power {penalty:g} of the density, and no bound holds."]
+
+
+def spinner(text: str) -> Any:
+    """Something that moves on a terminal while the work takes its time."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{text} …")

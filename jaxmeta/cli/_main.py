@@ -1,0 +1,76 @@
+"""The entry point: reads the arguments, runs one command, turns what goes wrong into one sentence and an exit code."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import tyro
+
+from ._errors import explain, parse_sentence
+from ._homogenize import Homogenize
+from ._optimize import Optimize
+
+Command = (
+    Annotated[Homogenize, tyro.conf.subcommand("homogenize")] | Annotated[Optimize, tyro.conf.subcommand("optimize")]
+)
+_STYLE = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
+_ABOUT = "Effective stiffness of periodic cells, and cells of wanted stiffness. `--version` tells the version."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: The words after `jaxmeta`; those of the process if None.
+
+    Returns:
+        The exit code: 0 when all went well, 2 for bad input, 130 or 143 when interrupted.
+
+    Example:
+        >>> from jaxmeta.cli import main
+        >>> main(["--version"])  # doctest: +SKIP
+        0
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × or ν is no reason to fail
+    if words == ["--version"]:
+        print(version("jaxmeta"))
+        return 0
+    try:
+        command = _parse(words)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return command.run(words)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; without this Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        text = explain(error, command)
+        if text is None:
+            raise
+        print(f"Error: {text}", file=sys.stderr)
+        return 2
+
+
+def _parse(words: list[str]) -> Homogenize | Optimize:
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(Command, prog="jaxmeta", description=_ABOUT, args=words, config=_STYLE)
+    except SystemExit as stop:
+        if stop.code:
+            names = [word for word in words[:1] if word in ("homogenize", "optimize")]
+            hint = " ".join(("jaxmeta", *names, "--help"))
+            print(f"Error: {parse_sentence(complaint.getvalue())} See `{hint}`.", file=sys.stderr)
+        raise

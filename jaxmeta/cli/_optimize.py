@@ -1,0 +1,309 @@
+"""`jaxmeta optimize`: a cell of least objective under constraints."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from ._errors import UsageError
+from ._goals import Goal, Limits, Match, ObjectiveName, make_goal
+from ._homogenize import spinner
+from ._interrupt import stoppable
+from ._options import Flag, Output, Solid, Triple, check_positive, check_void, flat
+from ._output import Result, claimed, write_result
+from ._progress import Progress
+from ._session import Dtype, session, versions
+from ._start import Start
+
+if TYPE_CHECKING:
+    from jaxmeta import Optimization
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How density becomes stiffness."""
+
+    void: float = 1e-9
+    """Modulus of void relative to the solid."""
+    penalty: float = 3.0
+    """Exponent between density and modulus, which makes grey voxels a bad bargain."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How the optimisation runs."""
+
+    filter_radius: float = 2.0
+    """Radius of the density filter in voxels: details finer than that do not arise."""
+    optimizer: Literal["auto", "oc", "mma"] = "auto"
+    """Optimality criteria, or the method of moving asymptotes; auto takes the first where it applies."""
+    max_steps: int = 200
+    """Most steps."""
+    stop: float = 1e-3
+    """Relative change of the objective over ten steps at which it counts as at rest."""
+    tolerance: float = 1e-4
+    """Relative error of the stiffness in every step; the result is scored more tightly."""
+    dtype: Dtype = "float32"
+    """Precision of the steps; the result is scored in float64."""
+
+
+@dataclass(frozen=True)
+class DesignOutput(Output):
+    """What is written, and where."""
+
+    folder: Annotated[Path | None, tyro.conf.arg(name="output", metavar="DIR")] = Path("jaxmeta-optimize")
+    """Folder for the cell, its surface, the report, the history and the checkpoint."""
+    resume: Flag = False
+    """Go on from the checkpoint in the folder; all other options must be those of the first run."""
+
+
+@dataclass(frozen=True)
+class Optimize:
+    """Design a periodic cell by topology optimisation.
+
+    Without any option it looks for the largest bulk modulus at volume fraction 0.3, in a cubic cell of 32 × 32 × 32
+    voxels. The result is a strictly binary, connected cell with an independent score. Ctrl-C stops after a step and
+    says how to go on.
+    """
+
+    objective: ObjectiveName = "bulk"
+    """Maximise the bulk, shear or Young's modulus, minimise Poisson's ratio, or match a stiffness."""
+    volume_fraction: float = 0.3
+    """Upper bound of the volume fraction of solid."""
+    symmetry: Literal["none", "mirror", "cubic"] = "cubic"
+    """Symmetry of the cell."""
+    direction: Triple = None
+    """Direction of Young's modulus (default: 1 0 0)."""
+    target: Match = field(default_factory=Match)
+    constraint: Limits = field(default_factory=Limits)
+    start: Start = field(default_factory=Start)
+    solid: Solid = field(default_factory=Solid)
+    mixture: Mixture = field(default_factory=Mixture)
+    loop: Loop = field(default_factory=Loop)
+    output: DesignOutput = field(default_factory=DesignOutput)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder of the checkpoint."""
+        return self._folder / "checkpoint"
+
+    @property
+    def _folder(self) -> Path:
+        return self.output.folder or Path("jaxmeta-optimize")
+
+    def run(self, words: list[str]) -> int:
+        """Runs the command.
+
+        Args:
+            words: The command line, for the advice how to resume.
+
+        Returns:
+            The exit code.
+        """
+        self._check()
+        replace = self.output.overwrite or self.output.resume
+        with session(self.loop.dtype):
+            began = time.perf_counter()
+            goal = self._goal()
+            start, spacing = self.start.build(
+                self.symmetry, self.volume_fraction, max(self.loop.filter_radius, 1.0), self.loop.dtype
+            )
+            with claimed(self._folder, replace):
+                self._clear_checkpoint()
+                try:
+                    with stoppable() as check:
+                        found = self._optimize(goal, start, spacing, check)
+                        check()
+                    self._report(goal, found, spacing, replace, began)
+                except KeyboardInterrupt as stop:
+                    print(self._advice(words), file=sys.stderr)
+                    return getattr(stop, "code", 130)
+        return 0
+
+    def _check(self) -> None:
+        check_void(self.mixture.void, self.mixture.penalty)
+        check_positive(tolerance=self.loop.tolerance, stop=self.loop.stop, filter_radius=self.loop.filter_radius)
+        if not 0 < self.volume_fraction < 1:
+            raise UsageError(f"Argument `volume_fraction` must lie between 0 and 1, but is {self.volume_fraction:g}.")
+        if self.loop.max_steps < 1:
+            raise UsageError(f"Argument `max_steps` must be at least 1, but is {self.loop.max_steps}.")
+        if self.loop.optimizer == "oc" and (self.constraint != Limits() or self.objective in ("poisson", "match")):
+            raise UsageError(
+                "Argument `optimizer` oc must come with `objective` bulk, shear or young, and without constraints."
+            )
+        if self.output.resume and self.output.overwrite:
+            raise UsageError("Argument `resume` must not come with `overwrite`, which would begin anew.")
+        if self.output.resume and not _steps(self.checkpoint):
+            raise UsageError(f"Argument `resume` must find a checkpoint, but there is none in {self.checkpoint}.")
+
+    def _goal(self) -> Goal:
+        return make_goal(
+            self.objective, self.direction, self.target, self.constraint, self.solid.isotropic(), self.volume_fraction
+        )
+
+    def _clear_checkpoint(self) -> None:
+        """Removes the checkpoint of an earlier run that is to be replaced."""
+        if not self.output.overwrite or not self.checkpoint.exists():
+            return
+        strange = [entry.name for entry in self.checkpoint.iterdir() if not entry.name.isdigit()]
+        if self.checkpoint.is_symlink() or strange:
+            raise UsageError(
+                f"Argument `output` must hold nothing foreign in {self.checkpoint}, which `overwrite` would remove."
+            )
+        shutil.rmtree(self.checkpoint)
+
+    def _optimize(self, goal: Goal, start: Any, spacing: tuple[float, float, float], check: Any) -> Optimization:
+        from jaxmeta import MMA, OC, SIMP, optimize
+
+        method = {"auto": lambda: None, "oc": OC, "mma": MMA}[self.loop.optimizer]()
+        with Progress(goal.name, goal.sign, self.loop.max_steps) as progress:
+
+            def after(step: int, info: Any) -> None:
+                progress.update(step, info)
+                check()
+
+            return optimize(
+                goal.objective,
+                start,
+                symmetry=self.symmetry,
+                solid=self.solid.isotropic(),
+                volume_fraction=self.volume_fraction,
+                constraints=goal.constraints,
+                interpolation=SIMP(self.mixture.penalty, self.mixture.void),
+                filter_radius=self.loop.filter_radius,
+                optimizer=method,
+                max_steps=self.loop.max_steps,
+                spacing=spacing,
+                tolerance=self.loop.tolerance,
+                stop=self.loop.stop,
+                checkpoint=self.checkpoint,
+                callback=after,
+            )
+
+    def _report(
+        self, goal: Goal, found: Optimization, spacing: tuple[float, float, float], replace: bool, began: float
+    ) -> None:
+        from jaxmeta.io import to_json
+
+        from ._moduli import Cell, connectivity, describe, rows
+        from ._tables import duration, print_result
+
+        cell = Cell(found.cell, spacing, found.stiffness, self.solid.isotropic(), None, self.solid.unit)
+        facts: dict[str, Any] = {"command": "optimize"} | describe(cell) | {"symmetry": self.symmetry}
+        facts["optimization"] = _outcome(goal, found)
+        settings = flat(self) | {"spacing": list(spacing)}
+        facts |= {"settings": settings, "versions": versions()}
+        notes = [*goal.notes, *([] if int(found.result) == 0 else [found.result.text])]
+        table = rows(facts)
+        result = Result(
+            f"{goal.name[0].upper()}{goal.name[1:]} at volume fraction {self.volume_fraction:g}",
+            cell,
+            facts,
+            table,
+            settings,
+            facts["versions"],
+            notes,
+            history=_curves(goal, found),
+            bounds={"volume fraction": self.volume_fraction},
+            extra={"history.json": _signed(goal, found.history)},
+            optimised=_whole(found.density, self.symmetry),
+        )
+        with spinner("Writing the result"):
+            names, notes = write_result(self._folder, result, overwrite=replace, pictures=self.output.pictures)
+        facts["files"] = [str(self._folder / name) for name in names]
+        facts["notes"] = notes
+        facts["seconds"] = time.perf_counter() - began
+        if self.output.json:
+            print(to_json(facts, non_finite="null"))
+            return
+        counts = " × ".join(map(str, cell.density.shape))
+        lines = [
+            _sentence(goal, facts["optimization"]),
+            connectivity(facts),
+            f"{facts['optimization']['steps']} steps, {duration(facts['seconds'])}. "
+            f"Wrote {', '.join(names)} to {self._folder}.",
+        ]
+        heading = f"Binary cell of {counts} voxels, {self.symmetry} symmetry, scored in {found.report['scored_in']}"
+        print_result(heading, facts, table, lines, notes)
+
+    def _advice(self, words: list[str]) -> str:
+        if not _steps(self.checkpoint):
+            return "Interrupted before the first step: there is nothing to resume."
+        kept = [word for word in words if word not in ("--overwrite", "--resume")]
+        return f"Interrupted; to go on from the last step: {shlex.join(('jaxmeta', *kept, '--resume'))}"
+
+
+def _steps(checkpoint: Path) -> list[int]:
+    """Numbers of the steps that a checkpoint holds."""
+    return [int(entry.name) for entry in checkpoint.iterdir() if entry.name.isdigit()] if checkpoint.is_dir() else []
+
+
+def _outcome(goal: Goal, found: Optimization) -> dict[str, Any]:
+    """How the run went, with the objective's sign for the eye."""
+    report = dict(found.report)
+    grey, binary = (goal.sign * report.pop(f"objective_{kind}") for kind in ("grey", "binary"))
+    loss = report.pop("loss_from_binarising")
+    for name in ("volume_fraction", "connected", "percolates"):  # said of the cell already
+        report.pop(name, None)
+    outcome = {
+        "objective": goal.name,
+        "sense": "maximized" if goal.sign < 0 else "minimized",
+        "optimised": grey,
+        "binary": binary,
+        "loss_from_binarising": loss,
+        "relative_loss": loss / abs(grey) if grey else None,
+        "result": found.result.name,
+        "text": found.result.text,
+        "constraints": [
+            {"name": getattr(function, "name", "constraint"), "excess": value}
+            for function, value in zip(goal.constraints, found.history["constraints"][-1], strict=False)
+        ],
+    }
+    return outcome | report
+
+
+def _sentence(goal: Goal, outcome: dict[str, Any]) -> str:
+    name = f"{goal.name[0].upper()}{goal.name[1:]}"
+    text = f"{name}: {outcome['optimised']:.5g} as optimised, {outcome['binary']:.5g} as a binary cell"
+    relative = outcome["relative_loss"]
+    if relative is None:
+        return f"{text}."
+    return f"{text}, {100 * abs(relative):.2g} % {'worse' if relative > 0 else 'better'}."
+
+
+def _signed(goal: Goal, history: dict[str, list]) -> dict[str, Any]:
+    return {
+        **history,
+        "objective": [goal.sign * value for value in history["objective"]],
+        "objective_name": goal.name,
+        "constraint_names": [*(getattr(g, "name", "constraint") for g in goal.constraints), "volume fraction"],
+    }
+
+
+def _curves(goal: Goal, found: Optimization) -> dict[str, list[float]]:
+    """What the report draws over the steps."""
+    history = found.history
+    curves = {
+        "objective": [goal.sign * value for value in history["objective"]],
+        "volume fraction": history["volume_fraction"],
+        "greyness": history["greyness"],
+        "step": list(range(1, len(history["objective"]) + 1)),
+    }
+    for position, function in enumerate(goal.constraints):
+        curves[f"excess: {function.name}"] = [values[position] for values in history["constraints"]]
+    return curves
+
+
+def _whole(density: Any, symmetry: str) -> Any:
+    import numpy as np
+
+    from jaxmeta.geometry import symmetry as symmetries
+
+    return np.asarray(density if symmetry == "none" else symmetries.unfold(density))

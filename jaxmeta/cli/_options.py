@@ -1,0 +1,95 @@
+"""Groups of options that several commands share."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import tyro
+
+from ._errors import UsageError
+
+if TYPE_CHECKING:
+    from jaxmeta import Isotropic
+
+
+T = TypeVar("T")
+# Without these the help would say "(default: None)" and "(default: False)" everywhere.
+Unset = Annotated[T | None, tyro.conf.arg(help_behavior_hint="")]
+Flag = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
+Triple = Annotated[tuple[float, float, float] | None, tyro.conf.arg(metavar="X Y Z", help_behavior_hint="")]
+
+
+@dataclass(frozen=True)
+class Solid:
+    """The material that the cell is made of."""
+
+    young: float = 1.0
+    """Young's modulus; stiffness comes out in its unit."""
+    poisson: float = 0.3
+    """Poisson's ratio."""
+    unit: Annotated[str, tyro.conf.arg(help_behavior_hint="")] = ""
+    """Name of the unit of stress, such as GPa: a label, nothing is converted."""
+
+    def isotropic(self) -> Isotropic:
+        """The solid."""
+        from jaxmeta import Isotropic
+
+        return Isotropic(young=self.young, poisson=self.poisson)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is written, and where."""
+
+    folder: Annotated[Path | None, tyro.conf.arg(name="output", metavar="DIR", help_behavior_hint="")] = None
+    """Folder for result.npz, result.h5, cell.vti, cell.stl, report.json and report.html."""
+    overwrite: Flag = False
+    """Replace the files of an earlier run."""
+    pictures: Flag = True
+    """Leave the still pictures of the cell out of the report."""
+    json: Flag = False
+    """Print one JSON object and nothing else on standard output."""
+
+
+def check_positive(**values: float | None) -> None:
+    """Refuses options that are not positive and finite.
+
+    Args:
+        values: Option to value; None passes.
+
+    Raises:
+        UsageError: If one is not.
+    """
+    for name, value in values.items():
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UsageError(f"Argument `{name}` must be a positive number, but is {value:g}.")
+
+
+def check_void(void: float | None, penalty: float) -> None:
+    """Refuses a modulus of void outside [0, 1) and a penalty that is not positive."""
+    check_positive(penalty=penalty)
+    if void is not None and not 0 <= void < 1:
+        raise UsageError(f"Argument `void` must lie in [0, 1), but is {void:g}.")
+
+
+def flat(command: Any) -> dict[str, Any]:
+    """All options that are set, by name, as they are stored beside a result.
+
+    Args:
+        command: The command's options, a dataclass of options and groups of them.
+
+    Returns:
+        Name to number, text, truth value or tuple.
+    """
+    settings: dict[str, Any] = {}
+    for field in dataclasses.fields(command):
+        value = getattr(command, field.name)
+        if dataclasses.is_dataclass(value):
+            settings |= flat(value)
+        elif value is not None and field.name not in ("folder", "overwrite", "pictures", "json", "resume"):
+            settings[field.name] = str(value) if isinstance(value, Path) else value
+    return settings

@@ -1,0 +1,96 @@
+"""What a command prints for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_VOIGT = ("11", "22", "33", "23", "13", "12")
+
+
+def print_result(
+    heading: str, facts: dict[str, Any], table: Sequence[dict[str, Any]], lines: Sequence[str], notes: Sequence[str]
+) -> None:
+    """Prints the stiffness matrix, the table of properties and what else there is to say.
+
+    Args:
+        heading: First line.
+        facts: From `describe`.
+        table: From `rows`.
+        lines: Sentences below the tables.
+        notes: Sentences of warning, last.
+    """
+    console = Console(highlight=False, soft_wrap=False)
+    console.print(heading, style="bold", markup=False)
+    console.print(stiffness_table(facts["stiffness"], facts["unit"]))
+    console.print(properties_table(table))
+    for line in lines:
+        console.print(line, markup=False)
+    for note in notes:
+        console.print(f"Note: {note}", style="yellow", markup=False)
+
+
+def stiffness_table(stiffness: Sequence[Sequence[float]], unit: str) -> Table:
+    """The stiffness matrix; entries below a millionth of the largest are shown as 0."""
+    largest = max(abs(value) for line in stiffness for value in line)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column(f"C ({unit})" if unit else "C", header_style="dim", style="dim")
+    for name in _VOIGT:
+        table.add_column(name, justify="right", header_style="dim", no_wrap=True)
+    for name, line in zip(_VOIGT, stiffness, strict=True):
+        table.add_row(name, *("[dim]0[/]" if abs(value) <= 1e-6 * largest else f"{value:.5g}" for value in line))
+    return table
+
+
+def properties_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """The properties against the solid and the bounds; columns without any entry are left out."""
+    columns = {
+        "Value": lambda row: number(row["value"]),
+        "Unit": lambda row: row["unit"],
+        "Of solid": lambda row: percent(row["relative"]),
+        "HS bound": lambda row: number(row["bound"]),
+        "Of bound": lambda row: percent(row["share"]),
+    }
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("Property", header_style="dim", no_wrap=True)
+    shown = {name: show for name, show in columns.items() if any(show(row) for row in rows)}
+    for name in shown:
+        justify = "left" if name == "Unit" else "right"
+        table.add_column(name, justify=justify, header_style="dim", no_wrap=True)
+    for row in rows:
+        cells = ((show(row) or ("" if name == "Unit" else "[dim]–[/]")) for name, show in shown.items())
+        table.add_row(row["name"], *cells)
+    return table
+
+
+def number(value: float | None) -> str:
+    """Five digits, or nothing."""
+    return "" if value is None else f"{value:.5g}"
+
+
+def percent(value: float | None) -> str:
+    """Per cent, or nothing."""
+    return "" if value is None else f"{100 * value:.1f} %" if abs(value) >= 1e-3 else f"{100 * value:.1g} %"
+
+
+def duration(seconds: float) -> str:
+    """A time for the eye.
+
+    Args:
+        seconds: Any number from 0 up.
+
+    Returns:
+        Such as "0.4 s", "12 s", "3 min 20 s" or "2 h 5 min".
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,50 @@
+"""Help is quick and complete, and needs neither JAX nor NumPy."""
+
+import re
+import resource
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("words", [["--help"], ["homogenize", "--help"], ["optimize", "--help"]])
+def test_help_answers(shell, words):
+    # The processor's time, which does not grow when the machine is busy.
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        answer = shell(*words)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        assert answer.code == 0
+        assert answer.err == ""
+        assert answer.out.startswith("usage: jaxmeta")
+    assert min(times) < 0.7
+
+
+def test_nothing_heavy_is_imported(environment):
+    program = (
+        "import sys\nfrom jaxmeta.cli import main\n"
+        "assert main(['optimize', '--help']) == 0\n"
+        "print(sorted({'jax', 'numpy', 'scipy', 'h5py', 'matplotlib'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=100)
+    assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["homogenize", "optimize"])
+def test_every_option_is_explained(run, command):
+    lines = [line.strip("│ ") for line in run(command, "--help").out.splitlines()]
+    starts = [number for number, line in enumerate(lines) if re.match("--[a-z]", line)]
+    assert len(starts) > 20
+    for number in starts:
+        said = lines[number].partition("  ")[2] or lines[number + 1]
+        assert re.match("[A-Z]", said.strip()), lines[number]
+    assert not any("default: None" in line or "default: False" in line for line in lines)
+
+
+def test_version(run):
+    answer = run("--version")
+    assert answer.code == 0
+    assert answer.out.count(".") == 2

@@ -1,0 +1,207 @@
+"""`jaxmeta optimize`: what it finds, writes and prints, and how it is stopped and taken up again."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+
+import h5py
+import jax
+import numpy as np
+import pytest
+
+import jaxmeta as jm
+from jaxmeta.cli._goals import Limits, Match, make_goal
+from jaxmeta.cli._start import Start
+from jaxmeta.io import read_density, read_stiffness
+
+SMALL = ("--resolution", 8, "--filter-radius", 1.2, "--no-pictures", "--dtype", "float64")
+SOLID = jm.Isotropic(1.0, 0.3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("optimize") / "out"
+
+
+@pytest.fixture(scope="module")
+def answer(folder):
+    """A run of four steps; what it printed on both streams."""
+    import contextlib
+    import io
+
+    from jaxmeta.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(
+            [str(w) for w in ("optimize", *SMALL, "--max-steps", 4, "--output", folder, "--json", "--young", 70)]
+        )
+    assert code == 0
+    return json.loads(out.getvalue()), err.getvalue()
+
+
+def test_cell_and_score(answer, folder):
+    data, _ = answer
+    file = read_density(folder / "result.npz")
+    assert set(np.unique(file.density)) <= {0, 1}
+    assert file.density.shape == (8, 8, 8)
+    assert data["connected"]
+    assert data["volume_fraction"] == pytest.approx(float(file.density.mean()))
+    again = jm.homogenize(file.density.astype(float), jm.Isotropic(70.0, 0.3), residual=1e-7)
+    np.testing.assert_allclose(data["stiffness"], again.stiffness, rtol=1e-5, atol=1e-4)
+
+
+def test_objective_and_loss(answer):
+    data, _ = answer
+    found = data["optimization"]
+    assert found["objective"] == "bulk modulus"
+    assert found["sense"] == "maximized"
+    assert found["binary"] == pytest.approx(data["moduli"]["bulk"], rel=1e-6)
+    assert found["loss_from_binarising"] == pytest.approx(found["optimised"] - found["binary"], rel=1e-6)
+    assert found["result"] == "max_steps_reached"
+    assert any("all its steps" in note for note in data["notes"])
+
+
+def test_files(answer, folder):
+    data, _ = answer
+    names = ["cell.stl", "cell.vti", "checkpoint", "density.npz", "history.json"]
+    names += ["report.html", "report.json", "result.h5", "result.npz"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    history = json.loads((folder / "history.json").read_text())
+    assert len(history["objective"]) == 4
+    assert history["objective"][-1] == data["optimization"]["optimised"] > 0
+    grey = read_density(folder / "density.npz").density
+    assert grey.shape == (8, 8, 8)
+    assert np.mean(grey) == pytest.approx(0.3, abs=2e-3)
+    np.testing.assert_array_equal(read_density(folder / "cell.vti", name="optimised").density, grey)
+    np.testing.assert_array_equal(read_stiffness(folder / "result.h5"), data["stiffness"])
+    with h5py.File(folder / "result.h5") as file:
+        assert file["settings"].attrs["volume_fraction"] == 0.3
+    assert "Course of the optimisation" in (folder / "report.html").read_text()
+
+
+def test_progress_is_on_standard_error(answer):
+    _, err = answer
+    assert "step 1 of 4: bulk modulus" in err
+    assert "Optimising bulk modulus, at most 4 steps." in err
+
+
+def test_resume_of_a_longer_run(answer, folder, run):
+    """More steps from the checkpoint are the same as all of them at once."""
+    first, _ = answer
+    options = (*SMALL, "--young", 70, "--output", folder, "--json", "--max-steps", 6)
+    assert run("optimize", *options).code == 2  # neither --resume nor --overwrite
+    longer = run("optimize", *options, "--resume").data
+    assert longer["optimization"]["steps"] == 6
+    history = json.loads((folder / "history.json").read_text())
+    assert history["objective"][3] == first["optimization"]["optimised"]
+    other = run("optimize", *options, "--volume-fraction", 0.5, "--resume")
+    assert other.code == 2
+    assert "another" in other.err
+    assert "`--resume`" in other.err
+    anew = run("optimize", *options, "--overwrite").data
+    assert anew["optimization"]["optimised"] == pytest.approx(longer["optimization"]["optimised"], rel=1e-9)
+    np.testing.assert_allclose(anew["stiffness"], longer["stiffness"], rtol=1e-9, atol=1e-9)
+
+
+def test_a_foreign_checkpoint_folder_is_left_alone(run, tmp_path):
+    (tmp_path / "out" / "checkpoint").mkdir(parents=True)
+    (tmp_path / "out" / "checkpoint" / "mine.txt").write_text("mine")
+    answer = run("optimize", *SMALL, "--output", tmp_path / "out", "--overwrite")
+    assert answer.code == 2
+    assert (tmp_path / "out" / "checkpoint" / "mine.txt").read_text() == "mine"
+
+
+def test_printed_result(run, tmp_path):
+    """Constraints, from a file, with a person to read it."""
+    np.save(tmp_path / "start.npy", np.full((8, 8, 8), 0.4))
+    answer = run(
+        "optimize", *SMALL[2:], "--start", tmp_path / "start.npy", "--objective", "poisson", "--max-steps", 3,
+        "--volume-fraction", 0.4, "--output", tmp_path / "out",
+    )  # fmt: skip
+    assert answer.code == 0
+    assert "Binary cell of 8 × 8 × 8 voxels, cubic symmetry" in answer.out
+    assert "Poisson's ratio: " in answer.out
+    assert "C11 is kept above 0.043" in answer.out
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    (constraint,) = report["optimization"]["constraints"]
+    assert constraint["name"] == "C11 at least 0.043"
+
+
+def test_interrupted_and_resumed(environment, tmp_path):
+    """Ctrl-C in the middle: exit code 130, and the advice is a command that goes on."""
+    words = [str(word) for word in ("optimize", *SMALL, "--max-steps", 40, "--stop", 1e-9, "--json")]
+    program = [sys.executable, "-u", "-c", "import sys; from jaxmeta.cli import main; sys.exit(main())"]
+    options = {"cwd": tmp_path, "env": environment, "text": True}
+    with subprocess.Popen([*program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
+        lines = []
+        assert process.stderr is not None
+        for line in process.stderr:
+            lines.append(line)
+            if line.startswith("step 10 of 40"):
+                os.kill(process.pid, signal.SIGINT)
+        assert process.wait(timeout=300) == 130
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+    assert "Traceback" not in "".join(lines)
+    advice = lines[-1].split(": ", 1)
+    assert advice[0] == "Interrupted; to go on from the last step"
+    command = shlex.split(advice[1])
+    assert command == ["jaxmeta", *words, "--resume"]
+    done = subprocess.run([*program, *command[1:]], capture_output=True, timeout=600, **options)
+    assert done.returncode == 0, done.stderr
+    assert "step 10 of 40" not in done.stderr
+    assert json.loads(done.stdout)["optimization"]["steps"] == 40
+
+
+@pytest.mark.parametrize("name", ["trigonometric", "random", "primitive", "iwp"])
+@pytest.mark.parametrize("symmetry", ["none", "mirror", "cubic"])
+def test_starts(name, symmetry):
+    density, spacing = Start(start=name, resolution=8).build(symmetry, 0.3, 1.0, "float32")
+    assert density.shape == ((8, 8, 8) if symmetry == "none" else (4, 4, 4))
+    assert density.dtype == np.float32
+    assert spacing == (1.0, 1.0, 1.0)
+    assert float(density.mean()) == pytest.approx(0.3, abs=1e-3)
+
+
+def test_start_from_a_file(tmp_path):
+    """A cell without the symmetry is averaged."""
+    noise = np.random.default_rng(0).random((6, 6, 6))
+    np.save(tmp_path / "a.npy", noise)
+    for symmetry in ("none", "mirror", "cubic"):
+        density, _ = Start(start=str(tmp_path / "a.npy")).build(symmetry, 0.3, 1.0, "float64")
+        whole = density if symmetry == "none" else jm.symmetry.unfold(density)
+        np.testing.assert_allclose(whole, jm.symmetry.symmetrize(noise, symmetry), rtol=1e-12)
+
+
+def test_goals():
+    """Signs, bounds and units of objectives and constraints, on a stiffness with no symmetry."""
+    rng = np.random.default_rng(1)
+    root = rng.standard_normal((6, 6))
+    c, rho = root @ root.T + 3 * np.eye(6), np.full((2, 2, 2), 0.3)
+    bulk = c[:3, :3].sum() / 9
+    young = 1 / np.linalg.inv(c)[1, 1]
+    limits = Limits(min_bulk=2.0, min_young=1.0, max_poisson=0.5, min_c44=2.0)
+    goal = make_goal("young", (0.0, 2.0, 0.0), Match(), limits, SOLID, 0.3)
+    assert goal.sign * float(goal.objective(c, rho)) == pytest.approx(young)
+    values = {
+        constraint.name.split(" at ")[0]: float(constraint(jax.numpy.asarray(c), rho))
+        for constraint in goal.constraints
+    }
+    assert values["bulk modulus"] == pytest.approx((2 - bulk) / 2)
+    assert values["C44"] == pytest.approx((2 - np.diag(c)[3:].mean()) / 2)
+    assert values["Young's modulus along (0.0, 2.0, 0.0)"] == pytest.approx(1 - young)
+    assert len(values) == 4
+    target = Match(c11=3.0, c12=1.0, c44=2.0)
+    goal = make_goal("match", None, target, Limits(), SOLID, 0.3)
+    assert goal.sign == 1
+    assert float(goal.objective(target.stiffness(), rho)) == pytest.approx(0, abs=1e-12)
+    np.testing.assert_array_equal(target.stiffness()[:3, :3], [[3, 1, 1], [1, 3, 1], [1, 1, 3]])
+
+
+def test_target_file(tmp_path):
+    np.save(tmp_path / "c.npy", np.diag([3.0, 3, 3, 1, 1, 1]))
+    np.testing.assert_array_equal(Match(target=tmp_path / "c.npy").stiffness(), np.diag([3.0, 3, 3, 1, 1, 1]))

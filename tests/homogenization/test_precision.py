@@ -1,0 +1,67 @@
+"""Single precision with the defaults of the call, against tight solves in double precision."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests import cells
+from tests.homogenization.problems import EXACT, homogenize, random_field, relative_error
+
+VOID = 1e-9
+CARRYING = [c.name for c in cells.select(percolates=True)]
+BROKEN = [c.name for c in cells.select(percolates=False)] + ["bridge"]
+
+
+def _both(density, **options):
+    tight = homogenize(density, VOID, residual=EXACT, preconditioner="fft", **options)
+    single = homogenize(density, VOID, jnp.float32, **options)
+    # The reference is right by its own residual, or, of a part that hangs on void alone, to 1e-12 of the solid.
+    assert tight.stats.residual.max() <= 1e-10
+    assert single.stiffness.dtype == jnp.float32
+    return np.asarray(single.stiffness, np.float64), np.asarray(tight.stiffness), single
+
+
+@pytest.mark.parametrize("name", CARRYING)
+def test_cells_that_carry(name):
+    """1e-5 of √(C_ii C_jj) at a contrast of 1e9."""
+    single, tight, h = _both(cells.CELLS[name](16))
+    assert h.result == 0
+    assert np.diag(tight).min() >= 1e-4
+    assert relative_error(single, tight) <= 1e-5
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_random_cells(seed):
+    """Independent uniform densities, and the same thresholded at 0.4."""
+    grey = random_field((16, 16, 16), seed)
+    for density in (grey, (grey > 0.4).astype(float)):
+        single, tight, h = _both(density)
+        assert h.result == 0
+        assert np.diag(tight).min() >= 1e-4
+        assert relative_error(single, tight) <= 1e-5
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_cells_that_do_not(name):
+    """1e-7 of Young's modulus; no modulus is negative, and the void's part is not lost in rounding."""
+    single, tight, h = _both(cells.CELLS[name](16))
+    assert h.result == 0
+    np.testing.assert_allclose(single, tight, rtol=0, atol=1e-7 if np.diag(tight).min() < 1e-4 else 1e-5)
+    assert np.diag(single).min() >= 0
+    carried = np.diag(tight) >= 1e-4
+    inside = np.ix_(carried, carried)
+    scale = np.sqrt(np.outer(np.diag(tight), np.diag(tight)))[inside]
+    np.testing.assert_array_less(np.abs(single - tight)[inside], 1e-5 * scale + 1e-30)
+
+
+@pytest.mark.parametrize("name", ["p_surface", "truss", "plates", "hole"])
+@pytest.mark.parametrize("symmetry", ["mirror", "cubic"])
+def test_octants(name, symmetry):
+    """Octants of 8³ in single precision against those in double."""
+    octant = cells.CELLS[name](16)[:8, :8, :8]
+    tight = homogenize(octant, VOID, symmetry=symmetry, residual=EXACT)
+    single = homogenize(octant, VOID, jnp.float32, symmetry=symmetry)
+    assert single.result == 0
+    c = np.asarray(tight.stiffness)
+    carried = relative_error(single.stiffness, c)
+    assert carried <= 1e-5

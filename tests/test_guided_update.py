@@ -1,0 +1,83 @@
+"""The page on guided updates, run as it stands: its error falls, and its gradients are right."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.doc_cells import cells
+
+
+def _run(code: str) -> dict:
+    names: dict = {"__name__": "guided"}
+    exec(compile(code, "docs/guided.md", "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def page():
+    """The names of the whole page, in float32 as a reader runs it."""
+    # Optax itself promotes; a reader has the standard promotion too.
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return _run("\n".join(cell.code for cell in cells("guided.md")))
+
+
+@pytest.fixture(scope="module")
+def double():
+    """The page's definitions with its dtype replaced by float64; no update is made."""
+    code = "\n".join(cell.code for cell in cells("guided.md"))
+    code = code[: code.index("errors = []")]
+    assert code.count("jnp.float32") == 1
+    with jax.numpy_rank_promotion("allow"):
+        return _run(code.replace("jnp.float32", "jnp.float64"))
+
+
+def test_error_falls(page):
+    errors = np.array(page["errors"])
+    assert np.isfinite(errors).all()
+    assert errors[-1] < 0.2 * errors[0]
+    assert page["h"].stiffness.dtype == jnp.float32
+    # A displacement that is started from is far better after four steps than one that starts at zero.
+    assert float(page["h"].stats.error.max()) < 1e-4
+
+
+def test_gradients_reach_every_parameter(double):
+    state, target = double["state"], double["target"]
+    gradient, _ = jax.grad(double["error"], has_aux=True)(state.design, state.displacement, target, steps=4)
+    leaves = jax.tree_util.tree_leaves_with_path(gradient)
+    assert len(leaves) == 7
+    for path, leaf in leaves:
+        name = jax.tree_util.keystr(path)
+        assert leaf.dtype == jnp.float64, name
+        assert bool(jnp.isfinite(leaf).all()), name
+        # Each weight matters, not only some of each array.
+        assert float((leaf != 0).mean()) > 0.9, name
+
+
+def test_gradient_agrees_with_finite_differences(double):
+    state, target = double["state"], double["target"]
+    start = state.displacement
+
+    @jax.jit
+    def value_and_slope(amount, direction):
+        def along(t):
+            moved = jax.tree.map(lambda x, d: x + t * d, state.design, direction)
+            return double["error"](moved, start, target, residual=1e-11)[0]
+
+        return jax.value_and_grad(along)(amount)
+
+    flat, structure = jax.tree.flatten(state.design)
+    for seed in range(3):
+        keys = jax.random.split(jax.random.key(seed), len(flat))
+        direction = structure.unflatten(
+            [jax.random.normal(key, leaf.shape, leaf.dtype) for key, leaf in zip(keys, flat, strict=True)]
+        )
+        slope = float(value_and_slope(jnp.zeros(()), direction)[1])
+        steps = [1e-2, 1e-3, 1e-4]
+        errors = []
+        for step in steps:
+            ahead, behind = (float(value_and_slope(jnp.asarray(sign * step), direction)[0]) for sign in (1, -1))
+            errors.append(abs((ahead - behind) / (2 * step) - slope) / abs(slope))
+        # Central differences converge with the square of the step, until rounding.
+        assert errors[1] < 0.03 * errors[0]
+        assert min(errors) < 1e-6
