@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ._errors import UsageError
+from ._errors import UsageError, name_flags
 from ._goals import Goal, Limits, Match, ObjectiveName, make_goal
 from ._homogenize import spinner
 from ._interrupt import stoppable
@@ -200,7 +200,7 @@ class Optimize:
         facts["optimization"] = _outcome(goal, found)
         settings = flat(self) | {"spacing": list(spacing)}
         facts |= {"settings": settings, "versions": versions()}
-        notes = [*goal.notes, *([] if int(found.result) == 0 else [found.result.text])]
+        notes = [*goal.notes, *([] if int(found.result) == 0 else [name_flags(found.result.text, self)])]
         table = rows(facts)
         result = Result(
             f"{goal.name[0].upper()}{goal.name[1:]} at volume fraction {self.volume_fraction:g}",

@@ -52,17 +52,15 @@ class Progress:
         if self._last is not None:  # the first step compiles
             self._recent.append(now - self._last)
         self._last = now
-        what = (
-            f"{self._name} {self._sign * float(info.objective):.4g}, volume {float(info.volume_fraction):.3f}, "
-            f"grey {100 * float(info.greyness):.0f} %, sharpness {float(info.beta):g}"
-        )
-        left = ""
-        if self._recent:
-            left = f"at most {duration((self._total - step) * statistics.median(self._recent))} left"
+        value = f"{self._name} {self._sign * float(info.objective):.4g}"
+        course = f"grey {100 * float(info.greyness):.0f} %, sharpness {float(info.beta):g}"
+        left = duration((self._total - step) * statistics.median(self._recent)) if self._recent else ""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=step, what=what, left=left)
+            what = f"{value}, {course}"
+            self._bar.update(self._task, completed=step, what=what, left=f"≤ {left}" if left else "")
         elif step == 1 or step % _EVERY == 0:
-            line = ", ".join(part for part in (what, left) if part)
+            line = f"{value}, volume {float(info.volume_fraction):.3f}, {course}"
+            line += f", at most {left} left" if left else ""
             print(f"step {step} of {self._total}: {line}", file=sys.stderr, flush=True)
 
 
@@ -72,4 +70,4 @@ def _bar() -> Any:
     from rich.progress import Progress as Bar
 
     texts = (TextColumn("{task.fields[what]}"), TextColumn("{task.fields[left]}"))
-    return Bar(BarColumn(20), MofNCompleteColumn(), *texts, console=Console(stderr=True), transient=True)
+    return Bar(BarColumn(8), MofNCompleteColumn(), *texts, console=Console(stderr=True), transient=True)

@@ -24,7 +24,7 @@ class Start:
     """Where the optimisation starts."""
 
     start: Annotated[str, tyro.conf.arg(metavar="NAME|FILE")] = "trigonometric"
-    """A field (trigonometric, random), a surface (primitive, gyroid, diamond, iwp, neovius, frd), or a file of a cell."""
+    """A field (trigonometric, random), surface (primitive, gyroid, diamond, iwp, neovius, frd), or file of a cell."""
     seed: int = 0
     """Seed of a trigonometric or random start."""
     resolution: Unset[int] = None

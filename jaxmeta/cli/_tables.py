@@ -24,14 +24,16 @@ def print_result(
         lines: Sentences below the tables.
         notes: Sentences of warning, last.
     """
-    console = Console(highlight=False, soft_wrap=False)
-    console.print(heading, style="bold", markup=False)
+    console = Console(highlight=False)
+    # In a file or a pipe a sentence stays on one line.
+    whole = not console.is_terminal
+    console.print(heading, style="bold", markup=False, soft_wrap=whole)
     console.print(stiffness_table(facts["stiffness"], facts["unit"]))
     console.print(properties_table(table))
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=whole)
     for note in notes:
-        console.print(f"Note: {note}", style="yellow", markup=False)
+        console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=whole)
 
 
 def stiffness_table(stiffness: Sequence[Sequence[float]], unit: str) -> Table:

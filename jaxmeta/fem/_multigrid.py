@@ -12,12 +12,15 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 from jax import Array
 
-from ._boundary import Periodic
+from ._boundary import Block, Periodic
+from ._fields import IsotropicField
 from ._operator import Stiffness
 from ._transfer import prolong, restrict
 
 _DENSE_NODES = 360
 _SWEEPS_WITHOUT_DENSE = 20
+_LARGEST_STEP = 1.9
+"""Damping times the largest eigenvalue of D⁻¹ K; a Jacobi sweep contracts below 2."""
 
 
 def inverse_where_positive(diagonal: Array) -> Array:
@@ -33,9 +36,15 @@ def _dense_inverse(operator: Stiffness) -> Array:
     basis = jnp.eye(size, dtype=diagonal.dtype).reshape(size, 3, *nodes)
     matrix = jax.vmap(operator)(basis).reshape(size, size)
     scale = jnp.sqrt(inverse_where_positive(diagonal))
-    dense = matrix * scale[:, None] * scale[None, :] + jnp.finfo(diagonal.dtype).eps ** 0.75 * jnp.eye(
-        size, dtype=diagonal.dtype
-    )
+    eye = jnp.eye(size, dtype=diagonal.dtype)
+    dense = matrix * scale[:, None] * scale[None, :] + max(float(jnp.finfo(diagonal.dtype).eps) ** 0.75, 1e-8) * eye
+    if isinstance(operator.boundary, Periodic):
+        # Translations are given the stiffness one, so that taking them away afterwards cancels nothing large.
+        root = jnp.sqrt(jnp.maximum(diagonal, 0)).reshape(3, 1, -1)
+        rigid = (root * jnp.eye(3, dtype=diagonal.dtype)[:, :, None]).transpose(0, 2, 1).reshape(size, 3)
+        total = jnp.sum(rigid**2, 0, keepdims=True)
+        rigid = rigid * jnp.sqrt(inverse_where_positive(total))
+        dense = dense + rigid @ rigid.T
     held = jnp.diag((scale == 0).astype(diagonal.dtype))
     factor = jsl.cho_factor(dense + held, lower=True)
     inverse = jsl.cho_solve(factor, jnp.eye(size, dtype=diagonal.dtype)) * scale[:, None] * scale[None, :]
@@ -50,6 +59,44 @@ def _without_translations(matrix: Array, nodes: int) -> Array:
     return (blocks - blocks.mean(3, keepdims=True)).reshape(matrix.shape)
 
 
+def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
+    """An upper bound of λ_max(D⁻¹ K), by elements: the largest of the pencils (K_e, D_e) bounds that of the sum.
+
+    For an isotropic field the pencil depends on the ratio λ/μ only, and a quotient of functions linear in it is largest
+    at one of its two ends. Coarser grids have means of the moduli, so that the bound holds for them too. For other
+    fields the eigenvalue is estimated by power iteration.
+    """
+    field = operator.material
+    if not isinstance(field, IsotropicField):
+        return _power_iteration(operator)
+    positive = field.mu > 0
+    ratio = jnp.where(positive, field.lmbda / jnp.where(positive, field.mu, 1), jnp.nan)
+    ends = jnp.nan_to_num(jnp.stack([jnp.nanmin(ratio), jnp.nanmax(ratio)]), nan=1.0)
+
+    def pencil(end: Array) -> Array:
+        one = jnp.ones((1, 1, 1), field.mu.dtype)
+        element = Stiffness(IsotropicField(end * one, one), operator.spacing, Block())
+        basis = jnp.eye(24, dtype=one.dtype).reshape(24, 3, 2, 2, 2)
+        matrix = jax.vmap(element)(basis).reshape(24, 24)
+        scale = 1 / jnp.sqrt(jnp.diag(matrix))
+        return jnp.linalg.eigvalsh(matrix * scale[:, None] * scale[None, :])[-1]
+
+    return jax.vmap(pencil)(ends).max()
+
+
+def _power_iteration(operator: Stiffness) -> Array:
+    weight = inverse_where_positive(operator.diagonal())
+    start = jax.random.normal(jax.random.key(0), weight.shape, weight.dtype)
+
+    def step(_: int, pair: tuple[Array, Array]) -> tuple[Array, Array]:
+        vector, _ = pair
+        image = weight * operator(vector)
+        norm = jnp.sqrt(jnp.vdot(image, image) / jnp.maximum(jnp.vdot(vector, vector), jnp.finfo(image.dtype).tiny))
+        return image / jnp.maximum(jnp.max(jnp.abs(image)), jnp.finfo(image.dtype).tiny), norm
+
+    return 1.1 * jax.lax.fori_loop(0, 20, step, (start, jnp.ones((), weight.dtype)))[1]
+
+
 @dataclass(frozen=True)
 class Multigrid:
     """One V-cycle: damped Jacobi before and after, trilinear transfer, a dense inverse on the coarsest grid.
@@ -58,7 +105,7 @@ class Multigrid:
     level and no matrix is stored.
 
     Args:
-        damping: ω of the Jacobi sweeps.
+        damping: largest ω of the Jacobi sweeps; it is lowered where they would not contract.
         sweeps: Jacobi sweeps before and after each coarse correction.
         coarsest: no grid with so few elements along an axis is halved again.
     """
@@ -81,7 +128,8 @@ class Multigrid:
         levels = [operator]
         while self._halves(levels[-1].elements):
             levels.append(levels[-1].coarse())
-        smoothers = [self.damping * inverse_where_positive(level.diagonal()) for level in levels]
+        damping = jnp.minimum(self.damping, _LARGEST_STEP / largest_jacobi_eigenvalue(operator))
+        smoothers = [damping * inverse_where_positive(level.diagonal()) for level in levels]
         last = len(levels) - 1
         if math.prod(levels[-1].nodes) <= _DENSE_NODES:
             inverse = _dense_inverse(levels[-1])

@@ -3,7 +3,7 @@
 For K x = b with K symmetric positive semidefinite, step k lowers the energy norm of the error, and the quadratic
 energy xᵀKx − 2 bᵀx, by exactly α_k r_kᵀz_k (Hestenes and Stiefel 1952). The sum of the decrements still to come is the
 squared energy norm of the error now. It is estimated from the last ones as a geometric tail: with δ the last decrement
-and q the worst ratio of recent decrements, Σ_later ≈ δ q/(1 − q).
+and q the worst ratio of recent decrements, Σ_later ≈ 2 δ q/(1 − q), the 2 being for safety.
 
 References:
     M. R. Hestenes, E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952). Z. Strakoš, P. Tichý, Electron. Trans. Numer.
@@ -23,6 +23,8 @@ from jaxtyping import Float
 from ._result import Result, Solution, Stats
 
 Linear = Callable[[Array], Array]
+_SAFETY = 2.0
+"""Factor on the estimated error, for spectra whose tail is slower than the last steps show."""
 _PATIENCE = 40
 """Steps without progress after which a solve is said to stagnate."""
 
@@ -108,10 +110,10 @@ class PCG:
 
             decrement = alpha * gamma
             gained = state.gained + decrement
-            ratio = jnp.clip(jnp.where(state.last > 0, _ratio(decrement, state.last), 0.5), 0.0, 0.95)
+            ratio = jnp.clip(jnp.where(state.last > 0, _ratio(decrement, state.last), 0.5), 0.0, 0.99)
             ratios = jnp.roll(state.ratios, 1).at[0].set(ratio)
             worst = ratios.max()
-            error = relative(decrement * worst / (1 - worst), gained)
+            error = relative(_SAFETY * decrement * worst / (1 - worst), gained)
             left = measure(error, residual)
             idle = jnp.where(left < state.best, 0, state.idle + 1)
 
@@ -144,7 +146,7 @@ class PCG:
             gamma=zero,
             gained=zero,
             last=zero,
-            ratios=jnp.full((2,), 0.5, dtype),
+            ratios=jnp.full((4,), 0.1, dtype),
             error=zero,
             best=jnp.full((), jnp.inf, dtype),
             idle=count,

@@ -9,7 +9,7 @@ from tests import cells
 from tests.homogenization.problems import BASE, EXACT, SOLID, homogenize, modulus
 
 SOFT = 1e-3
-CUBIC = [cell.name for cell in cells.select(cubic=True, binary=True) if cell.name != "uniform"]
+CUBIC = [cell.name for cell in cells.select(cubic=True, mirror=True, binary=True) if cell.name != "uniform"]
 
 
 def _c(name, void=SOFT):
