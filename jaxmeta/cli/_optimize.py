@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -105,7 +106,7 @@ class Optimize:
             words: The command line, for the advice how to resume.
 
         Returns:
-            The exit code.
+            The exit code: 0, or 1 when the solver or the optimiser failed on the way; what there is is written then.
         """
         self._check()
         replace = self.output.overwrite or self.output.resume
@@ -125,7 +126,7 @@ class Optimize:
                 except KeyboardInterrupt as stop:
                     print(self._advice(words), file=sys.stderr)
                     return getattr(stop, "code", 130)
-        return 0
+        return 0 if int(found.result) <= 1 else 1
 
     def _check(self) -> None:
         check_void(self.mixture.void, self.mixture.penalty)
@@ -152,7 +153,8 @@ class Optimize:
         """Removes the checkpoint of an earlier run that is to be replaced."""
         if not self.output.overwrite or not self.checkpoint.exists():
             return
-        strange = [entry.name for entry in self.checkpoint.iterdir() if not entry.name.isdigit()]
+        # A step, or one whose writing was cut short.
+        strange = [e.name for e in self.checkpoint.iterdir() if not re.fullmatch(r"\d+(\.orbax.*)?", e.name)]
         if self.checkpoint.is_symlink() or strange:
             raise UsageError(
                 f"Argument `output` must hold nothing foreign in {self.checkpoint}, which `overwrite` would remove."

@@ -25,8 +25,6 @@ def session(dtype: Dtype) -> Iterator[None]:
     """
     if "jax" not in sys.modules:
         _prepare_environment()
-    # The checkpoint's library warns of every save that takes a second.
-    logging.getLogger("absl").setLevel(logging.ERROR)
     import jax
 
     with jax.enable_x64(dtype == "float64"):
@@ -41,6 +39,8 @@ def _prepare_environment() -> None:
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
     # XLA reports each program it loads from a cache on a CPU, and each compilation that takes long, as an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # The library that writes checkpoints warns of every save that takes a second.
+    logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 def cache_folder() -> Path | None:

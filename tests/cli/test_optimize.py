@@ -1,7 +1,6 @@
 """`jaxmeta optimize`: what it finds, writes and prints, and how it is stopped and taken up again."""
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from jaxmeta.cli._start import Start
 from jaxmeta.io import read_density, read_stiffness
 
 SMALL = ("--resolution", 8, "--filter-radius", 1.2, "--no-pictures", "--dtype", "float64")
+PROGRAM = (sys.executable, "-u", "-c", "import sys; from jaxmeta.cli import main; sys.exit(main())")
 SOLID = jm.Isotropic(1.0, 0.3)
 
 
@@ -27,20 +27,23 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def answer(folder):
-    """A run of four steps; what it printed on both streams."""
-    import contextlib
-    import io
+def optimize(environment, tmp_path_factory):
+    """Runs `jaxmeta optimize` as a process, so that all runs share one compilation."""
+    here = tmp_path_factory.mktemp("here")
 
-    from jaxmeta.cli import main
+    def command(*words: object) -> subprocess.CompletedProcess[str]:
+        line = [*PROGRAM, "optimize", *map(str, (*SMALL, *words))]
+        return subprocess.run(line, capture_output=True, text=True, cwd=here, env=environment, timeout=900)
 
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(
-            [str(w) for w in ("optimize", *SMALL, "--max-steps", 4, "--output", folder, "--json", "--young", 70)]
-        )
-    assert code == 0
-    return json.loads(out.getvalue()), err.getvalue()
+    return command
+
+
+@pytest.fixture(scope="module")
+def answer(folder, optimize):
+    """A run of four steps: what it printed on both streams."""
+    done = optimize("--max-steps", 4, "--output", folder, "--json", "--young", 70)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
 
 
 def test_cell_and_score(answer, folder):
@@ -89,20 +92,21 @@ def test_progress_is_on_standard_error(answer):
     assert "Optimising bulk modulus, at most 4 steps." in err
 
 
-def test_resume_of_a_longer_run(answer, folder, run):
+def test_resume_of_a_longer_run(answer, folder, optimize):
     """More steps from the checkpoint are the same as all of them at once."""
     first, _ = answer
-    options = (*SMALL, "--young", 70, "--output", folder, "--json", "--max-steps", 6)
-    assert run("optimize", *options).code == 2  # neither --resume nor --overwrite
-    longer = run("optimize", *options, "--resume").data
+    options = ("--young", 70, "--output", folder, "--json", "--max-steps", 6)
+    refused = optimize(*options)  # neither --resume nor --overwrite
+    assert refused.returncode == 2
+    assert "`--overwrite`" in refused.stderr
+    longer = json.loads(optimize(*options, "--resume").stdout)
     assert longer["optimization"]["steps"] == 6
     history = json.loads((folder / "history.json").read_text())
     assert history["objective"][3] == first["optimization"]["optimised"]
-    other = run("optimize", *options, "--volume-fraction", 0.5, "--resume")
-    assert other.code == 2
-    assert "another" in other.err
-    assert "`--resume`" in other.err
-    anew = run("optimize", *options, "--overwrite").data
+    other = optimize(*options, "--start", "iwp", "--resume")
+    assert other.returncode == 2
+    assert other.stderr.splitlines()[-1].startswith("Error: Argument `--resume` must be a folder of this same run")
+    anew = json.loads(optimize(*options, "--overwrite").stdout)
     assert anew["optimization"]["optimised"] == pytest.approx(longer["optimization"]["optimised"], rel=1e-9)
     np.testing.assert_allclose(anew["stiffness"], longer["stiffness"], rtol=1e-9, atol=1e-9)
 
@@ -115,17 +119,17 @@ def test_a_foreign_checkpoint_folder_is_left_alone(run, tmp_path):
     assert (tmp_path / "out" / "checkpoint" / "mine.txt").read_text() == "mine"
 
 
-def test_printed_result(run, tmp_path):
-    """Constraints, from a file, with a person to read it."""
+def test_constraints_and_a_start_from_a_file(run, tmp_path):
     np.save(tmp_path / "start.npy", np.full((8, 8, 8), 0.4))
     answer = run(
-        "optimize", *SMALL[2:], "--start", tmp_path / "start.npy", "--objective", "poisson", "--max-steps", 3,
+        "optimize", *SMALL[2:], "--start", tmp_path / "start.npy", "--objective", "poisson", "--max-steps", 2,
         "--volume-fraction", 0.4, "--output", tmp_path / "out",
     )  # fmt: skip
     assert answer.code == 0
     assert "Binary cell of 8 × 8 × 8 voxels, cubic symmetry" in answer.out
     assert "Poisson's ratio: " in answer.out
     assert "C11 is kept above 0.043" in answer.out
+    assert "allow more with `--max-steps`" in answer.out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     (constraint,) = report["optimization"]["constraints"]
     assert constraint["name"] == "C11 at least 0.043"
@@ -133,28 +137,28 @@ def test_printed_result(run, tmp_path):
 
 def test_interrupted_and_resumed(environment, tmp_path):
     """Ctrl-C in the middle: exit code 130, and the advice is a command that goes on."""
-    words = [str(word) for word in ("optimize", *SMALL, "--max-steps", 40, "--stop", 1e-9, "--json")]
-    program = [sys.executable, "-u", "-c", "import sys; from jaxmeta.cli import main; sys.exit(main())"]
+    words = ["optimize", *map(str, SMALL), "--young", "70", "--max-steps", "30", "--json"]
     options = {"cwd": tmp_path, "env": environment, "text": True}
-    with subprocess.Popen([*program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
+    with subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
         lines = []
         assert process.stderr is not None
+        assert process.stdout is not None
         for line in process.stderr:
             lines.append(line)
-            if line.startswith("step 10 of 40"):
-                os.kill(process.pid, signal.SIGINT)
+            if line.startswith("step 10 of 30"):
+                process.send_signal(signal.SIGINT)
         assert process.wait(timeout=300) == 130
-        assert process.stdout is not None
         assert process.stdout.read() == ""
     assert "Traceback" not in "".join(lines)
+    assert "step 20 of 30" not in "".join(lines)
     advice = lines[-1].split(": ", 1)
     assert advice[0] == "Interrupted; to go on from the last step"
     command = shlex.split(advice[1])
     assert command == ["jaxmeta", *words, "--resume"]
-    done = subprocess.run([*program, *command[1:]], capture_output=True, timeout=600, **options)
+    done = subprocess.run([*PROGRAM, *command[1:]], capture_output=True, timeout=600, **options)
     assert done.returncode == 0, done.stderr
-    assert "step 10 of 40" not in done.stderr
-    assert json.loads(done.stdout)["optimization"]["steps"] == 40
+    assert "step 10 of 30" not in done.stderr
+    assert json.loads(done.stdout)["optimization"]["steps"] == 30
 
 
 @pytest.mark.parametrize("name", ["trigonometric", "random", "primitive", "iwp"])

@@ -88,7 +88,6 @@ def test_fft_inverts_a_homogeneous_cell(boundary):
 def test_multigrid_is_exact_on_its_coarsest_grid():
     operator = _operator("isotropic", "octant_3", (4, 3, 4))
     u = operator.boundary.free(jnp.asarray(np.random.default_rng(1).normal(size=(3, *operator.nodes))))
-    # Up to the shift of 1e-8 of the diagonal that keeps void modes finite, over the smallest eigenvalue.
     np.testing.assert_allclose(Multigrid()(operator)(operator(u)), u, rtol=0, atol=1e-6)
 
 

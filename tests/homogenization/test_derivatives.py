@@ -59,7 +59,7 @@ def point(name):
         "young_background": 0.2,
         "poisson_background": 0.1,
     }
-    return {leaf: jnp.asarray(values[leaf]) for leaf in LEAVES[name]}
+    return {leaf: jnp.asarray(values[leaf], jnp.float64) for leaf in LEAVES[name]}
 
 
 def direction(name, leaf, seed=0):
@@ -70,7 +70,7 @@ def direction(name, leaf, seed=0):
         change = 2 * cubic_octant(4, seed + 10) - 1
     else:
         change = rng.uniform(0.5, 1.0, zero[leaf].shape) * rng.choice([-1.0, 1.0], zero[leaf].shape)
-    return zero | {leaf: jnp.asarray(0.3 * change)}
+    return zero | {leaf: jnp.asarray(0.3 * change, jnp.float64)}
 
 
 def functional(name, values, weights=WEIGHTS):
@@ -286,5 +286,5 @@ def test_gradient_is_finite_at_the_ends():
     values = point("none") | {"density": jnp.asarray(np.random.default_rng(0).integers(0, 2, (4, 4, 4)), float)}
     slopes = gradient("none", values)
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
-    linear = gradient("none", values | {"penalty": jnp.asarray(1.0)})["density"]
+    linear = gradient("none", values | {"penalty": jnp.ones(())})["density"]
     assert jnp.all(linear[values["density"] == 0] != 0)
