@@ -1,4 +1,4 @@
-"""The element kernel: forces, energy and diagonal of trilinear hexahedra, from sums and differences of corner values.
+"""The element kernel: forces, energy and nodal blocks of trilinear hexahedra, from sums and differences of corners.
 
 On the reference cube, ξ, η, ζ ∈ [−1, 1], a displacement component with corner values u_abc (a, b, c ∈ {0, 1}) reads
 
@@ -204,32 +204,48 @@ def strains_and_stresses(
     return jnp.stack(strains), jnp.stack(stresses)
 
 
-def stiffness_diagonal(material: MaterialField, spacing: Spacing) -> Float[Array, "3 X-2 Y-2 Z-2"]:
-    """Diagonal of the stiffness matrix at the inner nodes of a block.
+_VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
+"""Voigt index of a pair of axes."""
+_BLOCK = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+"""Rows and columns of the six entries of a symmetric 3×3 block."""
 
-    Every corner of an element has the same entry, V/9 (C11/hx² + C66/hy² + C55/hz²) for the first component; couplings
-    of normal and shear strain, whose sign changes from corner to corner, are left out.
+
+def nodal_blocks(material: MaterialField, spacing: Spacing) -> Float[Array, "6 X-2 Y-2 Z-2"]:
+    """Diagonal 3×3 blocks of the stiffness matrix at the inner nodes of a block of elements.
+
+    With N the shape function of a corner at s ∈ {−1, 1}³, ∫ ∂_a N ∂_a N = V/(9 h_a²) and, for a ≠ b, ∫ ∂_a N ∂_b N =
+    s_a s_b V/(12 h_a h_b). So an entry K_ij = Σ_ab C_(ia)(jb) ∫ ∂_a N ∂_b N is a sum over the eight elements of a node
+    in which those of the second kind change sign across the planes a and b.
 
     Args:
         material: moduli of the elements around and between the nodes.
         spacing: edges of a voxel.
 
     Returns:
-        (3, …) on the nodes between the elements, in units of stress × length.
+        Entries 11, 22, 33, 23, 13, 12 on the nodes between the elements, in units of stress × length.
     """
-    c11, c22, c33, c44, c55, c66 = material.diagonal
-    hx, hy, hz = spacing[0], spacing[1], spacing[2]
-    ninth = hx * hy * hz / 9
-    entries = [
-        ninth * (c11 / hx**2 + c66 / hy**2 + c55 / hz**2),
-        ninth * (c66 / hx**2 + c22 / hy**2 + c44 / hz**2),
-        ninth * (c55 / hx**2 + c44 / hy**2 + c33 / hz**2),
-    ]
+    volume = spacing[0] * spacing[1] * spacing[2]
+    one = jnp.ones_like(material.diagonal[0])
+    columns = [material.stress([one if k == j else None for k in range(6)]) for j in range(6)]
 
-    def collect(values: Array) -> Array:
-        for axis in (-3, -2, -1):
-            low, high = _ends(values, axis)
-            values = low + high
-        return values
+    def entry(i: int, j: int) -> Array:
+        shares: dict[frozenset[int], Array] = {}
+        for a in range(3):
+            for b in range(3):
+                modulus = columns[_VOIGT[j][b]][_VOIGT[i][a]]
+                if modulus is not None:
+                    signed = frozenset((a, b)) if a != b else frozenset()
+                    share = modulus * (volume / ((9 if a == b else 12) * spacing[a] * spacing[b]))
+                    shares[signed] = shares[signed] + share if signed in shares else share
+        collected = [_collect(share, signed) for signed, share in shares.items()]
+        return sum(collected[1:], collected[0])
 
-    return jnp.stack([collect(entry) for entry in entries])
+    return jnp.stack([entry(i, j) for i, j in _BLOCK])
+
+
+def _collect(values: Array, signed: frozenset[int]) -> Array:
+    """Sum over the eight elements of every inner node, with a change of sign across the planes of some axes."""
+    for axis in range(3):
+        low, high = _ends(values, axis - 3)
+        values = low - high if axis in signed else low + high
+    return values

@@ -20,7 +20,7 @@ from ._transfer import prolong, restrict
 _DENSE_NODES = 360
 _SWEEPS_WITHOUT_DENSE = 20
 _LARGEST_STEP = 1.9
-"""Damping times the largest eigenvalue of D⁻¹ K; a Jacobi sweep contracts below 2."""
+"""Damping times the largest eigenvalue of D⁻¹ K; a sweep contracts below 2."""
 
 
 def inverse_where_positive(diagonal: Array) -> Array:
@@ -59,8 +59,33 @@ def _without_translations(matrix: Array, nodes: int) -> Array:
     return (blocks - blocks.mean(3, keepdims=True)).reshape(matrix.shape)
 
 
+def block_inverse(operator: Stiffness) -> Array:
+    """Inverses of the 3×3 blocks on the free components of every node, (6, x, y, z); zero in void."""
+    blocks = operator.blocks()
+    free = operator.boundary.free(jnp.ones((3, *operator.nodes), blocks.dtype))
+    size = blocks[0] + blocks[1] + blocks[2]
+    positive = size > 0
+    xx, yy, zz, yz, xz, xy = blocks * inverse_where_positive(size)[None]
+    fx, fy, fz = free
+    # Held components are cut off with a unit entry, which is taken away again from the inverse.
+    xx, yy, zz = fx * xx + (1 - fx), fy * yy + (1 - fy), fz * zz + (1 - fz)
+    yz, xz, xy = fy * fz * yz, fx * fz * xz, fx * fy * xy
+    first = [yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy]
+    determinant = xx * first[0] + xy * first[1] + xz * first[2]
+    scale = jnp.where(positive, 1 / jnp.where(positive, determinant * size, 1), 0)
+    inverse = [fx * first[0], fy * (xx * zz - xz * xz), fz * (xx * yy - xy * xy), xz * xy - xx * yz, first[2], first[1]]
+    return scale[None] * jnp.stack(inverse)
+
+
+def apply_blocks(blocks: Array, field: Array) -> Array:
+    """Product of symmetric 3×3 blocks (6, …) with a nodal field (3, …)."""
+    xx, yy, zz, yz, xz, xy = blocks
+    x, y, z = field
+    return jnp.stack([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])
+
+
 def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
-    """An upper bound of λ_max(D⁻¹ K), by elements: the largest of the pencils (K_e, D_e) bounds that of the sum.
+    """An upper bound of λ_max(D⁻¹ K), D being the 3×3 blocks, by elements: the largest of the pencils (K_e, D_e).
 
     For an isotropic field the pencil depends on the ratio λ/μ only, and a quotient of functions linear in it is largest
     at one of its two ends. Coarser grids have means of the moduli, so that the bound holds for them too. For other
@@ -78,39 +103,41 @@ def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
         element = Stiffness(IsotropicField(end * one, one), operator.spacing, Block())
         basis = jnp.eye(24, dtype=one.dtype).reshape(24, 3, 2, 2, 2)
         matrix = jax.vmap(element)(basis).reshape(24, 24)
-        scale = 1 / jnp.sqrt(jnp.diag(matrix))
-        return jnp.linalg.eigvalsh(matrix * scale[:, None] * scale[None, :])[-1]
+        inverse = block_inverse(element)
+        smoother = jax.vmap(partial(apply_blocks, inverse))(basis).reshape(24, 24)
+        root = jnp.linalg.cholesky(smoother)
+        return jnp.linalg.eigvalsh(root.T @ matrix @ root)[-1]
 
     return jax.vmap(pencil)(ends).max()
 
 
 def _power_iteration(operator: Stiffness) -> Array:
-    weight = inverse_where_positive(operator.diagonal())
-    start = jax.random.normal(jax.random.key(0), weight.shape, weight.dtype)
+    inverse = block_inverse(operator)
+    start = jax.random.normal(jax.random.key(0), (3, *operator.nodes), inverse.dtype)
 
     def step(_: int, pair: tuple[Array, Array]) -> tuple[Array, Array]:
         vector, _ = pair
-        image = weight * operator(vector)
+        image = apply_blocks(inverse, operator(vector))
         norm = jnp.sqrt(jnp.vdot(image, image) / jnp.maximum(jnp.vdot(vector, vector), jnp.finfo(image.dtype).tiny))
         return image / jnp.maximum(jnp.max(jnp.abs(image)), jnp.finfo(image.dtype).tiny), norm
 
-    return 1.1 * jax.lax.fori_loop(0, 20, step, (start, jnp.ones((), weight.dtype)))[1]
+    return 1.1 * jax.lax.fori_loop(0, 20, step, (start, jnp.ones((), inverse.dtype)))[1]
 
 
 @dataclass(frozen=True)
 class Multigrid:
-    """One V-cycle: damped Jacobi before and after, trilinear transfer, a dense inverse on the coarsest grid.
+    """One V-cycle: damped block Jacobi before and after, trilinear transfer, a dense inverse on the coarsest grid.
 
     A coarse voxel's modulus is the mean of its eight children's, so the element kernel itself is the operator of every
     level and no matrix is stored.
 
     Args:
-        damping: largest ω of the Jacobi sweeps; it is lowered where they would not contract.
-        sweeps: Jacobi sweeps before and after each coarse correction.
+        damping: largest ω of the sweeps; it is lowered where they would not contract.
+        sweeps: sweeps before and after each coarse correction.
         coarsest: no grid with so few elements along an axis is halved again.
     """
 
-    damping: float = 0.5
+    damping: float = 0.6
     sweeps: int = 1
     coarsest: int = 4
 
@@ -129,7 +156,7 @@ class Multigrid:
         while self._halves(levels[-1].elements):
             levels.append(levels[-1].coarse())
         damping = jnp.minimum(self.damping, _LARGEST_STEP / largest_jacobi_eigenvalue(operator))
-        smoothers = [damping * inverse_where_positive(level.diagonal()) for level in levels]
+        smoothers = [damping * block_inverse(level) for level in levels]
         last = len(levels) - 1
         if math.prod(levels[-1].nodes) <= _DENSE_NODES:
             inverse = _dense_inverse(levels[-1])
@@ -145,15 +172,15 @@ class Multigrid:
             coarse = cycle(depth + 1, restrict(residual - level(value), level.boundary))
             value = value + prolong(coarse, level.boundary)
             for _ in range(self.sweeps):
-                value = value + weight * (residual - level(value))
+                value = value + apply_blocks(weight, residual - level(value))
             return value
 
         return partial(cycle, 0)
 
     @staticmethod
     def _smoothed(level: Stiffness, weight: Array, sweeps: int, residual: Array) -> Array:
-        """Jacobi sweeps from zero; the first needs no operator."""
-        value = weight * residual
+        """Sweeps from zero; the first needs no operator."""
+        value = apply_blocks(weight, residual)
         for _ in range(sweeps - 1):
-            value = value + weight * (residual - level(value))
+            value = value + apply_blocks(weight, residual - level(value))
         return value

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from ._boundary import Boundary
 from ._fields import MaterialField
-from ._kernel import internal_force, stiffness_diagonal
+from ._kernel import internal_force, nodal_blocks
 
 
 @jax.tree_util.register_dataclass
@@ -50,7 +50,11 @@ class Stiffness:
 
     def diagonal(self) -> Float[Array, "3 x y z"]:
         """Diagonal of the matrix; zero at held components and in void."""
-        return self.boundary.free(stiffness_diagonal(self._ghosted(), self.spacing))
+        return self.boundary.free(self.blocks()[:3])
+
+    def blocks(self) -> Float[Array, "6 x y z"]:
+        """Diagonal 3×3 blocks of the matrix, entries 11, 22, 33, 23, 13, 12, held components included."""
+        return nodal_blocks(self._ghosted(), self.spacing)
 
     @property
     def halves(self) -> bool:

@@ -25,8 +25,9 @@ from ._result import Result, Solution, Stats
 Linear = Callable[[Array], Array]
 _SAFETY = 2.0
 """Factor on the estimated error, for spectra whose tail is slower than the last steps show."""
-_PATIENCE = 40
-"""Steps without progress after which a solve is said to stagnate."""
+_PATIENCE = 100
+"""Steps without progress after which a solve is said to stagnate. A piece that floats in a void of 1e-9 makes sixty
+of them before its own motion is found."""
 
 
 class _State(NamedTuple):

@@ -55,22 +55,18 @@ def test_operator_is_its_own_adjoint(field, boundary):
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("field", ["isotropic", "cubic"])
-def test_diagonal_is_that_of_the_assembled_matrix(field, boundary):
-    """Exact where no voxel couples normal and shear strains."""
+@pytest.mark.parametrize("field", FIELDS)
+def test_blocks_are_those_of_the_assembled_matrix(field, boundary):
+    """The 3×3 block of every node; nothing is left out where a voxel couples normal and shear strains."""
     operator, matrices = _operator(field, boundary)
-    exact = np.diag(assemble(matrices, boundary).matrix)
-    np.testing.assert_allclose(to_vector(operator.diagonal()), exact, rtol=0, atol=1e-13 * exact.max())
-
-
-def test_diagonal_of_a_uniform_anisotropic_cell():
-    """Entries that change sign from corner to corner cancel where all eight elements are equal."""
-    matrix = np.asarray(FIELDS["general"]((1, 1, 1))[1])
-    matrices = np.broadcast_to(matrix, (*SHAPE, 6, 6))
-    operator = Stiffness(GeneralField.from_matrix(jnp.asarray(matrices)), jnp.asarray(SPACING), Periodic())
-    # Nodes that are their own neighbours in a row of two voxels couple to themselves once only.
-    exact = np.diag(assemble(matrices, "periodic").matrix)
-    np.testing.assert_allclose(to_vector(operator.diagonal()), exact, rtol=0, atol=1e-13 * exact.max())
+    exact = assemble(matrices, boundary).matrix
+    np.testing.assert_allclose(to_vector(operator.diagonal()), np.diag(exact), rtol=0, atol=1e-13 * exact.max())
+    by_node = exact.reshape(len(exact) // 3, 3, len(exact) // 3, 3)
+    blocks = np.moveaxis(np.asarray(operator.blocks()), 0, -1).reshape(-1, 6)
+    free = to_vector(operator.boundary.free(jnp.ones((3, *operator.nodes)))).reshape(-1, 3)
+    for k, (r, c) in enumerate([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]):
+        own = np.array([by_node[n, r, n, c] for n in range(len(blocks))])
+        np.testing.assert_allclose(blocks[:, k] * free[:, r] * free[:, c], own, rtol=0, atol=1e-13 * exact.max())
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)

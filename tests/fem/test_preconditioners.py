@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxmeta.fem import Block, IsotropicField, JacobiFFT, Multigrid, Periodic, Stiffness, octant
+from jaxmeta.fem._multigrid import apply_blocks, block_inverse, largest_jacobi_eigenvalue
 from tests import cells
 from tests.fem.problems import BOUNDARIES, FIELDS, SPACING
 
@@ -70,6 +71,40 @@ def test_no_eigenvalue_is_negative(name, field):
     assert np.abs(matrix - matrix.T).max() <= 1e-12 * np.abs(matrix).max()
     eigenvalues = np.linalg.eigvalsh(0.5 * (matrix + matrix.T))
     assert eigenvalues[0] >= -1e-10 * eigenvalues[-1]
+
+
+@pytest.mark.parametrize("field", FIELD_NAMES)
+@pytest.mark.parametrize("boundary", ["periodic", "octant_3", "clamped"])
+def test_block_inverse(boundary, field):
+    """On the free components of every node that is not in void, the inverse of the assembled block."""
+    operator = _operator(field, boundary, (4, 4, 4))
+    free = np.asarray(operator.boundary.free(jnp.ones((3, *operator.nodes))))
+    inverse, blocks = (
+        np.array([[v[0], v[5], v[4]], [v[5], v[1], v[3]], [v[4], v[3], v[2]]]).reshape(3, 3, -1)
+        for v in np.asarray([block_inverse(operator), operator.blocks()])
+    )
+    for held, block, own in zip(free.reshape(3, -1).T == 0, blocks.T, inverse.T, strict=True):
+        expected = np.zeros((3, 3))
+        if np.trace(block) > 0:
+            expected[np.ix_(~held, ~held)] = np.linalg.inv(block[np.ix_(~held, ~held)])
+        np.testing.assert_allclose(own, expected, rtol=0, atol=1e-12 * max(np.abs(expected).max(), 1e-300))
+
+
+@pytest.mark.parametrize("field", ["isotropic", "void"])
+def test_bound_of_the_largest_eigenvalue(field):
+    """It holds, and is reached by a voxel that hangs on nothing."""
+    operator = _operator(field, "free", (4, 4, 4))
+    if field == "void":
+        alone = jnp.zeros((4, 4, 4)).at[1, 2, 1].set(1.0)
+        operator = Stiffness(IsotropicField(0.6 * alone, 0.4 * alone), operator.spacing, operator.boundary)
+    inverse = block_inverse(operator)
+    basis = jnp.eye(3 * 5**3).reshape(-1, 3, 5, 5, 5)
+    product = jax.vmap(lambda u: apply_blocks(inverse, operator(u)))(basis).reshape(len(basis), -1)
+    largest = np.linalg.eigvals(np.asarray(product)).real.max()
+    bound = float(largest_jacobi_eigenvalue(operator))
+    assert largest <= bound * (1 + 1e-12)
+    if field == "void":
+        np.testing.assert_allclose(largest, bound, rtol=1e-10)
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "octant_0", "octant_3"])

@@ -24,21 +24,11 @@ VOIDS = [(1e-1, CUBE), (1e-6, BRICK), (1e-9, BRICK), (0.0, CUBE)]
 
 @pytest.mark.parametrize("preconditioner", PRECONDITIONERS)
 @pytest.mark.parametrize(("void", "spacing"), VOIDS)
-@pytest.mark.parametrize(
-    "name",
-    [n for n in cells.CELLS if n != "islands"]
-    + [
-        pytest.param(
-            "islands", marks=pytest.mark.xfail(reason="floating pieces in a void of 1e-9: the solve stagnates")
-        )
-    ],
-)
+@pytest.mark.parametrize("name", cells.CELLS)
 def test_named_cells(name, void, spacing, preconditioner):
     """All cells at 8³, contrast 10 to 1e9 and true void, also those that are in pieces."""
     expected = exact(name, 8, void, spacing)
-    # A piece that floats in a void of 1e-9 amplifies rounding by 1e9, so that its residual cannot reach 1e-12.
-    residual = 1e-9 if name == "islands" else EXACT
-    h = homogenize(cells.CELLS[name](8), void, residual=residual, preconditioner=preconditioner, spacing=spacing)
+    h = homogenize(cells.CELLS[name](8), void, residual=EXACT, preconditioner=preconditioner, spacing=spacing)
     assert h.result == 0
     # Where a modulus of C is less than 1e-6 of the solid's, the rest is told absolutely: 1e-14 of the solid's.
     assert relative_error(h.stiffness, expected, floor=1e-6) <= 1e-8

@@ -41,15 +41,7 @@ def test_random_cells(seed):
         assert relative_error(single, tight) <= 1e-5
 
 
-@pytest.mark.parametrize(
-    "name",
-    [n for n in BROKEN if n != "islands"]
-    + [
-        pytest.param(
-            "islands", marks=pytest.mark.xfail(reason="floating pieces in a void of 1e-9: the solve stagnates")
-        )
-    ],
-)
+@pytest.mark.parametrize("name", BROKEN)
 def test_cells_that_do_not(name):
     """1e-7 of Young's modulus; no modulus is negative, and the void's part is not lost in rounding."""
     single, tight, h = _both(cells.CELLS[name](16))
