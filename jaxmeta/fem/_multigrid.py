@@ -39,7 +39,8 @@ def _dense_inverse(operator: Stiffness) -> Array:
     eye = jnp.eye(size, dtype=diagonal.dtype)
     dense = matrix * scale[:, None] * scale[None, :] + max(float(jnp.finfo(diagonal.dtype).eps) ** 0.75, 1e-8) * eye
     if isinstance(operator.boundary, Periodic):
-        # Translations are given the stiffness one, so that taking them away afterwards cancels nothing large.
+        # Translations are given the stiffness one. Forces are in balance, so that what this adds to the inverse does
+        # nothing; taking the mean displacement away instead would mix the void's into the solid's.
         root = jnp.sqrt(jnp.maximum(diagonal, 0)).reshape(3, 1, -1)
         rigid = (root * jnp.eye(3, dtype=diagonal.dtype)[:, :, None]).transpose(0, 2, 1).reshape(size, 3)
         total = jnp.sum(rigid**2, 0, keepdims=True)
@@ -48,15 +49,7 @@ def _dense_inverse(operator: Stiffness) -> Array:
     held = jnp.diag((scale == 0).astype(diagonal.dtype))
     factor = jsl.cho_factor(dense + held, lower=True)
     inverse = jsl.cho_solve(factor, jnp.eye(size, dtype=diagonal.dtype)) * scale[:, None] * scale[None, :]
-    inverse = 0.5 * (inverse + inverse.T)
-    return _without_translations(inverse, size // 3) if isinstance(operator.boundary, Periodic) else inverse
-
-
-def _without_translations(matrix: Array, nodes: int) -> Array:
-    """P A P, with P taking the mean of each displacement component away."""
-    blocks = matrix.reshape(3, nodes, 3, nodes)
-    blocks = blocks - blocks.mean(1, keepdims=True)
-    return (blocks - blocks.mean(3, keepdims=True)).reshape(matrix.shape)
+    return 0.5 * (inverse + inverse.T)
 
 
 def block_inverse(operator: Stiffness) -> Array:
@@ -160,7 +153,9 @@ class Multigrid:
         last = len(levels) - 1
         if math.prod(levels[-1].nodes) <= _DENSE_NODES:
             inverse = _dense_inverse(levels[-1])
-            solve_coarsest = lambda residual: jnp.dot(inverse, residual.reshape(-1)).reshape(residual.shape)  # noqa: E731
+            solve_coarsest = lambda residual: jnp.dot(inverse, residual.reshape(-1), precision="highest").reshape(
+                residual.shape
+            )  # noqa: E731
         else:
             solve_coarsest = partial(self._smoothed, levels[-1], smoothers[-1], _SWEEPS_WITHOUT_DENSE)
 

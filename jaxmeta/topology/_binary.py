@@ -35,10 +35,14 @@ def binarize(density: jax.Array, volume_fraction: float, symmetry: Symmetry) -> 
         volume_fraction: fraction of solid voxels wanted.
         symmetry: of the cell.
     """
-    solid = geometry.threshold(density, volume_fraction)
+    values = np.asarray(density)
+    if symmetry == "cubic":
+        # Voxels that a permutation of the axes exchanges are cut together, whatever rounding did to them.
+        values = values[tuple(np.sort(np.indices(values.shape), axis=0))]
+    solid = geometry.threshold(values, volume_fraction)
     cell = solid if symmetry == "none" else symmetries.unfold(solid)
     kept = np.asarray(geometry.keep_largest(cell, periodic=True)) > 0.5
-    return Binary(kept.astype(np.asarray(density).dtype), int(np.asarray(cell).sum() - kept.sum()))
+    return Binary(kept.astype(values.dtype), int(np.asarray(cell).sum() - kept.sum()))
 
 
 def score(

@@ -66,3 +66,20 @@ def test_octants(name, symmetry):
     c = np.asarray(tight.stiffness)
     carried = relative_error(single.stiffness, c)
     assert carried <= 1e-5
+
+
+@pytest.mark.parametrize("void", [1e-6, VOID, 0.0])
+@pytest.mark.parametrize("n", [8, 16, 32])
+def test_half_of_the_cell_is_void(n, void):
+    """A slab as thick as the gap beside it, in which multigrid's coarsest inverse spans nine orders of magnitude."""
+    density = np.ones((n, n, n))
+    density[:, :, n // 2 :] = 0
+    h = homogenize(density, void, jnp.float32)
+    plate = 1 / (1 - 0.3**2) / 2
+    shear = 1 / 2.6 / 2
+    p_wave = 0.7 / (1.3 * 0.4)
+    series = 2 * void / (1 + void)
+    expected = [plate, plate, series * p_wave, series * shear * 2, series * shear * 2, shear]
+    assert h.result == 0
+    assert h.stats.steps.max() <= 8
+    np.testing.assert_allclose(np.diag(h.stiffness), expected, rtol=1e-4, atol=1e-12)
