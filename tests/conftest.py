@@ -1,7 +1,20 @@
-"""Float64, strict dtype promotion and no implicit rank promotion for the whole test run."""
+"""Float64, strict dtype promotion and no implicit rank promotion for the whole test run; a way past the type checks."""
+
+from collections.abc import Iterator
 
 import jax
+import jaxtyping
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """What a user sees: jaxtyping's own checks off, so that the library's errors are reached."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.core import Tracer
-from jaxtyping import Float
+from jaxtyping import ArrayLike, Bool, Float, Real
 
 from ..elasticity import Isotropic
 from ..fem import SIMP, Interpolation, IsotropicField, JacobiFFT, MaterialField, Multigrid
@@ -41,7 +41,7 @@ class Homogenization(NamedTuple):
 
 
 def homogenize(
-    density: Float[Array, "nx ny nz"],
+    density: Real[ArrayLike, "nx ny nz"] | Bool[ArrayLike, "nx ny nz"],
     solid: Isotropic,
     *,
     interpolation: Interpolation = SIMP(3.0, 1e-9),
