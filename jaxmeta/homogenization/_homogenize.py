@@ -183,7 +183,7 @@ def _symmetry(symmetry: str) -> Symmetry:
     return symmetry  # pyright: ignore[reportReturnType]
 
 
-def _checked_density(density: Array, symmetry: Symmetry) -> Array:
+def _checked_density(density: ArrayLike, symmetry: Symmetry) -> Array:
     symmetry = _symmetry(symmetry)
     density = jnp.asarray(density)
     if density.ndim != 3 or 0 in density.shape:
