@@ -1,8 +1,10 @@
-"""Float64, strict dtype promotion and no implicit rank promotion for the whole test run."""
+"""Float64, strict dtype promotion and no implicit rank promotion for the whole test run; a way past the type checks."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import jaxtyping
 import pytest
 
 jax.config.update("jax_enable_x64", True)
@@ -13,8 +15,17 @@ _MAPS = Path("/proc/self/maps")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _compiled_programs_are_let_go():
+def _compiled_programs_are_let_go() -> Iterator[None]:
     """Every compiled program holds memory maps, of which Linux allows a process 65530: beyond, it is killed."""
     yield
     if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > 20000:
         jax.clear_caches()
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """What a user sees: jaxtyping's own checks off, so that the library's errors are reached."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)

@@ -6,7 +6,7 @@ import statistics
 import sys
 import time
 from collections import deque
-from typing import Any, Self
+from typing import Any
 
 from ._tables import duration
 
@@ -28,7 +28,7 @@ class Progress:
         self._last: float | None = None
         self._bar, self._task = None, None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Progress:
         if sys.stderr.isatty():
             self._bar = _bar()
             self._task = self._bar.add_task("", total=self._total, what="Compiling, which takes a while once", left="")

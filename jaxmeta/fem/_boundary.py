@@ -101,7 +101,7 @@ class Block:
 Boundary = Periodic | Block
 
 
-def octant(shape: tuple[int, int, int], load: int) -> Block:
+def octant(shape: tuple[int, ...], load: int) -> Block:
     """Held components of the first octant of a mirror-symmetric periodic cell under one unit strain.
 
     A normal load leaves the cell mirror-symmetric: on a face with normal i the fluctuation has ũ_i = 0. A shear load of
@@ -109,7 +109,7 @@ def octant(shape: tuple[int, int, int], load: int) -> Block:
     ũ_j = ũ_k = 0, on the j-faces ũ_i = ũ_k = 0, on the k-faces ũ_k = 0.
 
     Args:
-        shape: elements of the octant.
+        shape: elements of the octant along the three axes.
         load: Voigt index 0…5 of the unit strain.
 
     Returns:

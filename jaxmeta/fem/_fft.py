@@ -30,7 +30,8 @@ def _inverse_symbol(shape: tuple[int, ...], spacing: Array) -> Array:
         ]
         for r in range(3)
     ]
-    determinant = sum(k[0][c] * cofactor[0][c] for c in range(3)).at[0, 0, 0].set(1)
+    terms = [k[0][c] * cofactor[0][c] for c in range(3)]
+    determinant = (terms[0] + terms[1] + terms[2]).at[0, 0, 0].set(1)
     return jnp.stack([jnp.stack([entry / determinant for entry in row]) for row in cofactor]).at[:, :, 0, 0, 0].set(0)
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
 from jax import Array
 from jaxtyping import Float
+
+Field = TypeVar("Field")
 
 Strain = Sequence[Array | None]
 """Six Voigt components 11 22 33 23 13 12, shear as engineering strain; `None` is zero everywhere."""
@@ -27,10 +29,11 @@ def _times(modulus: Array, strain: Array | None) -> Array | None:
     return None if strain is None else modulus * strain
 
 
+@runtime_checkable
 class MaterialField(Protocol):
     """Per-voxel moduli of one symmetry class."""
 
-    def map(self, function: Callable[[Array], Array]) -> Self:
+    def map(self: Field, function: Callable[[Array], Array]) -> Field:
         """The field with `function` applied to every modulus (padding, coarsening, slicing, casting)."""
         ...
 
@@ -45,7 +48,7 @@ class MaterialField(Protocol):
 
 
 class _Mapped:
-    def map(self, function: Callable[[Array], Array]) -> Self:
+    def map(self: Field, function: Callable[[Array], Array]) -> Field:
         return jax.tree.map(function, self)
 
 

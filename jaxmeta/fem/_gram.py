@@ -17,7 +17,7 @@ _PLANES = 8
 def mutual_energies(
     material: MaterialField,
     spacing: Float[Array, "3"],
-    displacements: Float[Array, "loads 3 nx+1 ny+1 nz+1"],
+    displacements: Float[Array, "loads 3 x y z"],
     macros: Float[Array, "loads 6"],
 ) -> Float[Array, "loads loads"]:
     """Mean over the grid of (ε⁰_i + B u_i)ᵀ C (ε⁰_j + B u_j) for all pairs of loads.

@@ -114,18 +114,19 @@ def _node_forces(forces: list[dict[Mode, Array]]) -> Array:
     """Transpose of `_modes`: every node collects its eight elements."""
     out = []
     for component in forces:
-        fields: dict[tuple[int, ...], Array] = dict(component)
+        fields: dict[tuple[int, ...], Array] = {**component}
         for axis in (-1, -2, -3):
             collected: dict[tuple[int, ...], Array] = {}
             for key in sorted({k[:-1] for k in fields}):
-                total, difference = fields.get((*key, 0)), fields.get((*key, 1))
+                total, difference = (*key, 0), (*key, 1)
                 # The node is the high corner of the element before it (+) and the low corner of the one after (−).
-                if difference is None:
-                    before, after = _ends(total, axis)
-                elif total is None:
-                    before, after = _ends(difference, axis)[0], -_ends(difference, axis)[1]
+                if difference not in fields:
+                    before, after = _ends(fields[total], axis)
+                elif total not in fields:
+                    before, after = _ends(fields[difference], axis)[0], -_ends(fields[difference], axis)[1]
                 else:
-                    before, after = _ends(total + difference, axis)[0], _ends(total - difference, axis)[1]
+                    before = _ends(fields[total] + fields[difference], axis)[0]
+                    after = _ends(fields[total] - fields[difference], axis)[1]
                 collected[key] = before + after
             fields = collected
         out.append(fields[()])
@@ -210,7 +211,7 @@ _BLOCK = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Rows and columns of the six entries of a symmetric 3×3 block."""
 
 
-def nodal_blocks(material: MaterialField, spacing: Spacing) -> Float[Array, "6 X-2 Y-2 Z-2"]:
+def nodal_blocks(material: MaterialField, spacing: Spacing) -> Float[Array, "6 x y z"]:
     """Diagonal 3×3 blocks of the stiffness matrix at the inner nodes of a block of elements.
 
     With N the shape function of a corner at s ∈ {−1, 1}³, ∫ ∂_a N ∂_a N = V/(9 h_a²) and, for a ≠ b, ∫ ∂_a N ∂_b N =

@@ -109,7 +109,7 @@ def _power_iteration(operator: Stiffness) -> Array:
     start = jax.random.normal(jax.random.key(0), (3, *operator.nodes), inverse.dtype)
 
     def step(_: int, pair: tuple[Array, Array]) -> tuple[Array, Array]:
-        vector, _ = pair
+        vector = pair[0]
         image = apply_blocks(inverse, operator(vector))
         norm = jnp.sqrt(jnp.vdot(image, image) / jnp.maximum(jnp.vdot(vector, vector), jnp.finfo(image.dtype).tiny))
         return image / jnp.maximum(jnp.max(jnp.abs(image)), jnp.finfo(image.dtype).tiny), norm

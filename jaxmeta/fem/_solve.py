@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jaxtyping import Bool, Float
 
 from ..elasticity import Isotropic
@@ -98,7 +99,7 @@ def solve(
     method = PCG(tolerance, residual, max_steps)
     value, compliance, stats = _equilibrium(method, boundary, (material, lengths, force))
     result = stats.result
-    if throw and not isinstance(result, jax.core.Tracer) and int(result) != 0:
+    if throw and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {int(stats.steps)}, error {float(stats.error)}.")
     return BlockSolution(jnp.moveaxis(value, 0, -1), compliance, result, stats)
 
@@ -151,7 +152,7 @@ def _material(field: Array | MaterialField, solid: Isotropic | None, interpolati
         )
     if solid is None:
         raise ValueError("Argument `solid` must be given with a density.")
-    if not isinstance(array, jax.core.Tracer) and not (np.min(array) >= -1e-6 and np.max(array) <= 1 + 1e-6):
+    if not isinstance(array, Tracer) and not (np.min(array) >= -1e-6 and np.max(array) <= 1 + 1e-6):
         raise ValueError(f"Argument `field` must lie in [0, 1], but ranges from {array.min()} to {array.max()}.")
     lmbda, mu = (jnp.asarray(m, array.dtype) for m in solid.lame)
     cast = jax.tree.map(lambda leaf: jnp.asarray(leaf, array.dtype), interpolation)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 
 def shape_of(shape: Sequence[int], name: str = "shape") -> tuple[int, int, int]:
@@ -39,7 +39,7 @@ def one_of(value: str, choices: Sequence[str], name: str) -> None:
 
 def is_traced(value: object) -> bool:
     """Whether the value is known only inside a transformation such as `jax.jit`."""
-    return isinstance(value, jax.core.Tracer)
+    return isinstance(value, Tracer)
 
 
 def positive(value: object, name: str) -> None:

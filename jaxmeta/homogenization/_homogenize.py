@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float
+from jax.core import Tracer
+from jaxtyping import ArrayLike, Bool, Float, Real
 
 from ..elasticity import Isotropic
 from ..fem import SIMP, Interpolation, IsotropicField, JacobiFFT, MaterialField, Multigrid
@@ -40,7 +41,7 @@ class Homogenization(NamedTuple):
 
 
 def homogenize(
-    density: Float[Array, "nx ny nz"],
+    density: Real[ArrayLike, "nx ny nz"] | Bool[ArrayLike, "nx ny nz"],
     solid: Isotropic,
     *,
     interpolation: Interpolation = SIMP(3.0, 1e-9),
@@ -114,7 +115,7 @@ def homogenize(
     method = _method(tolerance, residual, max_steps, steps)
     lengths = _checked_spacing(spacing, dtype, symmetry)
     loads = len(LOADS[_symmetry(symmetry)])
-    boundary = load_boundary(symmetry, (shape[0], shape[1], shape[2]))
+    boundary = load_boundary(symmetry, shape)
     nodes = boundary.nodes(shape)
     first = None
     if start is not None:
@@ -127,7 +128,7 @@ def homogenize(
         method, chosen, symmetry, batched, density, cast(solid), cast(interpolation), lengths, cast(background), first
     )
     result = stats.result.max()
-    if throw and steps is None and not isinstance(result, jax.core.Tracer) and int(result) != 0:
+    if throw and steps is None and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")
     return Homogenization(c, result, stats, jnp.moveaxis(jax.lax.stop_gradient(fluctuations), 1, -1))
 
@@ -182,7 +183,7 @@ def _symmetry(symmetry: str) -> Symmetry:
     return symmetry  # pyright: ignore[reportReturnType]
 
 
-def _checked_density(density: Array, symmetry: Symmetry) -> Array:
+def _checked_density(density: ArrayLike, symmetry: Symmetry) -> Array:
     symmetry = _symmetry(symmetry)
     density = jnp.asarray(density)
     if density.ndim != 3 or 0 in density.shape:
@@ -193,7 +194,7 @@ def _checked_density(density: Array, symmetry: Symmetry) -> Array:
         raise ValueError(f"Argument `density` must be float32 or float64, but is {density.dtype}.")
     if symmetry == "cubic" and len(set(density.shape)) != 1:
         raise ValueError(f"Argument `density` must be a cube for cubic symmetry, but has shape {density.shape}.")
-    if isinstance(density, jax.core.Tracer):
+    if isinstance(density, Tracer):
         return density
     values = np.asarray(density)
     if not np.isfinite(values).all():
@@ -217,7 +218,7 @@ def _checked_spacing(spacing: tuple[float, float, float] | Array, dtype: jnp.dty
     lengths = jnp.stack([jnp.asarray(edge, dtype) for edge in spacing])
     if lengths.shape != (3,):
         raise ValueError(f"Argument `spacing` must be three voxel edges, but has shape {lengths.shape}.")
-    if isinstance(lengths, jax.core.Tracer):
+    if isinstance(lengths, Tracer):
         return lengths
     values = np.asarray(lengths)
     if not (np.isfinite(values).all() and (values > 0).all()):

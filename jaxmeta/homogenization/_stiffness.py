@@ -24,7 +24,7 @@ LOADS: dict[str, tuple[int, ...]] = {"none": (0, 1, 2, 3, 4, 5), "mirror": (0, 1
 """Unit strains, as Voigt indices, that are solved for each symmetry."""
 
 
-def load_boundary(symmetry: Symmetry, shape: tuple[int, int, int]) -> Boundary:
+def load_boundary(symmetry: Symmetry, shape: tuple[int, ...]) -> Boundary:
     """Boundary conditions of all loads, stacked on a leading axis."""
     if symmetry == "none":
         return Periodic()

@@ -120,9 +120,10 @@ class Loop:
         seen = self.design.evaluate(x, beta, state.displacement)
         objective, volume = seen.values[0], seen.values[-1]
         excess = volume / self.volume_fraction - 1
-        if isinstance(self.optimizer, OC):
-            new, optimizer = self.optimizer.update(
-                state.optimizer,
+        method, memory = self.optimizer, state.optimizer
+        if isinstance(method, OC) and isinstance(memory, OCState):
+            new, optimizer = method.update(
+                memory,
                 x,
                 seen.gradients[0],
                 seen.gradients[-1],
@@ -131,14 +132,17 @@ class Loop:
                 bounds.lower,
                 bounds.upper,
             )
-            code = optimizer.result
-        else:
+        elif isinstance(method, MMA) and isinstance(memory, MMAState):
             limits = jnp.concatenate([seen.values[1:-1], excess[None]])
             slopes = jnp.concatenate([seen.gradients[1:-1], seen.gradients[-1:] / self.volume_fraction])
-            new, optimizer = self.optimizer.update(
-                state.optimizer, x, objective, seen.gradients[0], limits, slopes, bounds.lower, bounds.upper
+            new, optimizer = method.update(
+                memory, x, objective, seen.gradients[0], limits, slopes, bounds.lower, bounds.upper
             )
-            code = optimizer.result
+        else:
+            raise ValueError(
+                f"Argument `state` must come from `init` with {type(method).__name__}, but holds "
+                f"{type(memory).__name__}."
+            )
         recent = jnp.roll(state.recent, 1).at[0].set(objective)
         spread = (recent.max() - recent.min()) / jnp.maximum(jnp.abs(recent[0]), jnp.finfo(x.dtype).tiny)
         rests = spread <= self.tolerance
@@ -157,7 +161,7 @@ class Loop:
             greyness=(4 * density * (1 - density)).mean(),
             solver_steps=seen.steps,
             solver_result=seen.result,
-            optimizer_result=code,
+            optimizer_result=optimizer.result,
             done=last & rests & allowed,
         )
         return (

@@ -1,8 +1,7 @@
-"""Random tensors without symmetry, full-tensor oracles in NumPy, and a way past the run-time type checks."""
+"""Random tensors without symmetry, and full-tensor oracles in NumPy."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -60,12 +59,3 @@ def full_isotropic() -> Callable[[float, float], np.ndarray]:
         )
 
     return build
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """What a user sees: jaxtyping's own checks off, so that the library's errors are reached."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
