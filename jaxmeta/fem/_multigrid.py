@@ -52,6 +52,10 @@ def _dense_inverse(operator: Stiffness) -> Array:
     return 0.5 * (inverse + inverse.T)
 
 
+def _times(matrix: Array, field: Array) -> Array:
+    return jnp.dot(matrix, field.reshape(-1), precision="highest").reshape(field.shape)
+
+
 def block_inverse(operator: Stiffness) -> Array:
     """Inverses of the 3×3 blocks on the free components of every node, (6, x, y, z); zero in void."""
     blocks = operator.blocks()
@@ -152,10 +156,7 @@ class Multigrid:
         smoothers = [damping * block_inverse(level) for level in levels]
         last = len(levels) - 1
         if math.prod(levels[-1].nodes) <= _DENSE_NODES:
-            inverse = _dense_inverse(levels[-1])
-            solve_coarsest = lambda residual: jnp.dot(inverse, residual.reshape(-1), precision="highest").reshape(
-                residual.shape
-            )  # noqa: E731
+            solve_coarsest = partial(_times, _dense_inverse(levels[-1]))
         else:
             solve_coarsest = partial(self._smoothed, levels[-1], smoothers[-1], _SWEEPS_WITHOUT_DENSE)
 
