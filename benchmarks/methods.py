@@ -1,6 +1,6 @@
 """How the effective stiffness is computed: ours, and the CPU solvers that a user would take instead.
 
-Every method is a function (density, problem, tolerance) → `Outcome`; it is run in a process of its own.
+Every case runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -8,32 +8,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from outcome import Method, Outcome
+from peers import peer
 from problems import Problem
 
 YOUNG, POISSON = 1.0, 0.3
-
-
-class Outcome(NamedTuple):
-    """What one case measured.
-
-    Attributes:
-        stiffness: (6, 6).
-        setup: seconds before the first result: compilation, or assembly and factorisation.
-        forward: median seconds of one effective stiffness.
-        backward: median seconds of value and gradient, or None.
-        steps: solver steps of the slowest load.
-        notes: element, precision, preconditioner.
-    """
-
-    stiffness: np.ndarray
-    setup: float
-    forward: float
-    backward: float | None
-    steps: int
-    notes: str
 
 
 def _median(function: Callable[[], Any], repeats: int) -> float:
@@ -45,8 +27,8 @@ def _median(function: Callable[[], Any], repeats: int) -> float:
     return statistics.median(times)
 
 
-def _jaxmeta(precision: str, gradient: bool, preconditioner: str | None) -> Callable[[Problem, float], Outcome]:
-    def run(problem: Problem, tolerance: float) -> Outcome:
+def _jaxmeta(precision: str, gradient: bool, preconditioner: str | None) -> Method:
+    def run(problem: Problem, tolerance: float, exact: np.ndarray) -> Outcome:
         import jax
 
         if precision == "float64":
@@ -82,9 +64,11 @@ def _jaxmeta(precision: str, gradient: bool, preconditioner: str | None) -> Call
     return run
 
 
-METHODS: dict[str, Callable[[Problem, float], Outcome]] = {
+METHODS: dict[str, Method] = {
     "jaxmeta": _jaxmeta("float32", False, None),
     "jaxmeta_gradient": _jaxmeta("float32", True, None),
     "jaxmeta_float64": _jaxmeta("float64", False, None),
     "jaxmeta_fft": _jaxmeta("float32", False, "fft"),
+    "scipy_jacobi": peer("scipy_jacobi"),
+    "pyamg": peer("pyamg"),
 }

@@ -38,6 +38,11 @@ CASES = [
     ("gyroid_32", "jaxmeta"),
     ("gyroid_32_grey", "jaxmeta"),
     ("gyroid_128", "jaxmeta_gradient"),
+    ("gyroid_32", "scipy_jacobi"),
+    ("gyroid_32", "pyamg"),
+    ("gyroid_32_grey", "scipy_jacobi"),
+    ("gyroid_32_grey", "pyamg"),
+    ("gyroid_64", "pyamg"),
 ]
 
 
@@ -49,7 +54,7 @@ def reference(problem_name: str) -> np.ndarray:
     if not path.exists():
         code = (
             "import json, sys; sys.path.insert(0, sys.argv[2]); from methods import METHODS; "
-            "from problems import PROBLEMS; outcome = METHODS['jaxmeta_float64'](PROBLEMS[sys.argv[1]], 1e-9); "
+            "from problems import PROBLEMS; outcome = METHODS['jaxmeta_float64'](PROBLEMS[sys.argv[1]], 1e-9, None); "
             "print(json.dumps(outcome.stiffness.tolist()))"
         )
         done = subprocess.run(
@@ -65,7 +70,7 @@ def one_case(problem_name: str, method_name: str) -> dict:
     from methods import METHODS
     from problems import PROBLEMS
 
-    outcome = METHODS[method_name](PROBLEMS[problem_name], TOLERANCE)
+    outcome = METHODS[method_name](PROBLEMS[problem_name], TOLERANCE, reference(problem_name))
     return {
         "problem": problem_name,
         "method": method_name,
@@ -104,7 +109,7 @@ def hardware() -> dict:
 
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-    packages = ("jax", "jaxlib", "numpy", "scipy")
+    packages = ("jax", "jaxlib", "numpy", "scipy", "pyamg")
     return {
         "processor": model or platform.processor(),
         "cores": len(os.sched_getaffinity(0)),
@@ -127,9 +132,12 @@ def main() -> None:
         return
     rows = []
     for arguments in [["--case", *case] for case in CASES] + [["--design"]]:
+        if "--case" in arguments:
+            reference(arguments[1])
         done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
         if done.returncode:
-            row = {"problem": arguments[1] if len(arguments) > 1 else "design", "failed": done.stderr.strip()[-300:]}
+            names = dict(zip(("problem", "method"), arguments[1:] or ["design"], strict=False))
+            row = {**names, "failed": done.stderr.strip()[-300:]}
         else:
             row = json.loads(done.stdout.splitlines()[-1])
         if "stiffness" in row:

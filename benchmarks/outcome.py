@@ -1,0 +1,34 @@
+"""What one case measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from problems import Problem
+
+
+class Outcome(NamedTuple):
+    """What one case measured.
+
+    Attributes:
+        stiffness: (6, 6).
+        setup: seconds before the first solve: assembly and set-up of the preconditioner, or compilation with the first
+            solve in it.
+        forward: seconds of one effective stiffness after that.
+        backward: median seconds of value and gradient, or None.
+        steps: solver steps of the slowest load.
+        notes: precision, preconditioner.
+    """
+
+    stiffness: np.ndarray
+    setup: float
+    forward: float
+    backward: float | None
+    steps: int
+    notes: str
+
+
+Method = Callable[[Problem, float, np.ndarray], Outcome]
+"""(problem, tolerance, exact stiffness) → outcome. Only peers, which do not estimate their error, look at the last."""
