@@ -123,7 +123,7 @@ def test_constraints_and_a_start_from_a_file(run, tmp_path):
     np.save(tmp_path / "start.npy", np.full((8, 8, 8), 0.4))
     answer = run(
         "optimize", *SMALL[2:], "--start", tmp_path / "start.npy", "--objective", "poisson", "--max-steps", 2,
-        "--volume-fraction", 0.4, "--output", tmp_path / "out",
+        "--volume-fraction", 0.4, "--smallest-feature", 1.5, "--output", tmp_path / "out",
     )  # fmt: skip
     assert answer.code == 0
     assert "Binary cell of 8 × 8 × 8 voxels, cubic symmetry" in answer.out
@@ -131,8 +131,8 @@ def test_constraints_and_a_start_from_a_file(run, tmp_path):
     assert "C11 is kept above 0.043" in answer.out
     assert "allow more with `--max-steps`" in answer.out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    (constraint,) = report["optimization"]["constraints"]
-    assert constraint["name"] == "C11 at least 0.043"
+    names = [constraint["name"] for constraint in report["optimization"]["constraints"]]
+    assert names == ["C11 at least 0.043", "smallest solid feature 1.5"]
 
 
 def test_interrupted_and_resumed(environment, tmp_path):
@@ -199,6 +199,9 @@ def test_goals():
     assert values["C44"] == pytest.approx((2 - np.diag(c)[3:].mean()) / 2)
     assert values["Young's modulus along (0.0, 2.0, 0.0)"] == pytest.approx(1 - young)
     assert len(values) == 4
+    limits = Limits(smallest_feature=3.0, smallest_gap=2.5)
+    goal = make_goal("bulk", None, Match(), limits, SOLID, 0.3)
+    assert goal.constraints == (jm.constraints.smallest_feature(3.0), jm.constraints.smallest_feature(2.5, "void"))
     target = Match(c11=3.0, c12=1.0, c44=2.0)
     goal = make_goal("match", None, target, Limits(), SOLID, 0.3)
     assert goal.sign == 1
