@@ -11,7 +11,7 @@ from jax import Array
 
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
-from ..homogenization import Interpolation, homogenize
+from ..homogenization import Homogenization, Interpolation, homogenize
 from ._filter import DensityFilter, Symmetry
 from ._projection import Heaviside
 from .constraints import Constraining, SmallestFeature
@@ -75,22 +75,26 @@ class Design:
         """Filtered and projected density, with the symmetry imposed."""
         return Heaviside(beta, 0.5 + erosion)(self.filtered(variables))
 
+    def solve(self, density: Array, displacement: Array | None) -> Homogenization:
+        """Homogenization of a physical density, started from the fluctuations of another solve."""
+        return homogenize(
+            density,
+            self.solid,
+            interpolation=self.interpolation,
+            spacing=self.spacing,
+            symmetry=self.symmetry,
+            tolerance=self.tolerance,
+            start=displacement,
+            throw=False,
+        )
+
     def evaluate(self, variables: Array, beta: Array, displacement: Array | None) -> Evaluation:
         """All values and gradients from one homogenization."""
         eroding, projecting = Heaviside(beta, 0.5 + self.erosion), Heaviside(beta, 0.5)
 
         def solve(x: Array):
             filtered = self.filtered(x)
-            h = homogenize(
-                eroding(filtered),
-                self.solid,
-                interpolation=self.interpolation,
-                spacing=self.spacing,
-                symmetry=self.symmetry,
-                tolerance=self.tolerance,
-                start=displacement,
-                throw=False,
-            )
+            h = self.solve(eroding(filtered), displacement)
             return (h.stiffness, filtered), h
 
         # All functions depend on the variables through C and the filtered density alone.

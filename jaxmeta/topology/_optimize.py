@@ -69,7 +69,18 @@ class Optimization(NamedTuple):
         stiffness: of `cell`, (6, 6), from an independent tight solve in float64.
         history: one list for each quantity, one entry for each step.
         result: a `DesignResult`, which has a `text`.
-        report: what binarising cost, connectivity and how the score was computed.
+        report: what binarising cost, connectivity and how the score was computed:
+
+            - `objective_grey`: objective of `density`, which is not eroded, with the interpolation, symmetry and
+              tolerance of the optimisation;
+            - `objective_binary`: objective of `cell`, with `stiffness`;
+            - `loss_from_binarising`: the second minus the first, positive where the cell is worse. Both are of one and
+              the same design; the entries of `history` are not: each is of the eroded density before its step;
+            - `volume_fraction`: of `cell`;
+            - `islands_removed`: voxels that hung on nothing and are not in `cell`;
+            - `connected`, `percolates`: whether `cell` is in one piece, and spans its period along x, y and z;
+            - `scored_in`: dtype of the solve for `stiffness`;
+            - `steps`: taken altogether.
     """
 
     density: Float[Array, "x y z"]
@@ -312,6 +323,7 @@ def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
     }
 
 
+_solve = jax.jit(Design.solve, static_argnums=0)
 _step = jax.jit(Loop.step, static_argnums=0)
 _steps = jax.jit(lambda loop, states, bounds: jax.vmap(loop.step, (0, None))(states, bounds), static_argnums=0)
 
@@ -373,7 +385,8 @@ def _finish(loop: Loop, state: State, history: dict[str, list], result: DesignRe
     fraction = min(loop.volume_fraction, float(density.mean()))
     cell, islands = binarize(density, fraction, design.symmetry)
     stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
-    grey = history["objective"][-1]
+    # The history ends at the design before the last update, and at its eroded density where there is erosion.
+    grey = float(design.objective(_solve(design, density, state.displacement).stiffness, density))
     binary = float(design.objective(jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)))
     report = {
         "objective_grey": grey,

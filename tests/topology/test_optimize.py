@@ -100,6 +100,23 @@ def test_checkpoint_of_another_smallest_feature_is_refused(tmp_path):
             jm.optimize(objective, _start(4), constraints=[other], **options)
 
 
+@pytest.mark.parametrize("erosion", [0.0, 0.2])
+def test_report_compares_like_with_like(erosion):
+    """Grey and binary objective are both of the design itself, not of its eroded density or of the step before."""
+    objective = jm.objectives.maximize_bulk()
+    d = jm.optimize(
+        objective, _start(4), solid=SOLID, volume_fraction=0.5, filter_radius=1.5, projection=SHARP,
+        erosion=erosion, max_steps=3, tolerance=1e-9,
+    )  # fmt: skip
+    h = jm.homogenize(d.density, SOLID, interpolation=jm.SIMP(3.0, 1e-9), symmetry="cubic", tolerance=1e-9)
+    grey, binary = d.report["objective_grey"], d.report["objective_binary"]
+    np.testing.assert_allclose(grey, objective(h.stiffness, d.density), rtol=1e-7)
+    np.testing.assert_allclose(binary, objective(jnp.asarray(d.stiffness), jnp.asarray(d.cell)), rtol=1e-12)
+    assert d.report["loss_from_binarising"] == binary - grey
+    # What the steps saw is another thing: eroded, and before the last update.
+    assert abs(d.history["objective"][-1] - grey) > 1e-3 * abs(grey)
+
+
 @pytest.mark.parametrize("optimizer", [OC(), MMA()], ids=["oc", "mma"])
 def test_design_improves_and_is_binary_and_connected(optimizer):
     d = jm.optimize(
