@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -77,6 +77,29 @@ class Limits:
     """Least Young's modulus along --direction."""
     max_poisson: Unset[float] = None
     """Largest Poisson's ratio, the mean over the axes."""
+    smallest_feature: Unset[float] = None
+    """Least thickness of solid members in voxels, between half and twice the radius of the filter."""
+    smallest_gap: Unset[float] = None
+    """Least thickness of the void between members, likewise."""
+
+    def check_features(self, filter_radius: float) -> None:
+        """Refuses thicknesses that the filter cannot tell.
+
+        Args:
+            filter_radius: In voxels.
+
+        Raises:
+            UsageError: If one is out of range.
+        """
+        for option in ("smallest_feature", "smallest_gap"):
+            size = getattr(self, option)
+            if size is not None and not filter_radius > 1:
+                raise UsageError(f"Argument `filter_radius` must be above 1 with `{option}`, but is {filter_radius:g}.")
+            if size is not None and not 0.5 * filter_radius <= size <= 2 * filter_radius:
+                raise UsageError(
+                    f"Argument `{option}` must be between half and twice `filter_radius`, {filter_radius:g}, "
+                    f"but is {size:g}."
+                )
 
 
 @dataclass(frozen=True)
@@ -134,10 +157,11 @@ def make_goal(
     if not any(along):
         raise UsageError("Argument `direction` must be three numbers, not all zero.")
     notes: tuple[str, ...] = ()
-    if name == "poisson" and limits == Limits(isotropic=limits.isotropic, max_poisson=limits.max_poisson):
+    stiff = (limits.min_c11, limits.min_c44, limits.min_bulk, limits.min_shear, limits.min_young)
+    if name == "poisson" and all(bound is None for bound in stiff):
         # A cell that falls apart has any Poisson's ratio; this much stiffness holds it together.
         least = float(f"{0.2 * volume_fraction**2 * float(solid.stiffness[0, 0]):.2g}")
-        limits = Limits(isotropic=limits.isotropic, max_poisson=limits.max_poisson, min_c11=least)
+        limits = replace(limits, min_c11=least)
         notes = (
             f"C11 is kept above {least:g}, so that the cell does not fall apart: set `--min-c11` for another bound.",
         )
@@ -180,4 +204,8 @@ def _constraints(limits: Limits, along: tuple[float, float, float]) -> tuple[Any
     if limits.max_poisson is not None:
         ratio = elasticity.poisson_ratio
         chosen.append(constraints.at_most(lambda c, _: ratio(c), limits.max_poisson, "Poisson's ratio at most"))
+    if limits.smallest_feature is not None:
+        chosen.append(constraints.smallest_feature(limits.smallest_feature))
+    if limits.smallest_gap is not None:
+        chosen.append(constraints.smallest_feature(limits.smallest_gap, "void"))
     return tuple(chosen)

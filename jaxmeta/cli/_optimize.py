@@ -135,6 +135,7 @@ class Optimize:
             raise UsageError(f"Argument `volume_fraction` must lie between 0 and 1, but is {self.volume_fraction:g}.")
         if self.loop.max_steps < 1:
             raise UsageError(f"Argument `max_steps` must be at least 1, but is {self.loop.max_steps}.")
+        self.constraint.check_features(self.loop.filter_radius)
         if self.loop.optimizer == "oc" and (self.constraint != Limits() or self.objective in ("poisson", "match")):
             raise UsageError(
                 "Argument `optimizer` oc must come with `objective` bulk, shear or young, and without constraints."

@@ -2,6 +2,7 @@
 
 from . import constraints as constraints
 from . import objectives as objectives
+from ._features import FeatureSize as FeatureSize
 from ._filter import DensityFilter as DensityFilter
 from ._mma import GCMMA as GCMMA
 from ._mma import MMA as MMA

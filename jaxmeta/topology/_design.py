@@ -11,9 +11,10 @@ from jax import Array
 
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
-from ..homogenization import Interpolation, homogenize
+from ..homogenization import Homogenization, Interpolation, homogenize
 from ._filter import DensityFilter, Symmetry
 from ._projection import Heaviside
+from .constraints import Constraining, SmallestFeature
 from .objectives import Function
 
 
@@ -43,7 +44,8 @@ class Design:
 
     Args:
         objective: (stiffness, density) → scalar, minimised.
-        constraints: (stiffness, density) → scalar each, must not be positive.
+        constraints: (stiffness, density) → scalar each, must not be positive; or a `SmallestFeature`, which sees the
+            filtered density and its projection at 1/2 instead.
         symmetry: of the cell.
         solid: the solid.
         interpolation: from density to modulus.
@@ -54,7 +56,7 @@ class Design:
     """
 
     objective: Function
-    constraints: tuple[Function, ...]
+    constraints: tuple[Constraining, ...]
     symmetry: Symmetry
     solid: Isotropic
     interpolation: Interpolation
@@ -63,33 +65,49 @@ class Design:
     tolerance: float
     erosion: float = 0.0
 
-    def physical(self, variables: Array, beta: Array, erosion: float = 0.0) -> Array:
-        """Filtered and projected density, with the symmetry imposed."""
+    def filtered(self, variables: Array) -> Array:
+        """Filtered density, with the symmetry imposed."""
         if self.symmetry == "cubic":
             variables = symmetries.permute_average(variables)
-        return Heaviside(beta, 0.5 + erosion)(self.filtering(variables))
+        return self.filtering(variables)
+
+    def physical(self, variables: Array, beta: Array, erosion: float = 0.0) -> Array:
+        """Filtered and projected density, with the symmetry imposed."""
+        return Heaviside(beta, 0.5 + erosion)(self.filtered(variables))
+
+    def solve(self, density: Array, displacement: Array | None) -> Homogenization:
+        """Homogenization of a physical density, started from the fluctuations of another solve."""
+        return homogenize(
+            density,
+            self.solid,
+            interpolation=self.interpolation,
+            spacing=self.spacing,
+            symmetry=self.symmetry,
+            tolerance=self.tolerance,
+            start=displacement,
+            throw=False,
+        )
 
     def evaluate(self, variables: Array, beta: Array, displacement: Array | None) -> Evaluation:
         """All values and gradients from one homogenization."""
+        eroding, projecting = Heaviside(beta, 0.5 + self.erosion), Heaviside(beta, 0.5)
 
         def solve(x: Array):
-            eroded = self.physical(x, beta, self.erosion)
-            volume = self.physical(x, beta).mean()
-            h = homogenize(
-                eroded,
-                self.solid,
-                interpolation=self.interpolation,
-                spacing=self.spacing,
-                symmetry=self.symmetry,
-                tolerance=self.tolerance,
-                start=displacement,
-                throw=False,
-            )
-            return (h.stiffness, eroded, volume), h
+            filtered = self.filtered(x)
+            h = self.solve(eroding(filtered), displacement)
+            return (h.stiffness, filtered), h
 
-        def functions(seen: tuple[Array, Array, Array]) -> Array:
-            c, density, volume = seen
-            return jnp.stack([f(c, density) for f in (self.objective, *self.constraints)] + [volume])
+        # All functions depend on the variables through C and the filtered density alone.
+        def functions(seen: tuple[Array, Array]) -> Array:
+            c, filtered = seen
+            eroded, projected = eroding(filtered), projecting(filtered)
+
+            def value(f: Constraining) -> Array:
+                if isinstance(f, SmallestFeature):
+                    return f.measure(self.filtering)(filtered, projected)
+                return f(c, eroded)
+
+            return jnp.stack([value(f) for f in (self.objective, *self.constraints)] + [projected.mean()])
 
         seen, pull, h = jax.vjp(solve, variables, has_aux=True)
         values, slopes = functions(seen), jax.jacrev(functions)(seen)

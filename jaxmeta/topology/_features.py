@@ -102,8 +102,7 @@ class FeatureSize:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from jaxmeta.topology._filter import DensityFilter
-        >>> from jaxmeta.topology._projection import Heaviside
+        >>> from jaxmeta.topology import DensityFilter, FeatureSize, Heaviside
         >>> at_least_4 = FeatureSize(size=4.0, radius=4.0)
         >>> for thickness in (2, 6):
         ...     wall = jnp.zeros((24, 4, 4)).at[:thickness].set(1.0)

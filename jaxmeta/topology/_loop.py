@@ -13,9 +13,13 @@ from ._design import Design
 from ._mma import MMA, MMAState
 from ._oc import OC, OCState
 from ._projection import Continuation
+from .constraints import SmallestFeature
 
 PATIENCE = 10
 """Steps over which the objective must stay within the stop tolerance."""
+
+RELAXATION = 4
+"""Constraints on features are relaxed by (last sharpness / present one) to this power."""
 
 
 class State(NamedTuple):
@@ -56,7 +60,8 @@ class Info(NamedTuple):
 
     Attributes:
         objective: value that is minimised.
-        constraints: values that must not be positive, the volume fraction's excess last.
+        constraints: values that must not be positive, the volume fraction's excess last; those on features in full,
+            also while the optimiser sees a relaxed one.
         volume_fraction: of the physical density.
         stiffness: (6, 6).
         beta: sharpness of the projection.
@@ -133,8 +138,11 @@ class Loop:
                 bounds.upper,
             )
         elif isinstance(method, MMA) and isinstance(memory, MMAState):
-            limits = jnp.concatenate([seen.values[1:-1], excess[None]])
-            slopes = jnp.concatenate([seen.gradients[1:-1], seen.gradients[-1:] / self.volume_fraction])
+            weights = self._weights(beta)
+            limits = jnp.append(weights * seen.values[1:-1] + (weights - 1), excess)  # exact where the weight is 1
+            slopes = jnp.concatenate(
+                [weights[:, None, None, None] * seen.gradients[1:-1], seen.gradients[-1:] / self.volume_fraction]
+            )
             new, optimizer = method.update(
                 memory, x, objective, seen.gradients[0], limits, slopes, bounds.lower, bounds.upper
             )
@@ -178,3 +186,13 @@ class Loop:
             ),
             info,
         )
+
+    def _weights(self, beta: Array) -> Array:
+        """Of g + 1, which is bounded by 1, for each constraint g in the eyes of the optimiser, (m,).
+
+        Grey is no member, but counts as a thin one: the constraint on features is of the order of 10⁴ for a grey
+        design, and 10 to 10³ for a sharp one with thin members. With the fourth power of the sharpness in units of the
+        last one it says next to nothing in the first stages, whatever the design, and has its say in the last two.
+        """
+        features = [isinstance(f, SmallestFeature) for f in self.design.constraints]
+        return jnp.where(jnp.asarray(features, bool), (beta / self.continuation.final) ** RELAXATION, 1)

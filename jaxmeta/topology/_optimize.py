@@ -29,6 +29,7 @@ from ._loop import Bounds, Info, Loop, State
 from ._mma import MMA
 from ._oc import OC
 from ._projection import Continuation
+from .constraints import Constraining, SmallestFeature
 from .objectives import Function
 
 
@@ -49,8 +50,8 @@ class DesignResult(IntEnum):
 _TEXTS = {
     DesignResult.converged: "The design converged: the last sharpness is reached and the objective rests.",
     DesignResult.max_steps_reached: (
-        "The design used all its steps before the objective rested: allow more with `max_steps`, or shorten the "
-        "continuation in `projection`."
+        "The design used all its steps before the objective rested and every constraint held: allow more with "
+        "`max_steps`, or shorten the continuation in `projection`."
     ),
     DesignResult.solver_failed: "A homogenization did not converge: raise the interpolation's `void`, or give float64.",
     DesignResult.optimizer_failed: (
@@ -68,7 +69,18 @@ class Optimization(NamedTuple):
         stiffness: of `cell`, (6, 6), from an independent tight solve in float64.
         history: one list for each quantity, one entry for each step.
         result: a `DesignResult`, which has a `text`.
-        report: what binarising cost, connectivity and how the score was computed.
+        report: what binarising cost, connectivity and how the score was computed:
+
+            - `objective_grey`: objective of `density`, which is not eroded, with the interpolation, symmetry and
+              tolerance of the optimisation;
+            - `objective_binary`: objective of `cell`, with `stiffness`;
+            - `loss_from_binarising`: the second minus the first, positive where the cell is worse. Both are of one and
+              the same design; the entries of `history` are not: each is of the eroded density before its step;
+            - `volume_fraction`: of `cell`;
+            - `islands_removed`: voxels that hung on nothing and are not in `cell`;
+            - `connected`, `percolates`: whether `cell` is in one piece, and spans its period along x, y and z;
+            - `scored_in`: dtype of the solve for `stiffness`;
+            - `steps`: taken altogether.
     """
 
     density: Float[Array, "x y z"]
@@ -86,7 +98,7 @@ def optimize(
     solid: Isotropic,
     volume_fraction: float,
     symmetry: Symmetry = "cubic",
-    constraints: Sequence[Function] = (),
+    constraints: Sequence[Constraining] = (),
     interpolation: Interpolation = SIMP(3.0, 1e-9),
     filter_radius: float = 2.0,
     projection: Continuation = Continuation(start=1.0, factor=2.0, every=30, final=32.0),
@@ -113,7 +125,8 @@ def optimize(
         solid: the solid.
         volume_fraction: upper bound of the mean density, in (0, 1].
         symmetry: "none", "mirror" or "cubic".
-        constraints: callables (stiffness, density) → scalar that must not be positive; see `constraints`.
+        constraints: callables (stiffness, density) → scalar that must not be positive, or ready-made ones; see
+            `constraints`.
         interpolation: from density to modulus.
         filter_radius: in voxels.
         projection: sharpness of the projection, stage by stage.
@@ -171,7 +184,7 @@ def multistart(
     solid: Isotropic,
     volume_fraction: float,
     symmetry: Symmetry = "cubic",
-    constraints: Sequence[Function] = (),
+    constraints: Sequence[Constraining] = (),
     interpolation: Interpolation = SIMP(3.0, 1e-9),
     filter_radius: float = 2.0,
     projection: Continuation = Continuation(start=1.0, factor=2.0, every=30, final=32.0),
@@ -193,7 +206,7 @@ def multistart(
         solid: the solid.
         volume_fraction: upper bound of the mean density.
         symmetry: of the cell.
-        constraints: functions that must not be positive.
+        constraints: functions that must not be positive, or ready-made ones.
         interpolation: from density to modulus.
         filter_radius: in voxels.
         projection: sharpness of the projection, stage by stage.
@@ -254,7 +267,7 @@ def _loop(
     symmetry: Symmetry,
     solid: Isotropic,
     volume_fraction: float,
-    constraints: Sequence[Function],
+    constraints: Sequence[Constraining],
     interpolation: Interpolation,
     filter_radius: float,
     projection: Continuation,
@@ -284,13 +297,16 @@ def _loop(
         tolerance,
         erosion,
     )
+    for constraint in design.constraints:
+        if isinstance(constraint, SmallestFeature):
+            constraint.measure(design.filtering)  # refuses a size that the filter cannot tell
     return Loop(design, _optimizer(optimizer, objective, constraints), volume_fraction, projection, stop)
 
 
 def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
     """What makes two runs the same, in a form that does not change between processes."""
 
-    def name(function: Function) -> str:
+    def name(function: Constraining) -> str:
         return getattr(function, "name", None) or f"{function.__module__}.{function.__qualname__}"
 
     def digest(*arrays: Array) -> str:
@@ -307,6 +323,7 @@ def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
     }
 
 
+_solve = jax.jit(Design.solve, static_argnums=0)
 _step = jax.jit(Loop.step, static_argnums=0)
 _steps = jax.jit(lambda loop, states, bounds: jax.vmap(loop.step, (0, None))(states, bounds), static_argnums=0)
 
@@ -368,7 +385,8 @@ def _finish(loop: Loop, state: State, history: dict[str, list], result: DesignRe
     fraction = min(loop.volume_fraction, float(density.mean()))
     cell, islands = binarize(density, fraction, design.symmetry)
     stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
-    grey = history["objective"][-1]
+    # The history ends at the design before the last update, and at its eroded density where there is erosion.
+    grey = float(design.objective(_solve(design, density, state.displacement).stiffness, density))
     binary = float(design.objective(jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)))
     report = {
         "objective_grey": grey,
@@ -402,7 +420,7 @@ def _checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:
     return jnp.clip(variables, 0, 1)
 
 
-def _optimizer(optimizer: OC | MMA | None, objective: Function, constraints: Sequence[Function]) -> OC | MMA:
+def _optimizer(optimizer: OC | MMA | None, objective: Function, constraints: Sequence[Constraining]) -> OC | MMA:
     if optimizer is None:
         return OC() if getattr(objective, "monotone", False) and not constraints else MMA()
     if isinstance(optimizer, OC) and constraints:

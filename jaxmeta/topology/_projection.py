@@ -1,13 +1,11 @@
-"""Smooth Heaviside projection, its continuation, and the eroded and dilated variants of a design."""
+"""Smooth Heaviside projection and its continuation."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 
@@ -125,96 +123,3 @@ class Continuation:
         changes = (jnp.asarray(step) // self.every).astype(float)
         # The power of a large step may overflow to infinity, which the minimum takes care of.
         return jnp.minimum(self.start * self.factor**changes, float(self.final))
-
-
-def volume_preserving_eta(density: Float[Array, "*shape"], beta: float | int | Float[Array, ""]) -> Float[Array, ""]:
-    r"""Threshold for which projection leaves the volume unchanged.
-
-    Solves mean(H(ρ; β, η)) = mean(ρ) for η. The left side decreases from at least mean(ρ) at η = 0, where the
-    projection is concave, to at most mean(ρ) at η = 1, where it is convex, so there is a solution and bisection finds
-    it. Derivatives follow from the implicit function theorem, to any order.
-
-    Args:
-        density: Filtered density, any shape, dimensionless, in [0, 1].
-        beta: Sharpness β > 0; a number or a scalar array.
-
-    Returns:
-        η in [0, 1], a scalar of the density's dtype.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> density = jnp.linspace(0.0, 0.6, 101)
-        >>> eta = volume_preserving_eta(density, beta=16.0)
-        >>> print(f"{Heaviside(16.0, eta)(density).mean():.4f}")
-        0.3000
-
-    References:
-        Xu, S., Cai, Y. and Cheng, G. (2010), "Volume preserving nonlinear density filter based on heaviside
-        functions", Struct. Multidiscip. Optim. 41.
-    """
-    dtype = density.dtype
-    sharpness = jnp.asarray(beta, dtype)
-
-    def excess(eta):
-        return jnp.mean(Heaviside(sharpness, eta)(density)) - jnp.mean(density)
-
-    def bisect(function, start):
-        def halve(_, bracket):
-            low, high = bracket
-            middle = (low + high) / 2
-            above = function(middle) > 0  # too much volume: the threshold rises
-            return jnp.where(above, middle, low), jnp.where(above, high, middle)
-
-        halvings = -int(np.log2(jnp.finfo(dtype).eps)) + 1
-        low, high = jax.lax.fori_loop(0, halvings, halve, (jnp.zeros_like(start), jnp.ones_like(start)))
-        return (low + high) / 2
-
-    def solve_tangent(slope, rhs):
-        # A density that is 0 or 1 everywhere does not depend on η at all.
-        derivative = slope(jnp.ones((), dtype))
-        return jnp.where(derivative == 0, 0, rhs / jnp.where(derivative == 0, 1, derivative))
-
-    return jax.lax.custom_root(excess, jnp.asarray(0.5, dtype), bisect, solve_tangent)
-
-
-class Robust(NamedTuple):
-    """Three projections of one filtered density.
-
-    A design whose eroded, intermediate and dilated variants all perform has no solid or void feature thinner than
-    what the thresholds and the filter radius allow.
-
-    Attributes:
-        eroded: Threshold 1/2 + offset; the thinnest solid.
-        intermediate: Threshold 1/2; the blueprint.
-        dilated: Threshold 1/2 − offset; the thickest solid.
-    """
-
-    eroded: Heaviside
-    intermediate: Heaviside
-    dilated: Heaviside
-
-
-def robust(beta: float | int | Float[Array, ""], offset: float | int = 0.2) -> Robust:
-    """Projections of the robust formulation.
-
-    Args:
-        beta: Common sharpness β > 0; a number or a scalar array.
-        offset: Distance of the outer thresholds from 1/2, in [0, 1/2].
-
-    Returns:
-        The eroded, the intermediate and the dilated projection.
-
-    Raises:
-        ValueError: If the offset is out of its range.
-
-    Example:
-        >>> [float(variant(jnp.array(0.6)).round(2)) for variant in robust(beta=32.0, offset=0.2)]
-        [0.0, 1.0, 1.0]
-
-    References:
-        Wang, F., Lazarov, B. S. and Sigmund, O. (2011), "On projection methods, convergence and robust formulations in
-        topology optimization", Struct. Multidiscip. Optim. 43, section 4.
-    """
-    if not 0 <= offset <= 0.5:
-        raise ValueError(f"Argument `offset` must be in [0, 0.5], but is {offset}.")
-    return Robust(Heaviside(beta, 0.5 + offset), Heaviside(beta, 0.5), Heaviside(beta, 0.5 - offset))

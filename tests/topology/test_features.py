@@ -7,9 +7,8 @@ import pytest
 import scipy.integrate
 import scipy.optimize
 
-from jaxmeta.topology._features import FeatureSize, wall_threshold
-from jaxmeta.topology._filter import DensityFilter
-from jaxmeta.topology._projection import Heaviside
+from jaxmeta.topology import DensityFilter, FeatureSize, Heaviside
+from jaxmeta.topology._features import wall_threshold
 
 PROJECTION = Heaviside(32.0)
 

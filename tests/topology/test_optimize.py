@@ -12,8 +12,9 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta import geometry
-from jaxmeta.topology import MMA, OC, Continuation, DensityFilter
+from jaxmeta.topology import MMA, OC, Continuation, DensityFilter, FeatureSize, Heaviside
 from jaxmeta.topology._design import Design
+from jaxmeta.topology._loop import Loop
 
 SOLID = jm.Isotropic(1.0, 0.3)
 SHARP = Continuation(1.0, 2.0, 6, 8.0)
@@ -57,6 +58,82 @@ def test_gradients_of_every_piece(erosion):
     exact = (gradients * direction[None]).sum((1, 2, 3))
     assert exact.shape == (len(OBJECTIVES) + 1,)
     np.testing.assert_allclose(slope, exact, rtol=2e-7, atol=1e-10)
+
+
+FEATURES = (jm.constraints.smallest_feature(2.0), jm.constraints.smallest_feature(1.5, "void"))
+
+
+@pytest.mark.parametrize("erosion", [0.0, 0.2])
+def test_gradients_of_the_smallest_feature(erosion):
+    """Values are those of the filtered and the projected density, without erosion; gradients go with them."""
+    design = _design(jm.objectives.maximize_bulk(), (*FEATURES, jm.constraints.isotropic(0.1)), erosion)
+    x, beta, direction = _start(), jnp.asarray(3.0), _start(seed=5) - 0.4
+    evaluate = jax.jit(lambda v: design.evaluate(v, beta, None))
+    seen = evaluate(x)
+    filtered = DensityFilter(1.5, "cubic")(x)
+    for value, size, phase in zip(seen.values[1:3], (2.0, 1.5), ("solid", "void"), strict=True):
+        expected = FeatureSize(size, 1.5, phase, "cubic")(filtered, Heaviside(beta)(filtered))
+        np.testing.assert_allclose(value, expected, rtol=1e-12)
+    step = 1e-4
+    near = [evaluate(x + k * step * direction).values for k in (-2, -1, 1, 2)]
+    slope = (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * step)
+    exact = (seen.gradients * direction[None]).sum((1, 2, 3))
+    assert jnp.all(jnp.abs(exact[1:3]) > 1)
+    np.testing.assert_allclose(slope, exact, rtol=1e-6)
+
+
+def test_features_are_relaxed_until_the_projection_is_sharp():
+    constraints = (FEATURES[0], jm.constraints.isotropic(0.1), FEATURES[1])
+    loop = Loop(_design(jm.objectives.maximize_bulk(), constraints), MMA(), 0.4, SHARP, 1e-3)
+    for beta, weight in ((8.0, 1.0), (4.0, 1 / 16), (1.0, 1 / 4096)):
+        np.testing.assert_array_equal(loop._weights(jnp.asarray(beta)), [weight, 1.0, weight])
+
+
+def test_smallest_feature_thickens_the_members():
+    """Walls of two voxels without it, thicker members with it; the block test counts rounded corners too."""
+    options = {
+        "solid": SOLID, "volume_fraction": 0.35, "filter_radius": 3.0, "optimizer": MMA(), "max_steps": 48,
+        "projection": Continuation(1.0, 2.0, 6, 32.0), "tolerance": 1e-3,
+    }  # fmt: skip
+    start = _start(8, 1, 0.35)
+    free = jm.optimize(jm.objectives.maximize_bulk(), start, **options)
+    d = jm.optimize(jm.objectives.maximize_bulk(), start, constraints=[jm.constraints.smallest_feature(3.0)], **options)
+    assert geometry.minimum_member(free.cell, 3) > 0.5
+    assert geometry.minimum_member(d.cell, 3) < 0.15
+    assert geometry.minimum_member(d.cell, 2) == 0
+    assert d.report["connected"] and all(d.report["percolates"])
+    # In full in the history: a grey design violates it, the last one does not.
+    values = [row[0] for row in d.history["constraints"]]
+    assert values[0] > 100 and values[-1] < 1e-3
+    assert d.report["objective_binary"] < -0.08
+
+
+def test_checkpoint_of_another_smallest_feature_is_refused(tmp_path):
+    options = {"solid": SOLID, "volume_fraction": 0.4, "filter_radius": 1.5, "max_steps": 1, "checkpoint": tmp_path}
+    objective = jm.objectives.maximize_bulk()
+    d = jm.optimize(objective, _start(4), constraints=FEATURES[:1], **options)
+    # The value is that of the constraint in full, though the optimiser sees a relaxed one in the first stage.
+    assert d.history["constraints"][0][0] > 100
+    for other in (jm.constraints.smallest_feature(2.5), jm.constraints.smallest_feature(2.0, "void")):
+        with pytest.raises(ValueError, match="holds one with another constraints"):
+            jm.optimize(objective, _start(4), constraints=[other], **options)
+
+
+@pytest.mark.parametrize("erosion", [0.0, 0.2])
+def test_report_compares_like_with_like(erosion):
+    """Grey and binary objective are both of the design itself, not of its eroded density or of the step before."""
+    objective = jm.objectives.maximize_bulk()
+    d = jm.optimize(
+        objective, _start(4), solid=SOLID, volume_fraction=0.5, filter_radius=1.5, projection=SHARP,
+        erosion=erosion, max_steps=3, tolerance=1e-9,
+    )  # fmt: skip
+    h = jm.homogenize(d.density, SOLID, interpolation=jm.SIMP(3.0, 1e-9), symmetry="cubic", tolerance=1e-9)
+    grey, binary = d.report["objective_grey"], d.report["objective_binary"]
+    np.testing.assert_allclose(grey, objective(h.stiffness, d.density), rtol=1e-7)
+    np.testing.assert_allclose(binary, objective(jnp.asarray(d.stiffness), jnp.asarray(d.cell)), rtol=1e-12)
+    assert d.report["loss_from_binarising"] == binary - grey
+    # What the steps saw is another thing: eroded, and before the last update.
+    assert abs(d.history["objective"][-1] - grey) > 1e-3 * abs(grey)
 
 
 @pytest.mark.parametrize("optimizer", [OC(), MMA()], ids=["oc", "mma"])
@@ -194,12 +271,25 @@ def test_interrupt_leaves_a_checkpoint(tmp_path):
         ({"optimizer": OC(), "constraints": [jm.constraints.isotropic(0.1)]}, "Argument `optimizer` must be MMA"),
         ({"passive": (np.ones((4, 4, 4), bool), np.ones((4, 4, 4), bool))}, "Argument `passive`"),
         ({"erosion": 0.7}, "Argument `erosion`"),
+        (
+            {"constraints": [jm.constraints.smallest_feature(9.0)]},
+            "Argument `size` must be between half and twice `radius`, 2.0, but is 9.0",
+        ),
+        ({"constraints": FEATURES, "filter_radius": 1.0}, "Argument `radius` must be a finite number above 1"),
+        ({"constraints": FEATURES, "optimizer": OC()}, "Argument `optimizer` must be MMA"),
     ],
 )
 def test_bad_arguments(change, message):
     arguments = {"start": _start(4), "solid": SOLID, "volume_fraction": 0.4, **change}
     with pytest.raises(ValueError, match=message):
         jm.optimize(jm.objectives.maximize_bulk(), arguments.pop("start"), **arguments)
+
+
+def test_bad_smallest_features():
+    with pytest.raises(ValueError, match=r"Argument `size` must be a finite number above 0, but is 0\.0"):
+        jm.constraints.smallest_feature(0.0)
+    with pytest.raises(Exception, match="phase"):
+        jm.constraints.smallest_feature(2.0, "grey")  # pyright: ignore[reportArgumentType]
 
 
 def test_file_where_the_checkpoint_should_be(tmp_path):

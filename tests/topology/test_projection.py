@@ -1,11 +1,11 @@
-"""Heaviside projection, its continuation, the volume-preserving threshold and the robust triple."""
+"""Heaviside projection and its continuation."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.topology._projection import Continuation, Heaviside, robust, volume_preserving_eta
+from jaxmeta.topology._projection import Continuation, Heaviside
 
 DTYPES = (jnp.float32, jnp.float64)
 
@@ -67,48 +67,6 @@ def test_continuation():
     assert float(Continuation(1.0, 1.0, 5, 1.0)(3)) == 1.0
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("beta", [1.0, 8.0, 64.0])
-def test_volume_preserving_threshold(beta, dtype):
-    density = jnp.asarray(np.random.default_rng(0).random((6, 7, 8)) ** 2, dtype)
-    eta = volume_preserving_eta(density, beta)
-    assert eta.dtype == dtype
-    accuracy = 1e-12 if dtype == jnp.float64 else 1e-5
-    np.testing.assert_allclose(jnp.mean(Heaviside(beta, eta)(density)), jnp.mean(density), atol=accuracy)
-    assert 0 < eta < 1
-
-
-def test_volume_preserving_threshold_has_derivatives():
-    rng = np.random.default_rng(1)
-    density, direction = jnp.asarray(rng.uniform(0.1, 0.9, 30)), jnp.asarray(rng.normal(size=30))
-    function = jax.jit(lambda t: volume_preserving_eta(density + t * direction, 5.0))
-    first, second = jax.grad(function), jax.jit(jax.grad(jax.grad(function)))
-    step = 1e-4
-    difference = (function(step) - function(-step)) / (2 * step)
-    np.testing.assert_allclose(first(0.0), difference, rtol=1e-6)
-    difference = (first(step) - first(-step)) / (2 * step)
-    np.testing.assert_allclose(second(0.0), difference, rtol=1e-5)
-    # The volume does not change to first order, whatever is done to the density, other than by its own mean.
-    volume = lambda t: jnp.mean(Heaviside(5.0, function(t))(density + t * direction))  # noqa: E731
-    np.testing.assert_allclose(jax.grad(volume)(0.0), jnp.mean(direction), rtol=1e-10)
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_volume_preserving_threshold_of_a_uniform_cell(value):
-    density = jnp.full((3, 3, 3), value)
-    eta = volume_preserving_eta(density, 8.0)
-    np.testing.assert_allclose(Heaviside(8.0, eta)(density), density, atol=1e-12)
-    assert jnp.all(jnp.isfinite(jax.grad(lambda x: volume_preserving_eta(x, 8.0))(density)))
-
-
-def test_robust_triple_is_ordered():
-    density = jnp.linspace(0.05, 0.95, 50)
-    variants = robust(beta=16.0, offset=0.2)
-    assert (variants.eroded.eta, variants.intermediate.eta, variants.dilated.eta) == (0.7, 0.5, 0.3)
-    eroded, intermediate, dilated = (variant(density) for variant in variants)
-    assert jnp.all(eroded < intermediate) and jnp.all(intermediate < dilated)
-
-
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -118,7 +76,6 @@ def test_robust_triple_is_ordered():
         (lambda: Continuation(factor=0.5), r"Argument `factor` must be at least 1, but is 0.5\."),
         (lambda: Continuation(every=0), r"Argument `every` must be at least 1, but is 0\."),
         (lambda: Continuation(start=8.0, final=4.0), r"Argument `final` must be at least `start`, 8.0, but is 4.0\."),
-        (lambda: robust(4.0, 0.7), r"Argument `offset` must be in \[0, 0.5\], but is 0.7\."),
     ],
 )
 def test_refusals(build, message):
