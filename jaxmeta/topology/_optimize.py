@@ -307,7 +307,8 @@ def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
     """What makes two runs the same, in a form that does not change between processes."""
 
     def name(function: Constraining) -> str:
-        return getattr(function, "name", None) or f"{function.__module__}.{function.__qualname__}"
+        own = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+        return getattr(function, "name", None) or own
 
     def digest(*arrays: Array) -> str:
         return hashlib.sha256(b"".join(np.asarray(array).tobytes() for array in arrays)).hexdigest()
