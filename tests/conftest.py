@@ -1,5 +1,8 @@
 """Float64, strict dtype promotion and no implicit rank promotion for the whole test run; a way past the type checks."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,16 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 _MAPS = Path("/proc/self/maps")
+_CACHE = "JAX_COMPILATION_CACHE_DIR"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One folder of compiled programs for the test processes, and for the commands that tests start."""
+    if not hasattr(config, "workerinput") and _CACHE not in os.environ:
+        folder = tempfile.mkdtemp(prefix="jaxmeta-tests-")
+        os.environ[_CACHE] = folder
+        jax.config.update("jax_compilation_cache_dir", folder)
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -35,7 +35,7 @@ def double():
 def test_error_falls(page):
     errors = np.array(page["errors"])
     assert np.isfinite(errors).all()
-    assert errors[-1] < 0.2 * errors[0]
+    assert errors[-1] < 0.01 * errors[0]
     assert page["h"].stiffness.dtype == jnp.float32
     # A displacement that is started from is far better after four steps than one that starts at zero.
     assert float(page["h"].stats.error.max()) < 1e-4
@@ -73,7 +73,7 @@ def test_gradient_agrees_with_finite_differences(double):
             [jax.random.normal(key, leaf.shape, leaf.dtype) for key, leaf in zip(keys, flat, strict=True)]
         )
         slope = float(value_and_slope(jnp.zeros(()), direction)[1])
-        steps = [1e-2, 1e-3, 1e-4]
+        steps = [1e-2, 1e-3, 1e-4, 1e-5]
         errors = []
         for step in steps:
             ahead, behind = (float(value_and_slope(jnp.asarray(sign * step), direction)[0]) for sign in (1, -1))

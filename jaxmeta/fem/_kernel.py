@@ -27,6 +27,7 @@ from typing import ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Float
@@ -203,6 +204,28 @@ def strains_and_stresses(
                 strains.append(e)
                 stresses.append(weight * s)
     return jnp.stack(strains), jnp.stack(stresses)
+
+
+def element_strains(spacing: Spacing) -> tuple[np.ndarray, Float[Array, "7 6 24"]]:
+    """Mean squares (7,) of the polynomials, and B_k, from the corner values of one voxel to its strains.
+
+    The 24 corner values are ordered by component, then by corner, the last axis fastest.
+
+    Args:
+        spacing: edges of a voxel.
+    """
+    corners = np.eye(24).reshape(24, 3, 2, 2, 2)
+    tables = np.zeros((3, 7, 6, 24))
+    for k, (_, components) in enumerate(_TABLES):
+        for i, terms in enumerate(components):
+            for c, mode, axis in terms:
+                weights = np.ones((2, 2, 2))
+                for a in range(3):
+                    weights = weights * np.array([-1.0 if mode[a] else 1.0, 1.0]).reshape(np.roll([2, 1, 1], a))
+                tables[axis, k, i] += (corners[:, c] * weights).sum((1, 2, 3))
+    slopes = 0.25 / jnp.stack([spacing[axis] for axis in range(3)])
+    weights = np.array([weight for weight, _ in _TABLES])
+    return weights, jnp.einsum("akij,a->kij", jnp.asarray(tables, slopes.dtype), slopes, precision="highest")
 
 
 _VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))

@@ -10,10 +10,12 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
+import numpy as np
 from jax import Array
 
-from ._boundary import Block, Periodic
+from ._boundary import Periodic
 from ._fields import IsotropicField
+from ._kernel import element_strains
 from ._operator import Stiffness
 from ._transfer import prolong, restrict
 
@@ -57,21 +59,27 @@ def _times(matrix: Array, field: Array) -> Array:
 
 
 def block_inverse(operator: Stiffness) -> Array:
-    """Inverses of the 3×3 blocks on the free components of every node, (6, x, y, z); zero in void."""
+    """Inverses of the 3×3 blocks on the free components of every node, (6, x, y, z); zero in void.
+
+    With the diagonal a and the entries o = (23, 13, 12) of a symmetric block, and i, j, k cyclic, its cofactors are
+    a_j a_k − o_i² on the diagonal and o_j o_k − a_i o_i off it.
+    """
     blocks = operator.blocks()
     free = operator.boundary.free(jnp.ones((3, *operator.nodes), blocks.dtype))
     size = blocks[0] + blocks[1] + blocks[2]
-    positive = size > 0
-    xx, yy, zz, yz, xz, xy = blocks * inverse_where_positive(size)[None]
-    fx, fy, fz = free
+    blocks = blocks * inverse_where_positive(size)[None]
     # Held components are cut off with a unit entry, which is taken away again from the inverse.
-    xx, yy, zz = fx * xx + (1 - fx), fy * yy + (1 - fy), fz * zz + (1 - fz)
-    yz, xz, xy = fy * fz * yz, fx * fz * xz, fx * fy * xy
-    first = [yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy]
-    determinant = xx * first[0] + xy * first[1] + xz * first[2]
-    scale = jnp.where(positive, 1 / jnp.where(positive, determinant * size, 1), 0)
-    inverse = [fx * first[0], fy * (xx * zz - xz * xz), fz * (xx * yy - xy * xy), xz * xy - xx * yz, first[2], first[1]]
-    return scale[None] * jnp.stack(inverse)
+    a = free * blocks[:3] + (1 - free)
+    o = _next(free) * _next(_next(free)) * blocks[3:]
+    cofactors = jnp.concatenate([_next(a) * _next(_next(a)) - o**2, _next(o) * _next(_next(o)) - a * o])
+    determinant = a[0] * cofactors[0] + o[1] * cofactors[4] + o[2] * cofactors[5]
+    scale = jnp.where(size > 0, 1 / jnp.where(size > 0, determinant * size, 1), 0)
+    return scale[None] * jnp.concatenate([free * cofactors[:3], cofactors[3:]])
+
+
+def _next(components: Array) -> Array:
+    """Components 2, 3, 1 of (3, …)."""
+    return jnp.concatenate([components[1:], components[:1]])
 
 
 def apply_blocks(blocks: Array, field: Array) -> Array:
@@ -94,16 +102,18 @@ def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
     positive = field.mu > 0
     ratio = jnp.where(positive, field.lmbda / jnp.where(positive, field.mu, 1), jnp.nan)
     ends = jnp.nan_to_num(jnp.stack([jnp.nanmin(ratio), jnp.nanmax(ratio)]), nan=1.0)
+    weights, strains = element_strains(operator.spacing)
+    weights = jnp.asarray(weights, strains.dtype)
+    bulk = jnp.asarray(np.outer([1.0] * 3 + [0.0] * 3, [1.0] * 3 + [0.0] * 3), strains.dtype)
+    shear = jnp.asarray(np.diag([2.0] * 3 + [1.0] * 3), strains.dtype)
+    corner = jnp.asarray(np.tile(np.eye(8), (3, 3)), strains.dtype)
 
     def pencil(end: Array) -> Array:
-        one = jnp.ones((1, 1, 1), field.mu.dtype)
-        element = Stiffness(IsotropicField(end * one, one), operator.spacing, Block())
-        basis = jnp.eye(24, dtype=one.dtype).reshape(24, 3, 2, 2, 2)
-        matrix = jax.vmap(element)(basis).reshape(24, 24)
-        inverse = block_inverse(element)
-        smoother = jax.vmap(partial(apply_blocks, inverse))(basis).reshape(24, 24)
-        root = jnp.linalg.cholesky(smoother)
-        return jnp.linalg.eigvalsh(root.T @ matrix @ root)[-1]
+        moduli = end * bulk + shear
+        matrix = jnp.einsum("k,kia,ij,kjb->ab", weights, strains, moduli, strains, precision="highest")
+        root = jnp.linalg.cholesky(matrix * corner)
+        half = jsl.solve_triangular(root, matrix, lower=True)
+        return jnp.linalg.eigvalsh(jsl.solve_triangular(root, half.T, lower=True))[-1]
 
     return jax.vmap(pencil)(ends).max()
 

@@ -58,18 +58,33 @@ def test_fields_of_a_design(name, dtype):
     assert h.stats.steps.max() <= 30
 
 
+REPORTED = ("noise_grey",)
+"""Independent voxels over nine orders of magnitude: no coarse grid represents them, and steps grow to some sixty."""
+
+
 @pytest.mark.parametrize(
-    "name",
-    [c.name for c in cells.select(percolates=True) if c.name not in ("uniform", "noise_grey")]
-    + [pytest.param("noise_grey", marks=pytest.mark.xfail(reason="voxel noise to the third power: steps grow"))],
+    "name", [c.name for c in cells.select(percolates=True) if c.name not in ("uniform", *REPORTED)]
 )
 def test_steps_do_not_grow_with_contrast(name):
-    """At 16³, from a void of 1e-3 to none at all."""
+    """At 16³, from a void of 1e-3, which still carries load beside a thin bar, to none at all."""
     field = cells.CELLS[name](16)
     counts = []
     for void in CONTRASTS:
         h = homogenize(field, void, preconditioner="multigrid")
         assert h.result == 0
         counts.append(int(h.stats.steps.max()))
-    assert max(counts[1:]) <= counts[0] + 3, counts
+    assert max(counts[1:]) - min(counts[1:]) <= 2, counts
+    assert max(counts) <= 1.4 * counts[0], counts
     assert max(counts) <= 30, counts
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_voxel_noise_converges(name, record_property):
+    """Steps are reported, not bounded as for designs; the answer is right all the same."""
+    field = cells.CELLS[name](16)
+    for void in CONTRASTS:
+        h = homogenize(field, void, preconditioner="multigrid")
+        record_property(f"steps at {void:g}", int(h.stats.steps.max()))
+        tight = homogenize(field, void, preconditioner="fft", residual=1e-9)
+        assert h.result == tight.result == 0
+        assert relative_error(h.stiffness, np.asarray(tight.stiffness)) <= 1e-5
