@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -46,6 +46,9 @@ class Configuration:
         erosion: of the density that the objective sees.
         move: of MMA.
         max_steps: of the optimiser.
+        every: most steps with one sharpness of the projection.
+        stop: relative change of the objective at which a sharpness is left.
+        channels: radius, in cell edges, of channels along the axes through the middle of the cell that are held void.
         fill: finish by opening with a 2×2×2 block and filling up to the volume where the objective minds least.
     """
 
@@ -58,6 +61,9 @@ class Configuration:
     erosion: float = 0.0
     move: float = 0.15
     max_steps: int = 150
+    every: int = 20
+    stop: float = 1e-3
+    channels: float = 0.0
     fill: bool = False
 
 
@@ -67,21 +73,38 @@ def _trigonometric(volume_fraction: float) -> Callable[[jax.Array], jax.Array]:
     )
 
 
-def _random(volume_fraction: float, length: float) -> Callable[[jax.Array], jax.Array]:
-    return lambda key: geometry.random_field(key, OCTANT, length, volume_fraction=volume_fraction, symmetry="cubic")
+def _random(volume_fraction: float, length: float, sharpness: float) -> Callable[[jax.Array], jax.Array]:
+    return lambda key: geometry.random_field(
+        key, OCTANT, length, volume_fraction=volume_fraction, symmetry="cubic", sharpness=sharpness
+    )
 
 
+def _channels(radius: float) -> np.ndarray:
+    """Voxels of the octant within a distance of the three lines along the axes through the middle of the cell."""
+    x = 0.5 - (np.arange(OCTANT[0]) + 0.5) / (2 * OCTANT[0])
+    x, y, z = np.meshgrid(x, x, x, indexing="ij")
+    return np.minimum.reduce([x**2 + y**2, y**2 + z**2, z**2 + x**2]) < radius**2
+
+
+BULK = Configuration(
+    jm.objectives.maximize_bulk(), (), 0.3, _trigonometric(0.3), 1, 1.5, max_steps=300, every=40, stop=1e-4
+)
+SHEAR = Configuration(
+    jm.objectives.maximize_shear(),
+    (jm.constraints.isotropic(0.02),),
+    0.4,
+    _random(0.4, 6.0, 0.3),
+    0,
+    1.5,
+    max_steps=300,
+    every=40,
+    stop=3e-4,
+)
 DESIGNS = {
-    "bulk": Configuration(jm.objectives.maximize_bulk(), (), 0.3, _trigonometric(0.3), 1, 1.5, max_steps=120),
-    "shear": Configuration(
-        jm.objectives.maximize_shear(),
-        (jm.constraints.isotropic(0.02),),
-        0.4,
-        _random(0.4, 14.0),
-        2,
-        1.5,
-        max_steps=120,
-    ),
+    "bulk": BULK,
+    "bulk_open": replace(BULK, channels=0.07),
+    "shear": SHEAR,
+    "shear_open": replace(SHEAR, start=_trigonometric(0.4), seed=1, channels=0.07),
     "poisson": Configuration(
         jm.objectives.minimize_poisson(),
         (jm.constraints.at_least(lambda c, _: c[0, 0], 0.012),),
@@ -115,8 +138,10 @@ def design(name: str) -> tuple[np.ndarray, dict]:
         filter_radius=c.filter_radius,
         erosion=c.erosion,
         optimizer=MMA(move=c.move),
-        projection=Continuation(1.0, 2.0, 20, 64.0),
+        projection=Continuation(1.0, 2.0, c.every, 64.0),
         max_steps=c.max_steps,
+        stop=c.stop,
+        passive=(_channels(c.channels), np.zeros(OCTANT, bool)) if c.channels else None,
     )
     cell = d.cell
     if c.fill:
@@ -126,7 +151,7 @@ def design(name: str) -> tuple[np.ndarray, dict]:
     seconds = time.perf_counter() - began
     row = {"seed": c.seed, "steps": d.report["steps"], "result": d.result.text, "seconds": round(seconds, 1)}
     row["loss_from_binarising"] = d.report["loss_from_binarising"]
-    return cell, {**row, **score(cell, refine=name == "poisson")}
+    return cell, {**row, **score(cell, refine=c.fill)}
 
 
 def _shown(cell: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -174,7 +175,9 @@ def optimize(
     finally:
         if saved is not None:
             saved.close()
-    return _finish(loop, state, history, result)
+    # A step sees the design that it starts from.
+    grey = _solved(loop, state) if loop.design.erosion else _step(loop, state, bounds)[1].objective
+    return _finish(loop, state, history, result, float(grey))
 
 
 def multistart(
@@ -255,10 +258,13 @@ def multistart(
             rested[k] = bool(info.done)
         if rested.all():
             break
-    designs = [
-        _finish(loop, finals[k], histories[k], DesignResult.converged if rested[k] else DesignResult.max_steps_reached)
-        for k in range(len(finals))
-    ]
+    if loop.design.erosion:
+        greys = [float(_solved(loop, state)) for state in finals]
+    else:
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *finals)
+        greys = np.asarray(_steps(loop, stacked, bounds)[1].objective).tolist()
+    ends = [DesignResult.converged if rest else DesignResult.max_steps_reached for rest in rested]
+    designs = [_finish(loop, *rest) for rest in zip(finals, histories, ends, greys, strict=True)]
     return sorted(designs, key=lambda d: (not d.report["connected"], d.report["objective_binary"]))
 
 
@@ -324,9 +330,15 @@ def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
     }
 
 
-_solve = jax.jit(Design.solve, static_argnums=0)
 _step = jax.jit(Loop.step, static_argnums=0)
 _steps = jax.jit(lambda loop, states, bounds: jax.vmap(loop.step, (0, None))(states, bounds), static_argnums=0)
+
+
+@partial(jax.jit, static_argnums=0)
+def _solved(loop: Loop, state: State) -> Array:
+    """Objective of the density of a state, not eroded."""
+    density = loop.design.physical(state.variables, state.beta)
+    return loop.design.objective(loop.design.solve(density, state.displacement).stiffness, density)
 
 
 def _drive(
@@ -380,14 +392,12 @@ def _record(history: dict[str, list], info: Info, seconds: float) -> None:
         history.setdefault(name, []).append(value)
 
 
-def _finish(loop: Loop, state: State, history: dict[str, list], result: DesignResult) -> Optimization:
+def _finish(loop: Loop, state: State, history: dict[str, list], result: DesignResult, grey: float) -> Optimization:
     design = loop.design
     density = design.physical(state.variables, state.beta)
     fraction = min(loop.volume_fraction, float(density.mean()))
     cell, islands = binarize(density, fraction, design.symmetry)
     stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
-    # The history ends at the design before the last update, and at its eroded density where there is erosion.
-    grey = float(design.objective(_solve(design, density, state.displacement).stiffness, density))
     binary = float(design.objective(jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)))
     report = {
         "objective_grey": grey,
