@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and _CACHE not in os.environ:
         folder = tempfile.mkdtemp(prefix="jaxmeta-tests-")
         os.environ[_CACHE] = folder
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # loading from it is chatty
         jax.config.update("jax_compilation_cache_dir", folder)
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 

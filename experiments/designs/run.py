@@ -48,7 +48,8 @@ class Configuration:
         max_steps: of the optimiser.
         every: most steps with one sharpness of the projection.
         stop: relative change of the objective at which a sharpness is left.
-        channels: radius, in cell edges, of channels along the axes through the middle of the cell that are held void.
+        channels: radius, in cell edges, of channels through the middle of the cell that are held void.
+        to_edges: these channels run to the middles of the cell's edges, instead of along the axes.
         fill: finish by opening with a 2×2×2 block and filling up to the volume where the objective minds least.
     """
 
@@ -64,6 +65,7 @@ class Configuration:
     every: int = 20
     stop: float = 1e-3
     channels: float = 0.0
+    to_edges: bool = False
     fill: bool = False
 
 
@@ -79,11 +81,13 @@ def _random(volume_fraction: float, length: float, sharpness: float) -> Callable
     )
 
 
-def _channels(radius: float) -> np.ndarray:
-    """Voxels of the octant within a distance of the three lines along the axes through the middle of the cell."""
+def _channels(radius: float, to_edges: bool) -> np.ndarray:
+    """Voxels of the octant near lines from the middle of the cell to the middles of its faces, or of its edges."""
     x = 0.5 - (np.arange(OCTANT[0]) + 0.5) / (2 * OCTANT[0])
     x, y, z = np.meshgrid(x, x, x, indexing="ij")
-    return np.minimum.reduce([x**2 + y**2, y**2 + z**2, z**2 + x**2]) < radius**2
+    lines = [(x, y, z), (y, z, x), (z, x, y)]
+    square = [a**2 + (b - c) ** 2 / 2 if to_edges else a**2 + b**2 for a, b, c in lines]
+    return np.minimum.reduce(square) < radius**2
 
 
 BULK = Configuration(
@@ -93,18 +97,18 @@ SHEAR = Configuration(
     jm.objectives.maximize_shear(),
     (jm.constraints.isotropic(0.02),),
     0.4,
-    _random(0.4, 6.0, 0.3),
-    0,
+    _random(0.4, 14.0, 2.0),
+    2,
     1.5,
-    max_steps=300,
-    every=40,
-    stop=3e-4,
+    max_steps=400,
+    every=60,
+    stop=1e-4,
 )
 DESIGNS = {
     "bulk": BULK,
     "bulk_open": replace(BULK, channels=0.07),
     "shear": SHEAR,
-    "shear_open": replace(SHEAR, start=_trigonometric(0.4), seed=1, channels=0.07),
+    "shear_open": replace(SHEAR, start=_trigonometric(0.4), seed=1, channels=0.07, to_edges=True),
     "poisson": Configuration(
         jm.objectives.minimize_poisson(),
         (jm.constraints.at_least(lambda c, _: c[0, 0], 0.012),),
@@ -141,7 +145,7 @@ def design(name: str) -> tuple[np.ndarray, dict]:
         projection=Continuation(1.0, 2.0, c.every, 64.0),
         max_steps=c.max_steps,
         stop=c.stop,
-        passive=(_channels(c.channels), np.zeros(OCTANT, bool)) if c.channels else None,
+        passive=(_channels(c.channels, c.to_edges), np.zeros(OCTANT, bool)) if c.channels else None,
     )
     cell = d.cell
     if c.fill:
