@@ -3,7 +3,7 @@
     python experiments/designs/run.py            # all three, then the table and the pictures
     python experiments/designs/run.py poisson    # one of them
 
-Writes `results.json`, `cells/*.npz` (octants, bit-packed) and `pictures/*.png` beside this file.
+Writes `results.json`, `cells/*.npz` (octants, bit-packed), `pictures/*.png` and the README's table beside this file.
 """
 
 from __future__ import annotations
@@ -163,6 +163,37 @@ def _shown(cell: np.ndarray) -> np.ndarray:
     return np.roll(cell, cell.shape[0] // 2, (0, 1, 2)) if cell[0].mean() > 0.9 else cell
 
 
+TITLES = {
+    "bulk": "**bulk modulus**, f = 0.3",
+    "bulk_open": "the same, open pores",
+    "shear": "**isotropic shear modulus**, f = 0.4",
+    "shear_open": "the same, open pores",
+    "poisson": "**Poisson's ratio**, f = 0.3",
+}
+HEAD = (
+    "| cell | volume fraction | C11 / C12 / C44 | bulk, of the Hashin–Shtrikman bound "
+    "| Voigt-average shear, of the bound | Zener | C12/(C11 + C12) "
+    "| connected, percolates x y z | edge / corner hinges | thinner than 2 voxels "
+    "| open pores |\n" + "|---" * 11 + "|"
+)
+
+
+def table(results: dict) -> str:
+    """The rows of the README."""
+    lines = [HEAD]
+    for name in [*DESIGNS, *BASELINES]:
+        r = results[name]
+        whole = "yes" if r["connected"] and all(r["percolates"]) else "no"
+        lines.append(
+            f"| {TITLES.get(name, name)} | {r['volume_fraction']:.4f} "
+            f"| {r['C11']:.4f} / {r['C12']:.4f} / {r['C44']:.4f} "
+            f"| {r['bulk_share']:.2%} | {r['shear_share']:.2%} | {r['zener']:.3f} | {r['poisson']:.3f} | {whole} "
+            f"| {r['edge_hinges']} / {r['corner_hinges']} | {r['thinner_than_2']:.2%} "
+            f"| {'yes' if r['open_pores'] else 'no'} |"
+        )
+    return "\n".join(lines)
+
+
 def main(names: list[str]) -> None:
     path = HERE / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {}
@@ -180,6 +211,9 @@ def main(names: list[str]) -> None:
         results[name] = score(np.asarray(make(), float))
         print(name, json.dumps(results[name]), flush=True)
     path.write_text(json.dumps(results, indent=1))
+    readme = (HERE / "README.md").read_text("utf-8")
+    before, after = readme[: readme.index("| cell |")], readme[readme.index("\nBounds are those") :]
+    (HERE / "README.md").write_text(before + table(results) + "\n" + after, "utf-8")
 
 
 if __name__ == "__main__":
