@@ -1,6 +1,5 @@
 """Small parts: cache folder, progress, interrupts, durations, merged rows."""
 
-import os
 import signal
 import stat
 from types import SimpleNamespace
@@ -64,19 +63,18 @@ def test_stop_waits_for_the_step():
     before = signal.getsignal(signal.SIGINT)
     with stoppable() as check:
         check()
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(Stopped) as caught:
             check()
         assert caught.value.code == 130
         with pytest.raises(KeyboardInterrupt):  # the second one acts at once
-            os.kill(os.getpid(), signal.SIGINT)
-            signal.sigtimedwait([], 1)
+            signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_end_of_a_batch_job():
     with stoppable() as check:
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         with pytest.raises(Stopped) as caught:
             check()
     assert caught.value.code == 143
