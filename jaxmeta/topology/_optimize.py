@@ -131,7 +131,8 @@ def optimize(
         interpolation: from density to modulus.
         filter_radius: in voxels.
         projection: sharpness of the projection, stage by stage.
-        optimizer: `OC` or `MMA`; None takes OC where the objective is monotone and the volume the only constraint.
+        optimizer: `OC` or `MMA`; None takes OC with a move limit of 0.05 where the objective is monotone and the volume
+            the only constraint, else MMA.
         max_steps: most outer steps.
         spacing: edges of a voxel.
         passive: two masks, of voxels held void and voxels held solid.
@@ -330,6 +331,9 @@ def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
     }
 
 
+_CALM = OC(move=0.05)
+"""The OC of a design run. With its own move limit of 0.2 it swings to and fro once the projection is sharp: a bulk
+design of 32³ then ended unrested at 91 % of its bound, and with this one at rest at 97 %."""
 _step = jax.jit(Loop.step, static_argnums=0)
 _steps = jax.jit(lambda loop, states, bounds: jax.vmap(loop.step, (0, None))(states, bounds), static_argnums=0)
 
@@ -433,7 +437,7 @@ def _checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:
 
 def _optimizer(optimizer: OC | MMA | None, objective: Function, constraints: Sequence[Constraining]) -> OC | MMA:
     if optimizer is None:
-        return OC() if getattr(objective, "monotone", False) and not constraints else MMA()
+        return _CALM if getattr(objective, "monotone", False) and not constraints else MMA()
     if isinstance(optimizer, OC) and constraints:
         raise ValueError("Argument `optimizer` must be MMA when there are constraints besides the volume, but is OC.")
     return optimizer

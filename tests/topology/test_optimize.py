@@ -154,6 +154,15 @@ def test_design_improves_and_is_binary_and_connected(optimizer):
     assert 0.6 * bound < -d.report["objective_binary"] < 1.01 * bound
 
 
+def test_defaults_come_to_rest():
+    """What the command runs: all stages of the projection, without swinging to and fro in the last."""
+    d = jm.optimize(jm.objectives.maximize_bulk(), _start(8), solid=SOLID, volume_fraction=0.4)
+    assert d.result == 0
+    last = np.array(d.history["objective"][-10:])
+    assert np.ptp(last) < 2e-3 * abs(last[-1])
+    assert d.history["beta"][-1] == 32
+
+
 def test_constraint_is_met():
     d = jm.optimize(
         jm.objectives.maximize_shear(), _start(8, 3), solid=SOLID, volume_fraction=0.4, filter_radius=1.5,
