@@ -30,13 +30,12 @@ def inverse_where_positive(diagonal: Array) -> Array:
     return jnp.where(positive, 1 / jnp.where(positive, diagonal, 1), 0)
 
 
+@jax.jit
 def _dense_inverse(operator: Stiffness) -> Array:
     """Inverse of the coarsest operator, scaled to unit diagonal and shifted: rigid and void modes stay finite."""
-    nodes = operator.nodes
-    size = 3 * nodes[0] * nodes[1] * nodes[2]
-    diagonal = operator.diagonal().reshape(size)
-    basis = jnp.eye(size, dtype=diagonal.dtype).reshape(size, 3, *nodes)
-    matrix = jax.vmap(operator)(basis).reshape(size, size)
+    matrix = operator.matrix()
+    diagonal = jnp.diagonal(matrix)
+    size = len(diagonal)
     scale = jnp.sqrt(inverse_where_positive(diagonal))
     eye = jnp.eye(size, dtype=diagonal.dtype)
     dense = matrix * scale[:, None] * scale[None, :] + max(float(jnp.finfo(diagonal.dtype).eps) ** 0.75, 1e-8) * eye
@@ -58,6 +57,7 @@ def _times(matrix: Array, field: Array) -> Array:
     return jnp.dot(matrix, field.reshape(-1), precision="highest").reshape(field.shape)
 
 
+@jax.jit
 def block_inverse(operator: Stiffness) -> Array:
     """Inverses of the 3×3 blocks on the free components of every node, (6, x, y, z); zero in void.
 
@@ -67,21 +67,18 @@ def block_inverse(operator: Stiffness) -> Array:
     blocks = operator.blocks()
     free = operator.boundary.free(jnp.ones((3, *operator.nodes), blocks.dtype))
     size = blocks[0] + blocks[1] + blocks[2]
-    blocks = blocks * inverse_where_positive(size)[None]
+    scaled = blocks * inverse_where_positive(size)[None]
     # Held components are cut off with a unit entry, which is taken away again from the inverse.
-    a = free * blocks[:3] + (1 - free)
-    o = _next(free) * _next(_next(free)) * blocks[3:]
-    cofactors = jnp.concatenate([_next(a) * _next(_next(a)) - o**2, _next(o) * _next(_next(o)) - a * o])
-    determinant = a[0] * cofactors[0] + o[1] * cofactors[4] + o[2] * cofactors[5]
+    a = [free[i] * scaled[i] + (1 - free[i]) for i in range(3)]
+    o = [free[i - 2] * free[i - 1] * scaled[3 + i] for i in range(3)]
+    on = [a[i - 2] * a[i - 1] - o[i] ** 2 for i in range(3)]
+    off = [o[i - 2] * o[i - 1] - a[i] * o[i] for i in range(3)]
+    determinant = a[0] * on[0] + o[1] * off[1] + o[2] * off[2]
     scale = jnp.where(size > 0, 1 / jnp.where(size > 0, determinant * size, 1), 0)
-    return scale[None] * jnp.concatenate([free * cofactors[:3], cofactors[3:]])
+    return jnp.stack([scale * free[i] * on[i] for i in range(3)] + [scale * entry for entry in off])
 
 
-def _next(components: Array) -> Array:
-    """Components 2, 3, 1 of (3, …)."""
-    return jnp.concatenate([components[1:], components[:1]])
-
-
+@jax.jit
 def apply_blocks(blocks: Array, field: Array) -> Array:
     """Product of symmetric 3×3 blocks (6, …) with a nodal field (3, …)."""
     xx, yy, zz, yz, xz, xy = blocks
@@ -89,6 +86,7 @@ def apply_blocks(blocks: Array, field: Array) -> Array:
     return jnp.stack([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])
 
 
+@jax.jit
 def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
     """An upper bound of λ_max(D⁻¹ K), D being the 3×3 blocks, by elements: the largest of the pencils (K_e, D_e).
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from types import ModuleType
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from . import _corners, _kernel
 from ._boundary import Boundary
 from ._fields import MaterialField
-from ._kernel import internal_force, nodal_blocks
+
+_FEW_VOXELS = 1000
+"""Grids up to this size, ghosts included, use the element's matrices: these compile sooner and run no slower there."""
 
 
 @jax.tree_util.register_dataclass
@@ -41,12 +47,20 @@ class Stiffness:
     def _ghosted(self) -> MaterialField:
         return self.material.map(self.boundary.ghost_elements)
 
+    @staticmethod
+    def _form(ghosted: MaterialField) -> ModuleType:
+        return _corners if ghosted.diagonal[0].size <= _FEW_VOXELS else _kernel
+
+    @jax.jit
     def __call__(
         self, displacement: Float[Array, "3 x y z"], macro: Float[Array, "6"] | None = None
     ) -> Float[Array, "3 x y z"]:
         """Nodal forces of a displacement, under a uniform strain as well if `macro` is given."""
+        if macro is None:
+            macro = jnp.zeros(6, displacement.dtype)
         ghosts = self.boundary.ghosts(displacement)
-        return self.boundary.free(internal_force(ghosts, self._ghosted(), self.spacing, macro))
+        material = self._ghosted()
+        return self.boundary.free(self._form(material).internal_force(ghosts, material, self.spacing, macro))
 
     def diagonal(self) -> Float[Array, "3 x y z"]:
         """Diagonal of the matrix; zero at held components and in void."""
@@ -54,7 +68,19 @@ class Stiffness:
 
     def blocks(self) -> Float[Array, "6 x y z"]:
         """Diagonal 3×3 blocks of the matrix, entries 11, 22, 33, 23, 13, 12, held components included."""
-        return nodal_blocks(self._ghosted(), self.spacing)
+        material = self._ghosted()
+        return self._form(material).nodal_blocks(material, self.spacing)
+
+    def matrix(self) -> Float[Array, "n n"]:
+        """The dense matrix, unknowns in the order of a nodal field (3, x, y, z); zero in held rows and columns."""
+        size = 3 * math.prod(self.nodes)
+        # Numbered from one on, so that what E sets to zero is the number zero, whose row and column are dropped.
+        numbers = jnp.arange(1, size + 1, dtype=self.spacing.dtype).reshape(3, *self.nodes)
+        ghosts = self.boundary.ghosts(numbers).astype(jnp.int32)
+        inner = tuple(slice(1, n + 2) for n in self.elements)
+        rows = _corners.corners(ghosts[:, *inner])
+        matrices = _corners.element_matrices(self.material, self.spacing)
+        return jnp.zeros((size + 1, size + 1), matrices.dtype).at[rows[:, None], rows[None]].add(matrices)[1:, 1:]
 
     @property
     def halves(self) -> bool:

@@ -7,6 +7,7 @@ zero on both sides, so that restriction stays the transpose of prolongation.
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -17,6 +18,7 @@ def _shifted(field: Array, axis: int, start: int, count: int, stride: int) -> Ar
     return lax.slice_in_dim(field, start, start + (count - 1) * stride + 1, stride, axis)
 
 
+@jax.jit
 def restrict(fine: Array, boundary: Boundary) -> Array:
     """Coarse nodal forces from fine ones, (3, …); `boundary` is the fine grid's."""
     fine = boundary.free(fine)
@@ -35,6 +37,7 @@ def restrict(fine: Array, boundary: Boundary) -> Array:
     return boundary.coarse().free(fine)
 
 
+@jax.jit
 def prolong(coarse: Array, boundary: Boundary) -> Array:
     """Fine nodal displacements from coarse ones, (3, …); `boundary` is the fine grid's."""
     coarse = boundary.coarse().free(coarse)

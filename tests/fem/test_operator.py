@@ -5,10 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.fem import Block, GeneralField, IsotropicField, Periodic, Stiffness, mutual_energies
+from jaxmeta.fem import Block, GeneralField, IsotropicField, Periodic, Stiffness, _corners, _kernel, mutual_energies
 from tests.fem.problems import BOUNDARIES, FIELDS, SPACING, assemble, to_vector
 
 SHAPE = (3, 4, 2)
+FORMS = {"matrices": _corners, "sums": _kernel}
+"""The element kernel of small grids, and that of large ones."""
 
 
 def _random(shape, seed=7):
@@ -25,6 +27,28 @@ def _apply(operator, displacement, macro=None):
     return operator(displacement, macro)
 
 
+def _forces(form, operator, displacement, macro):
+    ghosted = operator.material.map(operator.boundary.ghost_elements)
+    ghosts = operator.boundary.ghosts(displacement)
+    return operator.boundary.free(jax.jit(FORMS[form].internal_force)(ghosts, ghosted, operator.spacing, macro))
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 8), (9, 9, 9)])
+def test_form_by_size(shape):
+    """Both sides of the size at which the operator changes its form give the forces and blocks of both forms."""
+    material, _ = FIELDS["general"](shape)
+    operator = Stiffness(material, jnp.asarray(SPACING), BOUNDARIES["clamped"](shape))
+    u, macro = _random((3, *operator.nodes)), _random((6,), 8)
+    exact = _forces("sums", operator, u, macro)
+    for forces in (_apply(operator, u, macro), _forces("matrices", operator, u, macro)):
+        np.testing.assert_allclose(forces, exact, rtol=0, atol=1e-13 * jnp.abs(exact).max())
+    np.testing.assert_array_equal(_apply(operator, u), _apply(operator, u, 0 * macro))
+    ghosted = material.map(operator.boundary.ghost_elements)
+    for form in FORMS.values():
+        blocks = form.nodal_blocks(ghosted, operator.spacing)
+        np.testing.assert_allclose(operator.blocks(), blocks, rtol=0, atol=1e-13 * jnp.abs(blocks).max())
+
+
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("field", FIELDS)
 def test_forces_are_those_of_the_assembled_matrix(field, boundary):
@@ -34,12 +58,9 @@ def test_forces_are_those_of_the_assembled_matrix(field, boundary):
     u, macro = _random((3, *operator.nodes)), _random((6,), 8)
     scale = np.abs(exact.matrix).max()
     np.testing.assert_allclose(to_vector(_apply(operator, u)), exact.matrix @ to_vector(u), rtol=0, atol=1e-12 * scale)
-    np.testing.assert_allclose(
-        to_vector(_apply(operator, u, macro)),
-        exact.matrix @ to_vector(u) + exact.loads @ np.asarray(macro),
-        rtol=0,
-        atol=1e-12 * scale,
-    )
+    expected = exact.matrix @ to_vector(u) + exact.loads @ np.asarray(macro)
+    for form in FORMS:
+        np.testing.assert_allclose(to_vector(_forces(form, operator, u, macro)), expected, rtol=0, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -62,11 +83,13 @@ def test_blocks_are_those_of_the_assembled_matrix(field, boundary):
     exact = assemble(matrices, boundary).matrix
     np.testing.assert_allclose(to_vector(operator.diagonal()), np.diag(exact), rtol=0, atol=1e-13 * exact.max())
     by_node = exact.reshape(len(exact) // 3, 3, len(exact) // 3, 3)
-    blocks = np.moveaxis(np.asarray(operator.blocks()), 0, -1).reshape(-1, 6)
     free = to_vector(operator.boundary.free(jnp.ones((3, *operator.nodes)))).reshape(-1, 3)
-    for k, (r, c) in enumerate([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]):
-        own = np.array([by_node[n, r, n, c] for n in range(len(blocks))])
-        np.testing.assert_allclose(blocks[:, k] * free[:, r] * free[:, c], own, rtol=0, atol=1e-13 * exact.max())
+    ghosted = operator.material.map(operator.boundary.ghost_elements)
+    for form in FORMS.values():
+        blocks = np.moveaxis(np.asarray(form.nodal_blocks(ghosted, operator.spacing)), 0, -1).reshape(-1, 6)
+        for k, (r, c) in enumerate([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]):
+            own = np.array([by_node[n, r, n, c] for n in range(len(blocks))])
+            np.testing.assert_allclose(blocks[:, k] * free[:, r] * free[:, c], own, rtol=0, atol=1e-13 * exact.max())
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -143,21 +166,24 @@ def test_void_has_no_force():
     assert not jnp.any(operator.diagonal())
 
 
-def test_stiffness_of_elements_moves_forward_and_back_under_differentiation():
+@pytest.mark.parametrize("form", FORMS)
+def test_stiffness_of_elements_moves_forward_and_back_under_differentiation(form):
     """K u is linear in the moduli and in u: jvp and vjp agree with the assembled matrix."""
     operator, _ = _operator("general", "clamped")
     change, changed = FIELDS["general"](SHAPE)[0].map(lambda c: c**2), None
     u, w = _random((2, 3, *operator.nodes))
-    _, forward = jax.jvp(
-        lambda m: Stiffness(m, operator.spacing, operator.boundary)(u), (operator.material,), (change,)
-    )
+
+    def forces(material):
+        return _forces(form, Stiffness(material, operator.spacing, operator.boundary), u, jnp.zeros(6))
+
+    _, forward = jax.jvp(forces, (operator.material,), (change,))
     entries = [(i, j) for i in range(6) for j in range(i, 6)]
     changed = np.zeros((*SHAPE, 6, 6))
     for (i, j), field in zip(entries, change.upper, strict=True):
         changed[..., i, j] = changed[..., j, i] = np.asarray(field)
     exact = assemble(changed, "clamped").matrix
     np.testing.assert_allclose(to_vector(forward), exact @ to_vector(u), rtol=0, atol=1e-12 * np.abs(exact).max())
-    _, pull = jax.vjp(lambda m: Stiffness(m, operator.spacing, operator.boundary)(u), operator.material)
+    _, pull = jax.vjp(forces, operator.material)
     (back,) = pull(w)
     paired = sum(jnp.vdot(b, c) for b, c in zip(back.upper, change.upper, strict=True))
     np.testing.assert_allclose(paired, jnp.vdot(w, forward), rtol=1e-12)

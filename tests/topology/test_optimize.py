@@ -92,12 +92,13 @@ def test_features_are_relaxed_until_the_projection_is_sharp():
 def test_smallest_feature_thickens_the_members():
     """Walls of two voxels without it, thicker members with it; the block test counts rounded corners too."""
     options = {
-        "solid": SOLID, "volume_fraction": 0.35, "filter_radius": 3.0, "optimizer": MMA(), "max_steps": 48,
+        "solid": SOLID, "volume_fraction": 0.35, "filter_radius": 3.0, "optimizer": MMA(), "max_steps": 200,
         "projection": Continuation(1.0, 2.0, 6, 32.0), "tolerance": 1e-3,
     }  # fmt: skip
     start = _start(8, 1, 0.35)
     free = jm.optimize(jm.objectives.maximize_bulk(), start, **options)
     d = jm.optimize(jm.objectives.maximize_bulk(), start, constraints=[jm.constraints.smallest_feature(3.0)], **options)
+    assert free.result == d.result == 0
     assert geometry.minimum_member(free.cell, 3) > 0.5
     assert geometry.minimum_member(d.cell, 3) < 0.15
     assert geometry.minimum_member(d.cell, 2) == 0
