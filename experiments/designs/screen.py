@@ -2,9 +2,9 @@
 
     python experiments/designs/screen.py
 
-A cubic cell is cut by nine families of mirror planes into 48 wedges. Where a start is lowest the optimiser makes a pore.
-A pore on a mirror plane is shared by several wedges; one inside a wedge comes 48 times, and leaves material for plates
-along the mirror planes, {100} and {110}, which are stiff in shear. Few random fields are lowest there.
+A cubic cell is cut by nine families of mirror planes into 48 wedges, and the optimiser makes a pore where a start is
+lowest. A pore on a mirror plane is shared by several wedges; one inside a wedge comes 48 times and leaves material for
+plates along the mirror planes, {100} and {110}, which are stiff in shear. Few random fields are lowest there.
 """
 
 from __future__ import annotations
