@@ -10,7 +10,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ._fields import MaterialField
 from ._kernel import BLOCK, Spacing, element_strains
@@ -31,7 +31,7 @@ def _stress(material: MaterialField, strain: Array) -> Array:
     return jnp.stack([jnp.zeros_like(strain[0]) if s is None else s for s in stress])
 
 
-def corners(nodal: Float[Array, "3 X Y Z"]) -> Float[Array, "24 X-1 Y-1 Z-1"]:
+def corners(nodal: Shaped[Array, "3 X Y Z"]) -> Shaped[Array, "24 X-1 Y-1 Z-1"]:
     """Values of a nodal field at the corners of every voxel, ordered by component, then by corner."""
     x, y, z = (n - 1 for n in nodal.shape[1:])
     return jnp.stack([nodal[:, a : a + x, b : b + y, c : c + z] for a, b, c in _CORNERS], 1).reshape(24, x, y, z)

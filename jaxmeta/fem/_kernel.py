@@ -179,7 +179,7 @@ def internal_force(
 
 
 @_kept_apart
-def _nonzero_strains(displacement: Array, spacing: Array, macro: Array | None) -> Array:
+def _nonzero_strains(displacement: Array, spacing: Spacing, macro: Array | None) -> Array:
     return jnp.stack([e for _, strain in _strains(displacement, spacing, macro) for e in strain if e is not None])
 
 
