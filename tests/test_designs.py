@@ -1,0 +1,59 @@
+"""The cells of experiments/designs, scored anew: what is promised of them, and what the README says of them."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxmeta as jm
+
+FOLDER = Path(__file__).parents[1] / "experiments" / "designs"
+sys.path.append(str(FOLDER))
+from score import score  # noqa: E402
+
+SPEC = importlib.util.spec_from_file_location("designs", FOLDER / "run.py")  # the benchmarks have a run.py, too
+assert SPEC is not None and SPEC.loader is not None
+run = sys.modules["designs"] = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(run)
+RESULTS = json.loads((FOLDER / "results.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module", params=list(run.DESIGNS))
+def scored(request):
+    name = request.param
+    return name, score(np.asarray(jm.symmetry.unfold(run.stored(name))), refine=name == "poisson")
+
+
+def test_results_are_those_of_the_cells(scored):
+    name, row = scored
+    for key, value in row.items():
+        assert RESULTS[name][key] == pytest.approx(value, rel=1e-5, abs=1e-7), key
+
+
+def test_what_is_promised(scored):
+    """Targets of volume, stiffness, connection and thickness; a design is to beat what one draws by hand."""
+    name, row = scored
+    kind = name.removesuffix("_open")
+    asked = run.DESIGNS[name].volume_fraction
+    assert abs(row["volume_fraction"] - asked) < 0.002
+    assert row["connected"] and all(row["percolates"])
+    assert row["open_pores"] == (name.endswith("_open") or kind == "poisson")
+    if kind == "shear":
+        assert abs(row["zener"] - 1) <= 0.03
+    if name == "bulk":
+        assert row["bulk_share"] >= 0.985
+        assert row["bulk_share"] > RESULTS["superellipsoid hole, p = 8"]["bulk_share"]
+    if name == "shear":
+        assert row["shear_share"] >= 0.95
+    if name == "poisson":
+        assert row["poisson"] <= -0.6
+        assert row["C11"] >= 0.01
+        assert row["edge_hinges"] == row["corner_hinges"] == row["thinner_than_2"] == 0
+        assert abs(row["poisson_refined"] - row["poisson"]) <= 0.03
+
+
+def test_readme_shows_the_results():
+    assert run.table(RESULTS) in (FOLDER / "README.md").read_text("utf-8")
