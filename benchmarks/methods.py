@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from outcome import Method, Outcome
+from peer_fans import fans
+from peer_mugrid import mugrid
 from peers import peer
 from problems import Problem
 
@@ -71,4 +73,7 @@ METHODS: dict[str, Method] = {
     "jaxmeta_fft": _jaxmeta("float32", False, "fft"),
     "scipy_jacobi": peer("scipy_jacobi"),
     "pyamg": peer("pyamg"),
+    "fans": fans,
+    "mugrid_green": mugrid("green"),
+    "mugrid_green_jacobi": mugrid("green_jacobi"),
 }

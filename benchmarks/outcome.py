@@ -20,6 +20,7 @@ class Outcome(NamedTuple):
         backward: median seconds of value and gradient, or None.
         steps: solver steps of the slowest load.
         notes: precision, preconditioner.
+        peak_mb: memory of a program that this process started, or None where the solver runs in it.
     """
 
     stiffness: np.ndarray
@@ -28,7 +29,12 @@ class Outcome(NamedTuple):
     backward: float | None
     steps: int
     notes: str
+    peak_mb: float | None = None
 
 
 Method = Callable[[Problem, float, np.ndarray], Outcome]
 """(problem, tolerance, exact stiffness) → outcome. Only peers, which do not estimate their error, look at the last."""
+
+
+class NotInstalledError(RuntimeError):
+    """A peer that this machine does not have: its case is not measured, which is no failure."""

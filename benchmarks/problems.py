@@ -34,6 +34,14 @@ class Problem:
         half = self.size // 2
         return cell if self.symmetry == "none" else cell[:half, :half, :half]
 
+    def stiffened(self, density: np.ndarray) -> np.ndarray:
+        """Young's modulus of a density, relative to the solid's."""
+        return self.void + (1 - self.void) * density**self.penalty
+
+    def modulus(self) -> np.ndarray:
+        """Young's modulus (n, n, n) of the whole cell."""
+        return self.stiffened(self.field(self.size).astype(float))
+
 
 def _angles(n: int) -> list[np.ndarray]:
     x = 2 * np.pi * (np.arange(n) + 0.5) / n

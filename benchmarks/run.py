@@ -4,6 +4,10 @@ python benchmarks/run.py                            # the table of cases, those 
 python benchmarks/run.py --again                    # all of them
 python benchmarks/run.py --case gyroid_64 jaxmeta   # one case, printed as JSON
 python benchmarks/run.py --design                   # a hundred steps of a 64³ cubic design
+
+A peer that needs other versions of JAX or NumPy runs in a Python of its own, which NumPy and SciPy must be in, too:
+JAXMETA_BENCH_MUGRID=/path/to/python, and so JAXMETA_BENCH_SFEPY, _JAXFEM and _FEAX. A peer that is not there is
+"not measured", and tried again by the next run.
 """
 
 from __future__ import annotations
@@ -13,15 +17,19 @@ import json
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from accuracy import error_of
+from outcome import NotInstalledError
 
 HERE = Path(__file__).parent
 TOLERANCE = 1e-5
+LIMIT = 600
 
 CASES = [
     ("p_surface_128_cubic", "jaxmeta"),
@@ -43,6 +51,30 @@ CASES = [
     ("gyroid_32", "pyamg"),
     ("gyroid_32_grey", "scipy_jacobi"),
     ("gyroid_32_grey", "pyamg"),
+]
+PEER_CASES = [
+    ("gyroid_32", "fans"),
+    ("gyroid_32", "mugrid_green"),
+    ("gyroid_32", "sfepy"),
+    ("gyroid_32", "jaxfem"),
+    ("gyroid_32", "feax"),
+    ("gyroid_32_grey", "fans"),
+    ("gyroid_32_grey", "mugrid_green_jacobi"),
+    ("gyroid_32_grey", "sfepy"),
+    ("gyroid_32_grey", "jaxfem"),
+    ("gyroid_32_grey", "feax"),
+    ("gyroid_64", "fans"),
+    ("gyroid_64", "mugrid_green"),
+    ("gyroid_64", "mugrid_green_jacobi"),
+    ("gyroid_64_grey", "fans"),
+    ("gyroid_64_grey", "mugrid_green_jacobi"),
+    ("gyroid_64_filtered", "fans"),
+    ("gyroid_64_filtered", "mugrid_green_jacobi"),
+    ("random_64", "fans"),
+    ("random_64", "mugrid_green"),
+    ("random_64", "mugrid_green_jacobi"),
+    ("gyroid_128", "fans"),
+    ("p_surface_128_cubic", "fans"),
 ]
 DESIGN = ("design_64_cubic_100_steps", None)
 
@@ -67,11 +99,13 @@ def reference(problem_name: str) -> np.ndarray:
 
 def one_case(problem_name: str, method_name: str) -> dict:
     """Measure one case in this process."""
-    sys.path.insert(0, str(HERE))
     from methods import METHODS
     from problems import PROBLEMS
 
-    outcome = METHODS[method_name](PROBLEMS[problem_name], TOLERANCE, reference(problem_name))
+    try:
+        outcome = METHODS[method_name](PROBLEMS[problem_name], TOLERANCE, reference(problem_name))
+    except NotInstalledError as missing:
+        return {"problem": problem_name, "method": method_name, "not_measured": str(missing)}
     return {
         "problem": problem_name,
         "method": method_name,
@@ -80,15 +114,9 @@ def one_case(problem_name: str, method_name: str) -> dict:
         "forward_s": outcome.forward,
         "backward_s": outcome.backward,
         "steps": outcome.steps,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": outcome.peak_mb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stiffness": outcome.stiffness.tolist(),
     }
-
-
-def error_of(stiffness: np.ndarray, exact: np.ndarray) -> float:
-    """Largest |C − C_ref|_ij / √(C_ii C_jj)."""
-    scale = np.sqrt(np.diag(exact))
-    return float(np.abs((stiffness - exact) / np.outer(scale, scale)).max())
 
 
 def design() -> dict:
@@ -124,6 +152,7 @@ def main() -> None:
     parser.add_argument("--case", nargs=2, metavar=("PROBLEM", "METHOD"))
     parser.add_argument("--design", action="store_true")
     parser.add_argument("--again", action="store_true", help="measure the cases that the output holds, too")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds after which a case has no result")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "cpu.json")
     options = parser.parse_args()
     if options.case:
@@ -135,9 +164,12 @@ def main() -> None:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     rows = json.loads(options.output.read_text())["rows"] if options.output.exists() and not options.again else []
     known = {(row["problem"], row.get("method")) for row in rows}
-    missing = [["--case", *case] for case in CASES if case not in known]
+    missing = [["--case", *case] for case in CASES + PEER_CASES if case not in known]
     for arguments in missing + [["--design"]] * (DESIGN not in known):
-        row = measured(arguments)
+        row = measured(arguments, options.limit)
+        if "not_measured" in row:
+            print(f"{row['problem']} {row['method']} not measured: {row['not_measured']}", flush=True)
+            continue
         rows.append(row)
         shown = {k: (round(v, 9) if isinstance(v, float) else v) for k, v in row.items() if k != "stiffness"}
         print(json.dumps(shown), flush=True)
@@ -145,15 +177,38 @@ def main() -> None:
         options.output.write_text(text + "\n")
 
 
-def measured(arguments: list[str]) -> dict:
+def interpreter(method_name: str) -> str:
+    """The Python that a method runs in: this one, unless JAXMETA_BENCH_<peer> names another."""
+    return os.environ.get(f"JAXMETA_BENCH_{method_name.split('_')[0].upper()}", sys.executable)
+
+
+def finished(command: list[str], limit: float) -> tuple[int, str, str]:
+    """Return code, output and errors of a command, which is ended with all that it started after `limit` seconds."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.communicate()
+            return 1, "", f"not finished after {limit:g} s"
+    if process.returncode < 0:
+        errors += f"\nended by {signal.Signals(-process.returncode).name}"
+    return process.returncode, output, errors
+
+
+def measured(arguments: list[str], limit: float = LIMIT) -> dict:
     """One row of the results, from a process of its own."""
     name = dict(zip(("problem", "method"), arguments[1:] or DESIGN[:1], strict=False))
+    python = sys.executable
     if "--case" in arguments:
         reference(arguments[1])
-    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
-    if done.returncode:
-        return {**name, "failed": done.stderr.strip()[-300:]}
-    row = json.loads(done.stdout.splitlines()[-1])
+        python = interpreter(arguments[2])
+    code, output, errors = finished([python, __file__, *arguments], limit)
+    if code:
+        return {**name, "failed": errors.strip()[-300:]}
+    row = json.loads(output.splitlines()[-1])
     if "stiffness" in row:
         row["error"] = error_of(np.array(row["stiffness"]), reference(row["problem"]))
     return row
