@@ -18,12 +18,12 @@ class Attempt(NamedTuple):
     Attributes:
         stiffness: (6, 6).
         seconds: for the six.
-        steps: solver steps of the slowest load.
+        steps: solver steps of the slowest load, or None where the solver does not tell.
     """
 
     stiffness: np.ndarray
     seconds: float
-    steps: int
+    steps: int | None
 
 
 def error_of(stiffness: np.ndarray, exact: np.ndarray) -> float:

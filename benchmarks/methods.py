@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 from outcome import Method, Outcome
 from peer_fans import fans
+from peer_feax import feax
+from peer_jaxfem import jaxfem
 from peer_mugrid import mugrid
+from peer_sfepy import sfepy
 from peers import peer
 from problems import Problem
 
@@ -76,4 +79,9 @@ METHODS: dict[str, Method] = {
     "fans": fans,
     "mugrid_green": mugrid("green"),
     "mugrid_green_jacobi": mugrid("green_jacobi"),
+    "sfepy": sfepy,
+    "jaxfem_jacobi": jaxfem("jacobi"),
+    "jaxfem_gamg": jaxfem("gamg"),
+    "feax": feax(None),
+    "feax_amg": feax("amg"),
 }

@@ -18,7 +18,7 @@ class Outcome(NamedTuple):
             solve in it.
         forward: seconds of one effective stiffness after that.
         backward: median seconds of value and gradient, or None.
-        steps: solver steps of the slowest load.
+        steps: solver steps of the slowest load, or None where the solver does not tell.
         notes: precision, preconditioner.
         peak_mb: memory of a program that this process started, or None where the solver runs in it.
     """
@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
     setup: float
     forward: float
     backward: float | None
-    steps: int
+    steps: int | None
     notes: str
     peak_mb: float | None = None
 

@@ -19,8 +19,10 @@ PEERS = {
     "mugrid_green": "muGrid, FFT",
     "mugrid_green_jacobi": "muGrid, Jacobi-scaled FFT",
     "sfepy": "SfePy, CG, Jacobi",
-    "jaxfem": "JAX-FEM, BiCGSTAB, Jacobi",
-    "feax": "feax, CG, Jacobi",
+    "jaxfem_jacobi": "JAX-FEM, PETSc CG, Jacobi",
+    "jaxfem_gamg": "JAX-FEM, PETSc CG, algebraic multigrid",
+    "feax": "feax, matrix-free CG",
+    "feax_amg": "feax, algebraic multigrid",
 }
 
 HEAD = """# Benchmarks
@@ -102,7 +104,7 @@ def peers(rows: list[dict]) -> str:
             ours = own.get(row["problem"])
             ratio = f"{row['forward_s'] / ours['forward_s']:.0f} times" if ours else ""
             lines.append(
-                f"{start}| {_seconds(row['forward_s'])} | {row['steps']} | {row['error']:.1e} "
+                f"{start}| {_seconds(row['forward_s'])} | {row['steps'] or ''} | {row['error']:.1e} "
                 f"| {row['setup_s']:.1f} s | {ratio} |"
             )
     return "\n".join(lines)

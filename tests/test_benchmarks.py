@@ -41,7 +41,7 @@ def test_peers_solve_the_same_problem(name):
         pytest.skip(str(missing))
     scale = np.sqrt(np.diag(exact))
     assert np.abs((measured.stiffness - exact) / np.outer(scale, scale)).max() <= 1e-5
-    assert measured.steps > 0
+    assert measured.steps is None or measured.steps > 0
 
 
 def test_a_peer_that_is_not_there_is_not_measured(tmp_path, monkeypatch, capsys):
