@@ -3,7 +3,7 @@
 The optimiser ends at a density that is binary but for rounding, with walls where its filter puts them. Here every voxel
 at the surface is tried on its own, added or removed with its images under the symmetry, and many of the best pairs are
 exchanged at once, so that the volume stays. A constraint enters through a multiplier. Every set that is tried is solved
-for; the best one that helps and holds the constraint is kept.
+for; the best one that helps, holds the constraint and adds no hinge is kept.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from scipy import ndimage
 from score import SOLID, VOID
 
 import jaxmeta as jm
+from jaxmeta import geometry
 
 Function = Callable[[np.ndarray], float]
 Voxel = tuple[int, int, int]
@@ -45,6 +46,12 @@ def _flipped(octant: np.ndarray, voxels: list[Voxel]) -> np.ndarray:
         for image in _images(voxel):
             octant[image] = not octant[image]
     return octant
+
+
+def _hinges(octant: np.ndarray) -> int:
+    """Edges and corners at which voxels of the whole cell hang together by nothing else."""
+    found = geometry.count_hinges(np.asarray(jm.symmetry.unfold(octant.astype(float))))
+    return int(found.edge) + int(found.corner)
 
 
 def _surface(octant: np.ndarray) -> tuple[list[Voxel], list[Voxel]]:
@@ -77,15 +84,17 @@ def exchange(octant: np.ndarray, value: Function, excess: Function, sweeps: int)
             c = np.asarray(_solve(jnp.asarray(cell, jnp.float32), start).stiffness, float)
             return float(value(c)), float(excess(c))
 
-        base = both(octant)
+        base, hinges = both(octant), _hinges(octant)
         slope = jax.grad(lambda rho, start=start: jnp.trace(_solve(rho, start).stiffness))
         worth = np.asarray(slope(jnp.asarray(octant, jnp.float32)))
         outside, inside = _surface(octant)
         trials = []  # for either side: sign, and per voxel the changes of value and excess with the images' number
         for voxels, sign in ((outside, 1), (inside, -1)):
-            chosen = sorted(voxels, key=lambda v, sign=sign: -sign * worth[v])[:CANDIDATES]
+            chosen = sorted(voxels, key=lambda v, sign=sign: -sign * worth[v])
             rows = []
             for voxel in chosen:
+                if len(rows) == CANDIDATES or _hinges(_flipped(octant, [voxel])) > hinges:
+                    continue
                 found, count = both(_flipped(octant, [voxel])), len(_images(voxel))
                 rows.append((sign * (found[0] - base[0]) / count, sign * (found[1] - base[1]) / count, count, voxel))
             trials.append(rows)
@@ -95,7 +104,7 @@ def exchange(octant: np.ndarray, value: Function, excess: Function, sweeps: int)
             for share in SHARES:
                 cell = _exchanged(octant, trials, weight * scale, share)
                 found = both(cell)
-                if found[0] > best and found[1] <= 0:
+                if found[0] > best and found[1] <= 0 and _hinges(cell) <= hinges:
                     best, improved = found[0], cell
         print(f"exchange: {base[0]:.6f} → {best:.6f}", flush=True)
         if improved is octant:

@@ -151,11 +151,11 @@ def optimize(
 
     Example:
         >>> import jax, jaxmeta as jm
-        >>> start = jm.geometry.trigonometric(jax.random.key(0), (8, 8, 8), symmetry="cubic", volume_fraction=0.4)
+        >>> start = jm.geometry.trigonometric(jax.random.key(0), (4, 4, 4), symmetry="cubic", volume_fraction=0.4)
         >>> d = jm.optimize(jm.objectives.maximize_bulk(), start, solid=jm.Isotropic(1.0, 0.3), volume_fraction=0.4,
         ...                 filter_radius=1.5, max_steps=3)
         >>> d.cell.shape, len(d.history["objective"])
-        ((16, 16, 16), 3)
+        ((8, 8, 8), 3)
     """
     variables = _checked_start(start, symmetry)
     loop = _loop(
