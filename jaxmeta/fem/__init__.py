@@ -3,6 +3,8 @@
 from ._boundary import Block as Block
 from ._boundary import Boundary as Boundary
 from ._boundary import Periodic as Periodic
+from ._boundary import Shared as Shared
+from ._boundary import by_blocks as by_blocks
 from ._boundary import octant as octant
 from ._fft import JacobiFFT as JacobiFFT
 from ._fields import CubicField as CubicField

@@ -77,7 +77,7 @@ class JacobiFFT:
         """The preconditioner of one operator."""
         boundary = operator.boundary
         diagonal = operator.diagonal()
-        if isinstance(boundary, Periodic):
+        if not isinstance(boundary, Block):
             scale = _inverse_root(diagonal)
             symbol = _inverse_symbol(diagonal.shape[1:], operator.spacing)
             return lambda residual: scale * _convolve(symbol, scale * residual)

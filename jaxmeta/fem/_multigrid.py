@@ -13,7 +13,7 @@ import jax.scipy.linalg as jsl
 import numpy as np
 from jax import Array
 
-from ._boundary import Periodic
+from ._boundary import Block
 from ._fields import IsotropicField
 from ._kernel import element_strains
 from ._operator import Stiffness
@@ -39,7 +39,7 @@ def _dense_inverse(operator: Stiffness) -> Array:
     scale = jnp.sqrt(inverse_where_positive(diagonal))
     eye = jnp.eye(size, dtype=diagonal.dtype)
     dense = matrix * scale[:, None] * scale[None, :] + max(float(jnp.finfo(diagonal.dtype).eps) ** 0.75, 1e-8) * eye
-    if isinstance(operator.boundary, Periodic):
+    if not isinstance(operator.boundary, Block):
         # Translations are given the stiffness one. Forces are in balance, so that what this adds to the inverse does
         # nothing; taking the mean displacement away instead would mix the void's into the solid's.
         root = jnp.sqrt(jnp.maximum(diagonal, 0)).reshape(3, 1, -1)

@@ -12,7 +12,7 @@ from jax import Array
 from jaxtyping import Float
 
 from . import _corners, _kernel
-from ._boundary import Boundary
+from ._boundary import Block, Boundary, Periodic, Shared, by_blocks
 from ._fields import MaterialField
 
 _FEW_VOXELS = 1000
@@ -44,13 +44,6 @@ class Stiffness:
         """Number of unknown nodes along each axis."""
         return self.boundary.nodes(self.elements)
 
-    def _ghosted(self) -> MaterialField:
-        return self.material.map(self.boundary.ghost_elements)
-
-    @staticmethod
-    def _form(ghosted: MaterialField) -> ModuleType:
-        return _corners if ghosted.diagonal[0].size <= _FEW_VOXELS else _kernel
-
     @jax.jit
     def __call__(
         self, displacement: Float[Array, "3 x y z"], macro: Float[Array, "6"] | None = None
@@ -58,9 +51,7 @@ class Stiffness:
         """Nodal forces of a displacement, under a uniform strain as well if `macro` is given."""
         if macro is None:
             macro = jnp.zeros(6, displacement.dtype)
-        ghosts = self.boundary.ghosts(displacement)
-        material = self._ghosted()
-        return self.boundary.free(self._form(material).internal_force(ghosts, material, self.spacing, macro))
+        return by_blocks(self.boundary, _forces, displacement, self.material, self.spacing, macro)
 
     def diagonal(self) -> Float[Array, "3 x y z"]:
         """Diagonal of the matrix; zero at held components and in void."""
@@ -68,15 +59,15 @@ class Stiffness:
 
     def blocks(self) -> Float[Array, "6 x y z"]:
         """Diagonal 3×3 blocks of the matrix, entries 11, 22, 33, 23, 13, 12, held components included."""
-        material = self._ghosted()
-        return self._form(material).nodal_blocks(material, self.spacing)
+        return by_blocks(self.boundary, _nodal_blocks, self.material, self.spacing)
 
     def matrix(self) -> Float[Array, "n n"]:
         """The dense matrix, unknowns in the order of a nodal field (3, x, y, z); zero in held rows and columns."""
         size = 3 * math.prod(self.nodes)
         # Numbered from one on, so that what E sets to zero is the number zero, whose row and column are dropped.
         numbers = jnp.arange(1, size + 1, dtype=self.spacing.dtype).reshape(3, *self.nodes)
-        ghosts = self.boundary.ghosts(numbers).astype(jnp.int32)
+        boundary = Periodic() if isinstance(self.boundary, Shared) else self.boundary
+        ghosts = boundary.ghosts(numbers).astype(jnp.int32)
         inner = tuple(slice(1, n + 2) for n in self.elements)
         rows = _corners.corners(ghosts[:, *inner])
         matrices = _corners.element_matrices(self.material, self.spacing)
@@ -89,7 +80,26 @@ class Stiffness:
 
     def coarse(self) -> Stiffness:
         """The operator on the grid of half as many elements: a coarse modulus is the mean of its eight children's."""
-        return Stiffness(self.material.map(_mean_of_children), 2 * self.spacing, self.boundary.coarse())
+        material = self.material.map(_mean_of_children)
+        if isinstance(self.boundary, Shared):
+            material = material.map(self.boundary.on_coarse)
+        return Stiffness(material, 2 * self.spacing, self.boundary.coarse())
+
+
+def _forces(
+    boundary: Periodic | Block, displacement: Array, material: MaterialField, spacing: Array, macro: Array
+) -> Array:
+    ghosts, ghosted = boundary.ghosts(displacement), material.map(boundary.ghost_elements)
+    return boundary.free(_form(ghosted).internal_force(ghosts, ghosted, spacing, macro))
+
+
+def _nodal_blocks(boundary: Periodic | Block, material: MaterialField, spacing: Array) -> Array:
+    ghosted = material.map(boundary.ghost_elements)
+    return _form(ghosted).nodal_blocks(ghosted, spacing)
+
+
+def _form(ghosted: MaterialField) -> ModuleType:
+    return _corners if ghosted.diagonal[0].size <= _FEW_VOXELS else _kernel
 
 
 def _mean_of_children(field: Array) -> Array:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ._boundary import Boundary, Periodic
+from ._boundary import Block, Boundary, Periodic, Shared, by_blocks
 
 
 def _shifted(field: Array, axis: int, start: int, count: int, stride: int) -> Array:
@@ -21,18 +21,23 @@ def _shifted(field: Array, axis: int, start: int, count: int, stride: int) -> Ar
 @jax.jit
 def restrict(fine: Array, boundary: Boundary) -> Array:
     """Coarse nodal forces from fine ones, (3, …); `boundary` is the fine grid's."""
+    coarse = by_blocks(boundary, _restricted, fine)
+    return boundary.on_coarse(coarse) if isinstance(boundary, Shared) else coarse
+
+
+def _restricted(boundary: Periodic | Block, fine: Array) -> Array:
     fine = boundary.free(fine)
-    for axis in (1, 2, 3):
+    for axis in (-3, -2, -1):
         size = fine.shape[axis]
         if isinstance(boundary, Periodic):
-            fine = lax.concatenate([lax.slice_in_dim(fine, size - 1, size, axis=axis), fine], axis)
+            fine = lax.concatenate([boundary.before(fine, axis), fine], 4 + axis)
             count = size // 2
         else:
             pads = [(0, 0, 0)] * 4
             pads[axis] = (1, 1, 0)
             fine = lax.pad(fine, jnp.zeros((), fine.dtype), pads)
             count = (size + 1) // 2
-        before, at, after = (_shifted(fine, axis, start, count, 2) for start in (0, 1, 2))
+        before, at, after = (_shifted(fine, 4 + axis, start, count, 2) for start in (0, 1, 2))
         fine = at + 0.5 * (before + after)
     return boundary.coarse().free(fine)
 
@@ -40,15 +45,17 @@ def restrict(fine: Array, boundary: Boundary) -> Array:
 @jax.jit
 def prolong(coarse: Array, boundary: Boundary) -> Array:
     """Fine nodal displacements from coarse ones, (3, …); `boundary` is the fine grid's."""
+    if isinstance(boundary, Shared):
+        coarse = boundary.on_coarse(coarse)
+    return by_blocks(boundary, _prolonged, coarse)
+
+
+def _prolonged(boundary: Periodic | Block, coarse: Array) -> Array:
     coarse = boundary.coarse().free(coarse)
     for axis in (3, 2, 1):
         size = coarse.shape[axis]
-        if isinstance(boundary, Periodic):
-            following = lax.concatenate(
-                [lax.slice_in_dim(coarse, 1, size, axis=axis), lax.slice_in_dim(coarse, 0, 1, axis=axis)], axis
-            )
-        else:
-            following = lax.concatenate([lax.slice_in_dim(coarse, 1, size, axis=axis), _last(coarse, axis)], axis)
+        next_plane = boundary.after(coarse, axis - 4) if isinstance(boundary, Periodic) else _last(coarse, axis)
+        following = lax.concatenate([lax.slice_in_dim(coarse, 1, size, axis=axis), next_plane], axis)
         pair = jnp.stack([coarse, 0.5 * (coarse + following)], axis + 1)
         coarse = pair.reshape(*coarse.shape[:axis], 2 * size, *coarse.shape[axis + 1 :])
         if not isinstance(boundary, Periodic):

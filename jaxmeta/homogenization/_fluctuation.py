@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ..fem import Boundary, MaterialField, Stiffness
-from ..solvers import PCG, Stats, solve
+from ..solvers import PCG, Stats, inner, solve
 
 Preconditioner = Callable[[Stiffness], Callable[[Array], Array]]
 
@@ -53,15 +53,15 @@ def fluctuation(
     strain = [macro[i] * jnp.ones_like(problem.material.diagonal[0]) for i in range(6)]
     stress = problem.material.stress(strain)
     energy = jnp.prod(problem.spacing) * sum(
-        jnp.vdot(s, e) for s, e in zip(stress, strain, strict=True) if s is not None and e is not None
+        inner(s, e) for s, e in zip(stress, strain, strict=True) if s is not None and e is not None
     )
     rhs = load
     if start is not None:
         start = boundary.free(start)
         rhs = -operator(start, macro)
         # (ε⁰ + B ũ)ᵀ C (ε⁰ + B ũ) = ε⁰ᵀ C ε⁰ − 2 bᵀ ũ + ũᵀ K ũ, and the residual is r = b − K ũ.
-        energy = jnp.maximum(energy - jnp.vdot(load + rhs, start), 0)
-    norm = jnp.sqrt(jnp.vdot(load, load))
+        energy = jnp.maximum(energy - inner(load + rhs, start), 0)
+    norm = jnp.sqrt(inner(load, load))
     solution = method(operator, rhs, preconditioner(operator), energy=energy, norm=norm)
     value = solution.value if start is None else start + solution.value
     return value, solution.stats

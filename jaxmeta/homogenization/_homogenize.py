@@ -10,13 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.core import Tracer
+from jax.sharding import AxisType, Mesh
 from jaxtyping import ArrayLike, Bool, Float, Real
 
 from ..elasticity import Isotropic
-from ..fem import SIMP, Interpolation, IsotropicField, JacobiFFT, MaterialField, Multigrid
+from ..fem import SIMP, Interpolation, IsotropicField, JacobiFFT, MaterialField, Multigrid, Shared
 from ..solvers import PCG, Result, SolverError, Stats
 from ._fluctuation import Preconditioner, Problem
-from ._stiffness import LOADS, Symmetry, effective_stiffness, load_boundary
+from ._stiffness import LOADS, Plan, Symmetry, effective_stiffness, load_boundary
 
 _ROUNDING = 1e-6
 _BATCHED_VOXELS = 16**3
@@ -54,6 +55,7 @@ def homogenize(
     steps: int | None = None,
     max_steps: int = 500,
     preconditioner: Literal["multigrid", "fft"] | None = None,
+    mesh: Mesh | None = None,
     throw: bool = True,
 ) -> Homogenization:
     r"""Effective stiffness of a periodic cell of voxels, differentiable any number of times.
@@ -85,6 +87,9 @@ def homogenize(
         steps: take exactly so many solver steps for every load, whatever the error; nothing is raised then.
         max_steps: steps after which the solve gives up.
         preconditioner: "multigrid" or "fft"; by default multigrid where the grid can be halved down to a few voxels.
+        mesh: devices that share the cell in equal blocks, of one process or of several (`jax.distributed`). The axes of
+            the mesh cut the first axes of the grid, in order, each into blocks of an even number of voxels. Needs
+            symmetry "none". The gradient is shared like the density; C is on every device.
         throw: raise `SolverError` when called eagerly and not converged. Inside a trace nothing raises; see `result`.
 
     Returns:
@@ -113,9 +118,11 @@ def homogenize(
     shape = density.shape
     chosen = _preconditioner(preconditioner, shape, symmetry)
     method = _method(tolerance, residual, max_steps, steps)
+    if mesh is not None:
+        mesh = _checked_mesh(mesh, symmetry)
     lengths = _checked_spacing(spacing, dtype, symmetry)
     loads = len(LOADS[_symmetry(symmetry)])
-    boundary = load_boundary(symmetry, shape)
+    boundary = load_boundary(symmetry, shape, mesh)
     nodes = boundary.nodes(shape)
     first = None
     if start is not None:
@@ -124,21 +131,19 @@ def homogenize(
         first = jnp.moveaxis(start.astype(dtype), -1, 1)
     cast = partial(jax.tree.map, lambda leaf: jnp.asarray(leaf, dtype))
     batched = shape[0] * shape[1] * shape[2] <= _BATCHED_VOXELS
-    c, fluctuations, stats = _solve(
-        method, chosen, symmetry, batched, density, cast(solid), cast(interpolation), lengths, cast(background), first
-    )
+    if mesh is not None and not isinstance(density, Tracer):
+        density = jax.device_put(density, Shared.of(mesh, shape).sharding())
+    plan = Plan(method, chosen, symmetry, batched, mesh)
+    c, fluctuations, stats = _solve(plan, density, cast(solid), cast(interpolation), lengths, cast(background), first)
     result = stats.result.max()
     if throw and steps is None and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")
     return Homogenization(c, result, stats, jnp.moveaxis(jax.lax.stop_gradient(fluctuations), 1, -1))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@partial(jax.jit, static_argnums=0)
 def _solve(
-    method: PCG,
-    preconditioner: Preconditioner,
-    symmetry: Symmetry,
-    batched: bool,
+    plan: Plan,
     density: Array,
     solid: Isotropic,
     interpolation: Interpolation,
@@ -146,8 +151,10 @@ def _solve(
     background: Isotropic | None,
     start: Array | None,
 ) -> tuple[Array, Array, Stats]:
-    if symmetry == "cubic":
+    if plan.symmetry == "cubic":
         density = _permutation_mean(density)
+    if plan.mesh is not None:
+        density = jax.lax.with_sharding_constraint(density, Shared.of(plan.mesh, density.shape).sharding())
     material = material_field(density, solid, interpolation, background)
     # Only ratios matter, so both scales are taken out: single precision then holds for any unit.
     stiffest = jax.lax.stop_gradient(sum(material.diagonal[i].max() for i in (0, 3)))
@@ -155,7 +162,7 @@ def _solve(
     edge = jax.lax.stop_gradient(spacing.max())
     first = None if start is None else start / edge
     scaled = Problem(material.map(lambda field: field / unit), spacing / edge)
-    c, fluctuations, stats = effective_stiffness(method, preconditioner, symmetry, batched, scaled, first)
+    c, fluctuations, stats = effective_stiffness(plan, scaled, first)
     return c * unit, fluctuations * edge, stats
 
 
@@ -196,6 +203,11 @@ def _checked_density(density: ArrayLike, symmetry: Symmetry) -> Array:
         raise ValueError(f"Argument `density` must be a cube for cubic symmetry, but has shape {density.shape}.")
     if isinstance(density, Tracer):
         return density
+    if not density.is_fully_addressable:  # shared with other processes
+        low, high = float(density.min()), float(density.max())
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+            raise ValueError(f"Argument `density` must lie in [0, 1], but ranges from {low} to {high}.")
+        return jnp.clip(density, 0, 1)
     values = np.asarray(density)
     if not np.isfinite(values).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
@@ -228,6 +240,13 @@ def _checked_spacing(spacing: tuple[float, float, float] | Array, dtype: jnp.dty
             f"Argument `spacing` must be three equal lengths for cubic symmetry, but is {tuple(values.tolist())}."
         )
     return lengths
+
+
+def _checked_mesh(mesh: Mesh, symmetry: Symmetry) -> Mesh:
+    if symmetry != "none":
+        raise ValueError(f'Argument `mesh` needs symmetry "none", but symmetry is {symmetry!r}.')
+    # The compiler places what is between the blocks, whatever the mesh was made for.
+    return Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * mesh.devices.ndim)
 
 
 def _method(tolerance: float, residual: float | None, max_steps: int, steps: int | None) -> PCG:

@@ -8,13 +8,14 @@ itself stays a differentiable function inside it, so that second derivatives com
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import Mesh
 
-from ..fem import Boundary, Periodic, mutual_energies, octant
+from ..fem import Boundary, Periodic, Shared, by_blocks, mutual_energies, octant
 from ..solvers import PCG, Stats
 from ._fluctuation import Preconditioner, Problem, fluctuation
 
@@ -24,45 +25,59 @@ LOADS: dict[str, tuple[int, ...]] = {"none": (0, 1, 2, 3, 4, 5), "mirror": (0, 1
 """Unit strains, as Voigt indices, that are solved for each symmetry."""
 
 
-def load_boundary(symmetry: Symmetry, shape: tuple[int, ...]) -> Boundary:
-    """Boundary conditions of all loads, stacked on a leading axis."""
+class Plan(NamedTuple):
+    """How the stiffness of a cell is found.
+
+    Attributes:
+        method: when a solve stops.
+        preconditioner: makes an approximate inverse of a stiffness operator.
+        symmetry: of the cell.
+        batched: solve all loads at once, instead of one after the other.
+        mesh: of the devices that share the cell.
+    """
+
+    method: PCG
+    preconditioner: Preconditioner
+    symmetry: Symmetry
+    batched: bool
+    mesh: Mesh | None
+
+
+def load_boundary(symmetry: Symmetry, shape: tuple[int, ...], mesh: Mesh | None) -> Boundary:
+    """Boundary conditions of all loads; those of an octant are stacked on a leading axis."""
     if symmetry == "none":
-        return Periodic()
+        return Shared.of(mesh, shape) if mesh else Periodic()
     blocks = [octant(shape, load) for load in LOADS[symmetry]]
     return jax.tree.map(lambda *masks: jnp.stack(masks), *blocks)
 
 
-def _fluctuations(
-    method: PCG,
-    preconditioner: Preconditioner,
-    symmetry: Symmetry,
-    batched: bool,
-    problem: Problem,
-    start: Array | None,
-) -> tuple[Array, Stats]:
+def _fluctuations(plan: Plan, problem: Problem, start: Array | None) -> tuple[Array, Stats]:
     shape = problem.material.diagonal[0].shape
-    macros = jnp.eye(6, dtype=problem.spacing.dtype)[jnp.array(LOADS[symmetry])]
-    boundaries = load_boundary(symmetry, shape)
+    macros = jnp.eye(6, dtype=problem.spacing.dtype)[jnp.array(LOADS[plan.symmetry])]
+    boundaries = load_boundary(plan.symmetry, shape, plan.mesh)
 
     def one(load: tuple[Boundary, Array, Array | None]) -> tuple[Array, Stats]:
         boundary, macro, first = load
-        return fluctuation(method, preconditioner, problem, boundary, macro, first)
+        return fluctuation(plan.method, plan.preconditioner, problem, boundary, macro, first)
 
     loads = (boundaries, macros, start)
-    return jax.vmap(one)(loads) if batched else jax.lax.map(one, loads)
+    return jax.vmap(one)(loads) if plan.batched else jax.lax.map(one, loads)
 
 
-def _gram(symmetry: Symmetry, problem: Problem, fluctuations: Array) -> Array:
+def _gram(plan: Plan, problem: Problem, fluctuations: Array) -> Array:
     """C from the fluctuations of the loads that the symmetry asks for."""
-    shape = problem.material.diagonal[0].shape
+    boundaries = load_boundary(plan.symmetry, problem.material.diagonal[0].shape, plan.mesh)
     dtype = fluctuations.dtype
-    boundaries = load_boundary(symmetry, shape)
-    corners = (slice(None), slice(None), *(slice(1, n + 2) for n in shape))
-    nodal = jax.vmap(lambda boundary, u: boundary.ghosts(u))(boundaries, fluctuations)[corners]
     unit = jnp.eye(6, dtype=dtype)
-    if symmetry == "none":
-        return mutual_energies(problem.material, problem.spacing, nodal, unit)
-    if symmetry == "mirror":
+    if plan.symmetry == "none":
+
+        def energies(boundary: Periodic, displacements: Array, problem: Problem) -> Array:
+            nodal = jax.vmap(boundary.ghosts)(displacements)[..., 1:, 1:, 1:]
+            return mutual_energies(problem.material, problem.spacing, nodal, unit)
+
+        return by_blocks(boundaries, energies, fluctuations, problem, mean=True)
+    nodal = jax.vmap(lambda boundary, u: boundary.free(u))(boundaries, fluctuations)
+    if plan.symmetry == "mirror":
         c = mutual_energies(problem.material, problem.spacing, nodal, unit)
         normal = jnp.zeros((6, 6), dtype).at[:3, :3].set(1)
         return c * (normal + jnp.diag(jnp.array([0, 0, 0, 1, 1, 1], dtype)))
@@ -76,33 +91,23 @@ def _gram(symmetry: Symmetry, problem: Problem, fluctuations: Array) -> Array:
     return jnp.zeros((6, 6), dtype).at[:3, :3].set(block).at[3:, 3:].set(jnp.eye(3, dtype=dtype) * c44)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2, 3))
-def effective_stiffness(
-    method: PCG,
-    preconditioner: Preconditioner,
-    symmetry: Symmetry,
-    batched: bool,
-    problem: Problem,
-    start: Array | None,
-) -> tuple[Array, Array, Stats]:
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def effective_stiffness(plan: Plan, problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
     """C (6, 6), the fluctuations of the solved loads, and their statistics.
 
     Args:
-        method: when to stop.
-        preconditioner: makes an approximate inverse of a stiffness operator.
-        symmetry: of the cell.
-        batched: solve all loads at once, instead of one after the other.
+        plan: how to find them.
         problem: material and spacing of the cell, or of its octant.
         start: fluctuations to start from, (loads, 3, x, y, z), if not zero.
     """
-    fluctuations, stats = _fluctuations(method, preconditioner, symmetry, batched, problem, start)
-    return _gram(symmetry, problem, fluctuations), fluctuations, stats
+    fluctuations, stats = _fluctuations(plan, problem, start)
+    return _gram(plan, problem, fluctuations), fluctuations, stats
 
 
 @effective_stiffness.defjvp
-def _effective_stiffness_jvp(method, preconditioner, symmetry, batched, primals, tangents):
+def _effective_stiffness_jvp(plan, primals, tangents):
     problem, start = primals
-    fluctuations, stats = _fluctuations(method, preconditioner, symmetry, batched, problem, start)
-    c, d_c = jax.jvp(lambda p: _gram(symmetry, p, fluctuations), (problem,), (tangents[0],))
+    fluctuations, stats = _fluctuations(plan, problem, start)
+    c, d_c = jax.jvp(lambda p: _gram(plan, p, fluctuations), (problem,), (tangents[0],))
     no_change = jax.tree.map(lambda s: jax.custom_derivatives.zero_from_primal(s), (fluctuations, stats))
     return (c, fluctuations, stats), (d_c, *no_change)

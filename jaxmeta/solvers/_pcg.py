@@ -102,11 +102,11 @@ class PCG:
 
         def step(state: _State) -> _State:
             image = preconditioner(state.residual)
-            gamma = _dot(state.residual, image)
+            gamma = inner(state.residual, image)
             vanishes = (state.steps == 0) & (jnp.abs(gamma) <= nothing)
             direction = image + _ratio(gamma, state.gamma) * state.direction
             image = operator(direction)
-            curvature = _dot(direction, image)
+            curvature = inner(direction, image)
             alpha = jnp.where(vanishes, 0, _ratio(gamma, curvature))
             residual = state.residual - alpha * image
 
@@ -165,8 +165,9 @@ class PCG:
         return Solution(state.value, Stats(state.result, state.steps, residual, state.error))
 
 
-def _dot(left: Array, right: Array) -> Array:
-    return jnp.vdot(left, right, precision="highest")
+def inner(left: Array, right: Array) -> Array:
+    """Sum of the products of all entries. Unlike `vdot` it keeps the axes, along which devices may share the fields."""
+    return jnp.tensordot(left, right, left.ndim, precision="highest")
 
 
 def _ratio(numerator: Array, denominator: Array) -> Array:
@@ -176,4 +177,4 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
 
 
 def _norm(field: Array) -> Array:
-    return jnp.sqrt(_dot(field, field))
+    return jnp.sqrt(inner(field, field))

@@ -1,0 +1,80 @@
+"""A cell that several devices, or several processes, share in blocks has the same C and the same derivatives."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+
+import jaxmeta as jm
+from jaxmeta.fem import Periodic, Shared
+
+PROGRAM = [sys.executable, str(Path(__file__).with_name("shared_cell.py"))]
+MESHES = [(2,), (2, 2), (2, 2, 2), (4, 1, 2), (1, 1, 2)]
+
+
+@pytest.fixture(scope="module")
+def compared() -> dict:
+    done = subprocess.run(PROGRAM, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return {tuple(row["counts"]): row for row in rows[:-1]} | rows[-1]
+
+
+@pytest.mark.parametrize("counts", MESHES)
+def test_devices_share_a_cell(compared, counts):
+    """C to what the residual leaves, and no device ever holds a whole field of a shared grid."""
+    row = compared[counts]
+    assert row["stiffness"] <= 1e-12
+    assert row["passes_planes"]
+    largest = {(2,): 1 / 64, (2, 2): 1 / 8, (2, 2, 2): 1 / 8}
+    if counts in largest:  # an FFT or a dense inverse on the finest grid needs the whole field
+        assert row["largest_gathered"] <= largest[counts]
+
+
+def test_gradient_of_a_shared_cell(compared):
+    assert compared["gradient"] <= 1e-9
+    assert compared["blocks"] == [[8, 8, 8]] * 8
+
+
+def test_processes_share_a_cell():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([*PROGRAM, port, str(i)], **options) for i in range(2)]
+    try:
+        for process in processes:
+            out, errors = process.communicate(timeout=300)
+            assert process.returncode == 0, errors
+            row = json.loads(out.splitlines()[-1])
+            assert (row["devices"], row["own_devices"]) == (2, 1)
+            assert row["stiffness"] <= 1e-12 and row["same_density_on_both"] <= 1e-12
+            assert row["refused"].startswith("Argument `density` must lie in [0, 1]")
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_coarser_grids_are_shared_while_blocks_are_large():
+    mesh = Mesh(np.array(jax.devices()[:1]), ("x",))
+    boundary = Shared.of(mesh, (64, 64, 64))
+    assert (boundary.halvings, boundary.names) == (2, ("x", None, None))
+    assert boundary.coarse().coarse().coarse() == Periodic()
+    assert Shared.of(mesh, (18, 64, 64)).halvings == 1  # 9 is odd
+
+
+def test_what_a_mesh_needs(unchecked):
+    one = np.array(jax.devices()[:1])
+    cell = np.ones((4, 4, 4))
+    with pytest.raises(ValueError, match="Argument `mesh` needs symmetry \"none\", but symmetry is 'cubic'"):
+        jm.homogenize(cell, jm.Isotropic(1.0, 0.3), symmetry="cubic", mesh=Mesh(one, ("x",)))
+    with pytest.raises(ValueError, match=r"Argument `mesh` must have at most three axes, .* shape \(1, 1, 1, 1\)"):
+        jm.homogenize(cell, jm.Isotropic(1.0, 0.3), mesh=Mesh(one.reshape(1, 1, 1, 1), ("x", "y", "z", "w")))
+    with pytest.raises(ValueError, match=r"even number of voxels, but has shape \(2,\) for a grid of \(6, 4, 4\)"):
+        Shared.of(Mesh(np.array([jax.devices()[0]] * 2), ("x",)), (6, 4, 4))
