@@ -21,6 +21,8 @@ from peers import peer
 from problems import Problem
 
 YOUNG, POISSON = 1.0, 0.3
+LONG = 60.0
+"""Seconds of set-up and first solve from which on a solve is measured once."""
 
 
 def _median(function: Callable[[], Any], repeats: int) -> float:
@@ -30,6 +32,12 @@ def _median(function: Callable[[], Any], repeats: int) -> float:
         function()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
+
+
+def _held(program: Any) -> int:
+    """Bytes of a compiled program: its arguments, results and everything in between."""
+    m = program.memory_analysis()
+    return m.argument_size_in_bytes + m.output_size_in_bytes + m.temp_size_in_bytes
 
 
 def _jaxmeta(precision: str, gradient: bool, preconditioner: str | None) -> Method:
@@ -53,18 +61,26 @@ def _jaxmeta(precision: str, gradient: bool, preconditioner: str | None) -> Meth
         }
         forward = jax.jit(lambda rho: jm.homogenize(rho, solid, **options)[:3])
         start = time.perf_counter()
-        c, result, stats = jax.block_until_ready(forward(density))
+        program = forward.lower(density).compile()
+        compiled = time.perf_counter() - start
+        c, result, stats = jax.block_until_ready(program(density))
         setup = time.perf_counter() - start
         if int(result):
             raise RuntimeError(jm.Result(int(result)).text)
-        seconds = _median(lambda: jax.block_until_ready(forward(density)), 5)
-        backward = None
+        repeats = 5 if setup < LONG else 1
+        seconds = _median(lambda: jax.block_until_ready(program(density)), repeats)
+        memory, backward = [_held(program) / density.size], None
         if gradient:
             both = jax.jit(jax.value_and_grad(lambda rho: jnp.trace(jm.homogenize(rho, solid, **options).stiffness)))
-            jax.block_until_ready(both(density))
-            backward = _median(lambda: jax.block_until_ready(both(density)), 5)
+            program = both.lower(density).compile()
+            jax.block_until_ready(program(density))
+            backward = _median(lambda: jax.block_until_ready(program(density)), repeats)
+            memory.append(_held(program) / density.size)
         notes = f"{precision}, {preconditioner or 'multigrid'}"
-        return Outcome(np.asarray(c, float), setup, seconds, backward, int(stats.steps.max()), notes)
+        used = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+        peak = used / 1e6 if used else None
+        steps = int(stats.steps.max())
+        return Outcome(np.asarray(c, float), setup, seconds, backward, steps, notes, peak, tuple(memory), compiled)
 
     return run
 

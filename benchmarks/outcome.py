@@ -20,7 +20,11 @@ class Outcome(NamedTuple):
         backward: median seconds of value and gradient, or None.
         steps: solver steps of the slowest load, or None where the solver does not tell.
         notes: precision, preconditioner.
-        peak_mb: memory of a program that this process started, or None where the solver runs in it.
+        peak_mb: largest memory of a program that this process started or of the device, or None where it is that of
+            this process.
+        bytes_per_voxel: held at once by the compiled programs of C, and of C with its gradient, arguments and results
+            included; or None.
+        compile: seconds of tracing and compilation within the set-up, or None.
     """
 
     stiffness: np.ndarray
@@ -30,6 +34,8 @@ class Outcome(NamedTuple):
     steps: int | None
     notes: str
     peak_mb: float | None = None
+    bytes_per_voxel: tuple[float, ...] | None = None
+    compile: float | None = None
 
 
 Method = Callable[[Problem, float, np.ndarray], Outcome]

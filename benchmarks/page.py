@@ -1,4 +1,4 @@
-"""Write the documentation's page of figures, and its plot, from the committed results.
+"""Write the documentation's page of figures, and its plots, from the committed results.
 
 python benchmarks/page.py
 """
@@ -30,9 +30,11 @@ HEAD = """# Benchmarks
 *Written by `benchmarks/page.py` from `benchmarks/results/cpu.json`, which `python benchmarks/run.py` measured.*
 
 E = 1, ν = 0.3, periodic cell of trilinear hexahedra, SIMP 3, void 1e-9 unless it says otherwise; every case in a
-process of its own, median of five runs after the first. "Set-up" is compilation with the first solve in it, or assembly
-and set-up of the preconditioner. "Error" is max |ΔC_ij| / √(C_ii C_jj) against a solve in float64 to a tolerance of
-1e-9; all were asked for 1e-5. "Memory" is the largest of the whole process, Python, JAX and compilation included.
+process of its own, median of five runs after the first. "Set-up" is tracing, compilation and the first solve, or
+assembly and set-up of the preconditioner. "Error" is max |ΔC_ij| / √(C_ii C_jj) against a solve in float64 to 1e-9; all
+were asked for 1e-5. "Memory" is the largest of the whole process, Python, JAX and compilation included;
+"bytes" are those that the compiled program holds at once for each voxel of what it is given (the octant of a cubic
+cell), arguments and results included.
 """
 
 PEERS_HEAD = """
@@ -51,6 +53,19 @@ python benchmarks/run.py
 ```
 """
 
+PLOTS = """
+![Seconds of one effective stiffness over the voxels of the cell](images/benchmark-voxels.png)
+
+![Seconds of six loads, by solver](images/benchmark-peers.png)
+"""
+
+SERIES = {
+    "gyroid, six loads": ["gyroid_32", "gyroid_64", "gyroid_128"],
+    "P-surface, cubic": ["p_surface_32_cubic", "p_surface_64_cubic", "p_surface_128_cubic"],
+    "cross, cubic": ["cross_32_cubic", "cross_64_cubic", "cross_128_cubic"],
+    "spherical pore, cubic": ["sphere_32_cubic", "sphere_64_cubic", "sphere_128_cubic"],
+}
+
 TAIL = """
 **Where we lose.** Set-up: the first call compiles for some seconds, which only a design run or many cells of one shape
 win back. Peers work in float64 and with an assembled matrix; they stop at the loosest residual, out of a list, at which
@@ -65,19 +80,29 @@ def _seconds(value: float | None) -> str:
 
 
 def ours(rows: list[dict]) -> str:
-    lines = ["| cell | method | C | with gradient | steps | error | set-up | memory |", "|---" * 8 + "|"]
+    lines = ["| cell | method | C | with gradient | steps | error | set-up | bytes | memory |", "|---" * 9 + "|"]
     for row in rows:
         if row.get("method", "").startswith("jaxmeta"):
             if "failed" in row:
-                lines.append(f"| {row['problem']} | {row['method']} | no result | | | | | |")
+                lines.append(f"| {row['problem']} | {row['method']} | no result | | | | | | |")
                 continue
             gradient = row["backward_s"]
             ratio = "" if gradient is None else f"{gradient:.2f} s, {gradient / row['forward_s']:.2f} times C"
+            held = ", ".join(f"{b:.0f}" for b in row["bytes_per_voxel"])
             lines.append(
                 f"| {row['problem']} | {row['notes']} | {_seconds(row['forward_s'])} | {ratio} | {row['steps']} "
-                f"| {row['error']:.1e} | {row['setup_s']:.1f} s | {row['peak_mb'] / 1000:.2f} GB |"
+                f"| {row['error']:.1e} | {row['setup_s']:.1f} s | {held} | {row['peak_mb'] / 1000:.2f} GB |"
             )
     return "\n".join(lines)
+
+
+def own(rows: list[dict]) -> dict[str, dict]:
+    """Our float32 row of every problem."""
+    return {
+        row["problem"]: row
+        for row in rows
+        if row.get("method") in ("jaxmeta", "jaxmeta_gradient") and "failed" not in row
+    }
 
 
 def reason(failed: str) -> str:
@@ -87,7 +112,7 @@ def reason(failed: str) -> str:
 
 
 def peers(rows: list[dict]) -> str:
-    own = {row["problem"]: row for row in rows if row.get("method") == "jaxmeta" and "failed" not in row}
+    mine = own(rows)
     lines = ["| cell | solver | six loads | steps | error | set-up | jaxmeta is faster by |", "|---" * 7 + "|"]
     known = {(row["problem"], row.get("method")) for row in rows}
     absent = [{"problem": case[0], "method": case[1]} for case in PEER_CASES if case not in known]
@@ -101,8 +126,8 @@ def peers(rows: list[dict]) -> str:
         elif "forward_s" not in row:
             lines.append(f"{start}| not measured | | | | |")
         else:
-            ours = own.get(row["problem"])
-            ratio = f"{row['forward_s'] / ours['forward_s']:.0f} times" if ours else ""
+            same = mine.get(row["problem"])
+            ratio = f"{row['forward_s'] / same['forward_s']:.0f} times" if same else ""
             lines.append(
                 f"{start}| {_seconds(row['forward_s'])} | {row['steps'] or ''} | {row['error']:.1e} "
                 f"| {row['setup_s']:.1f} s | {ratio} |"
@@ -110,28 +135,119 @@ def peers(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def targets(rows: list[dict]) -> str:
+    """What was aimed at, beside what was measured."""
+    mine = own(rows)
+    row = {(r["problem"], r.get("method")): r for r in rows}
+    lines = ["| figure | aim | measured | |", "|---" * 4 + "|"]
+
+    def add(figure: str, bound: str, limit: float, unit: str, value: float | None) -> None:
+        if value is None:
+            lines.append(f"| {figure} | {bound} {limit:g} {unit} | not measured | |")
+        else:
+            held = value <= limit if bound == "at most" else value >= limit
+            lines.append(f"| {figure} | {bound} {limit:g} {unit} | {value:.3g} {unit} | {'✓' if held else '✗'} |")
+
+    def faster(problem: str, methods: tuple[str, ...]) -> float | None:
+        """Than the fastest of these that has a result."""
+        found = [row.get((problem, method), {}).get("forward_s") for method in methods]
+        times = [seconds for seconds in found if seconds is not None]
+        return min(times) / mine[problem]["forward_s"] if times else None
+
+    ffts = ("fans", "mugrid_green", "mugrid_green_jacobi")
+    jax_codes = ("jaxfem_jacobi", "jaxfem_gamg", "feax", "feax_amg")
+    small, large, batch = mine["gyroid_32"], mine["gyroid_128"], row["batch_64_cubic", None]
+    gradients = [r["backward_s"] / r["forward_s"] for r in mine.values() if r["backward_s"]]
+    add("C of the cubic 128³ P-surface, binary", "at most", 1, "s", mine["p_surface_128_cubic"]["forward_s"])
+    add("the same, grey", "at most", 2, "s", mine["p_surface_128_cubic_grey"]["forward_s"])
+    add("C of the 64³ gyroid, six loads", "at most", 1.5, "s", mine["gyroid_64"]["forward_s"])
+    add("a hundred steps of a cubic 64³ design", "at most", 60, "s", row["design_64_cubic_100_steps", None]["seconds"])
+    add("longest compilation of C", "at most", 10, "s", max(r["compile_s"] for r in mine.values()))
+    add("C with its gradient to C alone, largest", "at most", 1.2, "times", max(gradients))
+    add("seconds per voxel, 128³ to 32³", "at most", 1.3, "times", large["forward_s"] / small["forward_s"] / 64)
+    add("steps, 128³ to 32³", "at most", 1.3, "times", large["steps"] / small["steps"])
+    add("cells a second, in a batch to one by one", "at least", 1, "times", batch["vmap"] / batch["one_by_one"])
+    add("memory of a cubic 128³ gradient", "at most", 1.5, "GB", mine["p_surface_128_cubic"]["peak_mb"] / 1000)
+    add("memory of a general 128³ gradient", "at most", 4, "GB", large["peak_mb"] / 1000)
+    add("memory of a general 256³ cell", "at most", 12, "GB", mine["p_surface_256"]["peak_mb"] / 1000)
+    add("faster than FANS, 64³ gyroid", "at least", 3, "times", faster("gyroid_64", ("fans",)))
+    add("faster than FANS, 128³ P-surface", "at least", 40, "times", faster("p_surface_128_cubic", ("fans",)))
+    add("faster than the best FFT peer, 64³ grey", "at least", 15, "times", faster("gyroid_64_grey", ffts))
+    add("the same, filtered", "at least", 15, "times", faster("gyroid_64_filtered", ffts))
+    add("faster than the best other JAX code, 32³", "at least", 50, "times", faster("gyroid_32", jax_codes))
+    add("the same, grey", "at least", 50, "times", faster("gyroid_32_grey", jax_codes))
+    return "\n".join(lines)
+
+
 def page(results: dict) -> str:
     rows, hardware = results["rows"], results["hardware"]
     versions = ", ".join(f"{name} {hardware[name]}" for name in ("python", "jax", "numpy", "scipy", "pyamg"))
-    design = next(row for row in rows if row["problem"].startswith("design"))
+    row = {r["problem"]: r for r in rows if "method" not in r}
+    batch, operator = row["batch_64_cubic"], row["operator_128"]
     parts = [
         HEAD,
         f"Measured on {hardware['cores']} cores of {hardware['processor'] or 'an x86-64 machine'}; {versions}.\n",
-        "## Effective stiffness\n",
+        "## Aims\n",
+        targets(rows),
+        "\n## Effective stiffness\n",
         ours(rows),
+        PLOTS,
         PEERS_HEAD,
         peers(rows),
-        "\n## A design\n",
+        "\n## A design, a batch, the operator\n",
         "A hundred steps of a cubic 64³ bulk-modulus design with the defaults of `jm.optimize`, compilation and the "
-        f"score of the binary cell in float64 included: {design['seconds']:.0f} s.",
+        f"score of the binary cell in float64 included: {row['design_64_cubic_100_steps']['seconds']:.0f} s.\n",
+        f"{batch['cells']} cubic 64³ cells of random waves, cut at volume fractions of 0.3 to 0.6, of which the "
+        f"slowest load of each took {min(batch['steps'])} to {max(batch['steps'])} steps: {batch['one_by_one']:.1f} "
+        f"cells a second one by one, {batch['vmap']:.1f} in one call by `vmap`.\n",
+        f"One application of the operator at 128³, float32: {1e3 * operator['seconds']:.1f} ms. It must move at least "
+        f"{operator['bytes_per_voxel']} bytes for each voxel; a copy of so many takes {operator['share']:.0%} of this "
+        f"time (copy bandwidth {operator['copy_bandwidth'] / 1e9:.1f} GB/s).",
         TAIL,
     ]
     return "\n".join(parts)
 
 
+def plot(results: dict, folder: Path) -> None:
+    """Seconds over voxels of ours, and times of every solver beside ours."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = results["rows"]
+    mine = own(rows)
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for label, names in SERIES.items():
+        points = [(name, mine[name]) for name in names if name in mine]
+        sides = [int(next(part for part in name.split("_") if part.isdigit())) for name, _ in points]
+        axes.loglog([n**3 for n in sides], [row["forward_s"] for _, row in points], "o-", label=label)
+    axes.set(xlabel="voxels of the cell", ylabel="seconds of C")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(folder / "benchmark-voxels.png", dpi=120)
+
+    cells = ["gyroid_32", "gyroid_32_grey", "gyroid_64", "gyroid_64_grey", "gyroid_64_filtered", "random_64"]
+    figure, grid = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
+    for axes, cell in zip(grid.flat, cells, strict=True):
+        times = [("jaxmeta", mine[cell]["forward_s"])]
+        times += [
+            (PEERS[r["method"]], r["forward_s"])
+            for r in rows
+            if r["problem"] == cell and r.get("method") in PEERS and r.get("forward_s") is not None
+        ]
+        times.sort(key=lambda pair: -pair[1])
+        colours = ["#d95f02" if name == "jaxmeta" else "#7570b3" for name, _ in times]
+        axes.barh([name for name, _ in times], [t for _, t in times], color=colours, log=True)
+        axes.set(title=cell, xlabel="seconds of six loads")
+        axes.tick_params(axis="y", labelsize=8)
+    figure.savefig(folder / "benchmark-peers.png", dpi=120)
+
+
 def main() -> None:
     results = json.loads((HERE / "results" / "cpu.json").read_text("utf-8"))
     (DOCS / "benchmarks.md").write_text(page(results), "utf-8")
+    plot(results, DOCS / "images")
 
 
 if __name__ == "__main__":

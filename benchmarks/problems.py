@@ -19,6 +19,7 @@ class Problem:
         symmetry: "none" (six loads on the cell) or "cubic" (two loads on the octant).
         penalty: SIMP exponent.
         void: modulus of void relative to the solid.
+        same_as: name of a problem with the same stiffness, from which the reference is taken.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Problem:
     symmetry: str
     penalty: float = 3.0
     void: float = 1e-9
+    same_as: str | None = None
 
     def density(self) -> np.ndarray:
         """What is handed to the solver: the cell, or its octant."""
@@ -56,6 +58,18 @@ def _gyroid(n: int) -> np.ndarray:
 def _p_surface(n: int) -> np.ndarray:
     x, y, z = _angles(n)
     return np.cos(x) + np.cos(y) + np.cos(z)
+
+
+def _cross(n: int) -> np.ndarray:
+    """Three bars along the axes, 0.3 of the cell wide."""
+    inside = [np.abs(x - np.pi) < 0.3 * np.pi for x in _angles(n)]
+    pairs = [inside[i] & inside[j] for i, j in ((0, 1), (1, 2), (0, 2))]
+    return np.logical_or.reduce(pairs).astype(float)
+
+
+def _sphere(n: int) -> np.ndarray:
+    """A spherical pore of diameter 0.9."""
+    return (sum((x - np.pi) ** 2 for x in _angles(n)) > (0.9 * np.pi) ** 2).astype(float)
 
 
 def _binary(level_set: Callable[[int], np.ndarray]) -> Callable[[int], np.ndarray]:
@@ -97,7 +111,12 @@ PROBLEMS = {
         Problem("random_64", _random, 64, "none"),
         Problem("gyroid_32", _binary(_gyroid), 32, "none"),
         Problem("gyroid_32_grey", _grey(_gyroid), 32, "none"),
+        Problem("gyroid_64_void_1e-6", _binary(_gyroid), 64, "none", void=1e-6),
         Problem("gyroid_128", _binary(_gyroid), 128, "none"),
+        Problem("p_surface_256", _binary(_p_surface), 256, "none", same_as="p_surface_256_cubic"),
+        *(Problem(f"cross_{n}_cubic", _cross, n, "cubic") for n in (32, 64, 128)),
+        *(Problem(f"sphere_{n}_cubic", _sphere, n, "cubic") for n in (32, 64, 128)),
+        *(Problem(f"p_surface_{n}_cubic", _binary(_p_surface), n, "cubic") for n in (32, 64, 256)),
     ]
 }
 """The table: E = 1, nu = 0.3, periodic, trilinear hexahedra, SIMP 3."""

@@ -3,7 +3,8 @@
 python benchmarks/run.py                            # the table of cases, those that the results do not hold yet
 python benchmarks/run.py --again                    # all of them
 python benchmarks/run.py --case gyroid_64 jaxmeta   # one case, printed as JSON
-python benchmarks/run.py --design                   # a hundred steps of a 64³ cubic design
+python benchmarks/run.py --beside operator_128      # one measurement of `beside.py`
+python benchmarks/run.py --ours --output gpu.json   # without peers, on an accelerator for example
 
 A peer that needs other versions of JAX or NumPy runs in a Python of its own, which NumPy and SciPy must be in, too:
 JAXMETA_BENCH_MUGRID=/path/to/python, and so JAXMETA_BENCH_SFEPY, _JAXFEM and _FEAX. A peer that is not there is
@@ -20,23 +21,21 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 from accuracy import error_of
+from beside import BESIDE
 from outcome import NotInstalledError
+from problems import PROBLEMS
 
 HERE = Path(__file__).parent
 TOLERANCE = 1e-5
 LIMIT = 600
 
 CASES = [
-    ("p_surface_128_cubic", "jaxmeta"),
     ("p_surface_128_cubic", "jaxmeta_gradient"),
-    ("p_surface_128_cubic_grey", "jaxmeta"),
     ("p_surface_128_cubic_grey", "jaxmeta_gradient"),
-    ("gyroid_64", "jaxmeta"),
     ("gyroid_64", "jaxmeta_gradient"),
     ("gyroid_64", "jaxmeta_float64"),
     ("gyroid_64", "jaxmeta_fft"),
@@ -44,15 +43,20 @@ CASES = [
     ("gyroid_64_filtered", "jaxmeta"),
     ("gyroid_64_true_void", "jaxmeta"),
     ("random_64", "jaxmeta"),
-    ("gyroid_32", "jaxmeta"),
+    ("gyroid_64_void_1e-6", "jaxmeta"),
+    ("gyroid_32", "jaxmeta_gradient"),
     ("gyroid_32_grey", "jaxmeta"),
     ("gyroid_128", "jaxmeta_gradient"),
+    ("p_surface_256", "jaxmeta"),
+    *((f"{cell}_{n}_cubic", "jaxmeta_gradient") for cell in ("cross", "sphere") for n in (32, 64, 128)),
+    ("p_surface_32_cubic", "jaxmeta"),
+    ("p_surface_64_cubic", "jaxmeta"),
+]
+PEER_CASES = [
     ("gyroid_32", "scipy_jacobi"),
     ("gyroid_32", "pyamg"),
     ("gyroid_32_grey", "scipy_jacobi"),
     ("gyroid_32_grey", "pyamg"),
-]
-PEER_CASES = [
     ("gyroid_32", "fans"),
     ("gyroid_32", "mugrid_green"),
     ("gyroid_32", "sfepy"),
@@ -80,11 +84,11 @@ PEER_CASES = [
     ("gyroid_128", "fans"),
     ("p_surface_128_cubic", "fans"),
 ]
-DESIGN = ("design_64_cubic_100_steps", None)
 
 
 def reference(problem_name: str) -> np.ndarray:
     """C in float64 to a tight tolerance, kept between runs beside the results."""
+    problem_name = PROBLEMS[problem_name].same_as or problem_name
     folder = HERE / "results" / "reference"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{problem_name}.json"
@@ -104,7 +108,6 @@ def reference(problem_name: str) -> np.ndarray:
 def one_case(problem_name: str, method_name: str) -> dict:
     """Measure one case in this process."""
     from methods import METHODS
-    from problems import PROBLEMS
 
     try:
         outcome = METHODS[method_name](PROBLEMS[problem_name], TOLERANCE, reference(problem_name))
@@ -115,36 +118,30 @@ def one_case(problem_name: str, method_name: str) -> dict:
         "method": method_name,
         "notes": outcome.notes,
         "setup_s": outcome.setup,
+        "compile_s": outcome.compile,
         "forward_s": outcome.forward,
         "backward_s": outcome.backward,
         "steps": outcome.steps,
+        "bytes_per_voxel": outcome.bytes_per_voxel,
         "peak_mb": outcome.peak_mb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stiffness": outcome.stiffness.tolist(),
     }
-
-
-def design() -> dict:
-    """A hundred steps of a 64³ cubic design, compilation included."""
-    import jax
-
-    import jaxmeta as jm
-
-    start = time.perf_counter()
-    first = jm.geometry.trigonometric(jax.random.key(0), (32, 32, 32), symmetry="cubic", volume_fraction=0.3)
-    solid = jm.Isotropic(1.0, 0.3)
-    d = jm.optimize(jm.objectives.maximize_bulk(), first, solid=solid, volume_fraction=0.3, max_steps=100, stop=1e-9)
-    return {"problem": "design_64_cubic_100_steps", "seconds": time.perf_counter() - start, "report": d.report}
 
 
 def hardware() -> dict:
     """What the figures were measured on, and with which versions."""
     from importlib.metadata import version
 
+    # In a process of its own: this one is not to take memory of an accelerator.
+    asked = [sys.executable, "-c", "import jax; print(jax.devices()[0].device_kind)"]
+    device = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
     packages = ("jax", "jaxlib", "numpy", "scipy", "pyamg")
     return {
         "processor": model or platform.processor(),
+        "device": device,
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
@@ -154,7 +151,8 @@ def hardware() -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", nargs=2, metavar=("PROBLEM", "METHOD"))
-    parser.add_argument("--design", action="store_true")
+    parser.add_argument("--beside", choices=BESIDE)
+    parser.add_argument("--ours", action="store_true", help="leave the peers out")
     parser.add_argument("--again", action="store_true", help="measure the cases that the output holds, too")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds after which a case has no result")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "cpu.json")
@@ -162,14 +160,15 @@ def main() -> None:
     if options.case:
         print(json.dumps(one_case(*options.case)))
         return
-    if options.design:
-        print(json.dumps(design()))
+    if options.beside:
+        print(json.dumps({"problem": options.beside, **BESIDE[options.beside]()}))
         return
     options.output.parent.mkdir(parents=True, exist_ok=True)
     rows = json.loads(options.output.read_text())["rows"] if options.output.exists() and not options.again else []
     known = {(row["problem"], row.get("method")) for row in rows}
-    missing = [["--case", *case] for case in CASES + PEER_CASES if case not in known]
-    for arguments in missing + [["--design"]] * (DESIGN not in known):
+    cases = CASES + ([] if options.ours else PEER_CASES)
+    missing = [["--case", *case] for case in cases if case not in known]
+    for arguments in [["--beside", name] for name in BESIDE if (name, None) not in known] + missing:
         row = measured(arguments, options.limit)
         if "not_measured" in row:
             print(f"{row['problem']} {row['method']} not measured: {row['not_measured']}", flush=True)
@@ -204,7 +203,7 @@ def finished(command: list[str], limit: float) -> tuple[int, str, str]:
 
 def measured(arguments: list[str], limit: float = LIMIT) -> dict:
     """One row of the results, from a process of its own."""
-    name = dict(zip(("problem", "method"), arguments[1:] or DESIGN[:1], strict=False))
+    name = dict(zip(("problem", "method"), arguments[1:], strict=False))
     python = sys.executable
     if "--case" in arguments:
         reference(arguments[1])

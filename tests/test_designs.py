@@ -48,6 +48,7 @@ def test_what_is_promised(scored):
         assert row["bulk_share"] > RESULTS["superellipsoid hole, p = 8"]["bulk_share"]
     if name == "shear":
         assert row["shear_share"] >= 0.95
+        assert row["shear_share"] > max(r["shear_share"] for name, r in RESULTS.items() if name.startswith("plates"))
     if name == "poisson":
         assert row["poisson"] <= -0.6
         assert row["C11"] >= 0.01

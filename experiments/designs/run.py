@@ -1,4 +1,4 @@
-"""Design the three cells of the table, from trigonometric or random starts, and score them beside hand-made baselines.
+"""Design the three cells of the table from trigonometric or random fields, and score them beside hand-made baselines.
 
     python experiments/designs/run.py                   # all of them, then the table and the pictures
     python experiments/designs/run.py poisson           # one of them
@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from exchange import exchange
 from fill import fill
+from foam import foam
 from heal import heal
 from score import SOLID, score
 
@@ -54,8 +55,8 @@ class Configuration:
         objective: minimised.
         constraints: must not be positive.
         volume_fraction: of the whole cell.
-        start: made from a random key.
-        seed: of that key.
+        start: made from the seed.
+        seed: of the start, and of what it is shaken with.
         filter_radius: in voxels.
         last_radius: that of the restarts with which a run goes on.
         erosion: of the density that the objective sees.
@@ -77,7 +78,7 @@ class Configuration:
     objective: jm.topology.objectives.Objective
     constraints: tuple
     volume_fraction: float
-    start: Callable[[jax.Array], jax.Array]
+    start: Callable[[int], jax.Array]
     seed: int
     filter_radius: float
     last_radius: float = 1.2
@@ -96,11 +97,9 @@ class Configuration:
     fill: bool = False
 
 
-def _trigonometric(
-    volume_fraction: float, frequencies: int = 2, sharpness: float = 2.0
-) -> Callable[[jax.Array], jax.Array]:
-    return lambda key: geometry.trigonometric(
-        key, OCTANT, symmetry="cubic", volume_fraction=volume_fraction, frequencies=frequencies, sharpness=sharpness
+def _trigonometric(volume_fraction: float) -> Callable[[int], jax.Array]:
+    return lambda seed: geometry.trigonometric(
+        jax.random.key(seed), OCTANT, symmetry="cubic", volume_fraction=volume_fraction
     )
 
 
@@ -129,11 +128,11 @@ SHEAR = Configuration(
     jm.objectives.maximize_shear(),
     (jm.constraints.isotropic(0.027),),
     0.4,
-    _trigonometric(0.4, frequencies=4, sharpness=0.3),
-    177,
-    1.5,
+    lambda seed: foam(seed, OCTANT[0], 0.4),
+    422,
+    1.2,
     max_steps=120,
-    hops=150,
+    hops=24,
     share="shear_share",
     exchange=6,
 )
@@ -141,7 +140,9 @@ DESIGNS = {
     "bulk": BULK,
     "bulk_open": replace(BULK, channels=0.07, filter_radius=1.5, max_steps=300, every=40, stop=1e-4, hops=0),
     "shear": SHEAR,
-    "shear_open": replace(SHEAR, start=_trigonometric(0.4), seed=1, channels=0.07, to_edges=True, hops=24, exchange=0),
+    "shear_open": replace(
+        SHEAR, start=_trigonometric(0.4), seed=1, filter_radius=1.5, channels=0.07, to_edges=True, exchange=0
+    ),
     "poisson": Configuration(
         jm.objectives.minimize_poisson(),
         (jm.constraints.at_least(lambda c, _: c[0, 0], 0.016),),
@@ -162,7 +163,7 @@ BASELINES = {
 }
 
 
-def _optimized(c: Configuration, start: jax.Array, fresh: bool) -> jm.topology.Optimization:
+def optimized(c: Configuration, start: jax.Array, fresh: bool) -> jm.topology.Optimization:
     """One run of the optimiser, from a start field or, in fewer steps, from a shaken design."""
     return jm.optimize(
         c.objective,
@@ -180,7 +181,7 @@ def _optimized(c: Configuration, start: jax.Array, fresh: bool) -> jm.topology.O
     )
 
 
-def _merit(c: Configuration, d: jm.topology.Optimization) -> float:
+def merit(c: Configuration, d: jm.topology.Optimization) -> float:
     """The share of the bound that a binary cell reaches; none where it misses what the table asks for."""
     row = score(d.cell)
     if c.channels and not row["open_pores"]:
@@ -191,18 +192,18 @@ def _merit(c: Configuration, d: jm.topology.Optimization) -> float:
 
 def _hopped(c: Configuration, d: jm.topology.Optimization, hops: range) -> jm.topology.Optimization:
     """The best of some runs, each from the best design before it with a random field added."""
-    best, merit = d, _merit(c, d)
+    best, top = d, merit(c, d)
     for hop in hops:
         count = len(c.amplitudes)
         amplitude, length = c.amplitudes[hop % count], c.lengths[hop // count % len(c.lengths)]
         key = jax.random.key(1000 * c.seed + hop)
         field = geometry.random_field(key, OCTANT, length, volume_fraction=0.5, symmetry="cubic", sharpness=1.0)
         shaken = best.density + amplitude * (field - field.mean()) / field.std()
-        new = _optimized(c, jax.numpy.clip(shaken, 0, 1), fresh=False)
-        found = _merit(c, new)
-        print(f"hop {hop}: {found:.4f}, best {max(found, merit):.4f}", flush=True)
-        if found > merit:
-            best, merit = new, found
+        new = optimized(c, jax.numpy.clip(shaken, 0, 1), fresh=False)
+        found = merit(c, new)
+        print(f"hop {hop}: {found:.4f}, best {max(found, top):.4f}", flush=True)
+        if found > top:
+            best, top = new, found
     return best
 
 
@@ -212,13 +213,13 @@ def design(name: str, before: dict | None, more: int) -> tuple[np.ndarray, dict]
     began = time.perf_counter()
     if before is None:
         hops, spent = c.hops, 0.0
-        d = _hopped(c, _optimized(c, c.start(jax.random.key(c.seed)), fresh=True), range(hops))
+        d = _hopped(c, optimized(c, c.start(c.seed), fresh=True), range(hops))
     else:
         done = before.get("hops", 0)
         hops, spent = done + more, before["seconds"]
         c = replace(c, filter_radius=c.last_radius)
         octant = jax.numpy.asarray(stored(name), jax.numpy.float32)
-        d = _hopped(c, _optimized(c, octant, fresh=False), range(done, hops))
+        d = _hopped(c, optimized(c, octant, fresh=False), range(done, hops))
     cell = d.cell
     if c.exchange:
         cell = np.asarray(jm.symmetry.unfold(exchange(np.asarray(jm.symmetry.fold(cell)), _shear, _skew, c.exchange)))

@@ -17,7 +17,7 @@ from jax.sharding import Mesh
 
 from ..fem import Boundary, Periodic, Shared, by_blocks, mutual_energies, octant
 from ..solvers import PCG, Stats
-from ._fluctuation import Preconditioner, Problem, fluctuation
+from ._fluctuation import Preconditioner, Problem, fluctuation, in_turn
 
 Symmetry = Literal["none", "mirror", "cubic"]
 
@@ -100,8 +100,12 @@ def effective_stiffness(plan: Plan, problem: Problem, start: Array | None) -> tu
         problem: material and spacing of the cell, or of its octant.
         start: fluctuations to start from, (loads, 3, x, y, z), if not zero.
     """
-    fluctuations, stats = _fluctuations(plan, problem, start)
-    return _gram(plan, problem, fluctuations), fluctuations, stats
+
+    def value(problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
+        fluctuations, stats = _fluctuations(plan, problem, start)
+        return _gram(plan, problem, fluctuations), fluctuations, stats
+
+    return in_turn(value, problem.material.diagonal[0].size)(problem, start)
 
 
 @effective_stiffness.defjvp

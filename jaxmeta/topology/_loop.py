@@ -45,14 +45,16 @@ class State(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Bounds of the design variables; equal where a voxel is held.
+    """Bounds of the design variables, equal where a voxel is held, and of the volume.
 
     Attributes:
         lower, upper: (nx, ny, nz).
+        volume_fraction: upper bound of the mean density.
     """
 
     lower: Array
     upper: Array
+    volume_fraction: Array
 
 
 class Info(NamedTuple):
@@ -93,14 +95,12 @@ class Loop:
     Args:
         design: what is designed.
         optimizer: `OC` or `MMA`.
-        volume_fraction: upper bound of the mean density.
         continuation: sharpness of the projection over the steps.
         tolerance: relative change of the objective over the last steps at which a stage ends.
     """
 
     design: Design
     optimizer: OC | MMA
-    volume_fraction: float
     continuation: Continuation
     tolerance: float
 
@@ -124,7 +124,7 @@ class Loop:
         x, beta = state.variables, state.beta
         seen = self.design.evaluate(x, beta, state.displacement)
         objective, volume = seen.values[0], seen.values[-1]
-        excess = volume / self.volume_fraction - 1
+        excess = volume / bounds.volume_fraction - 1
         method, memory = self.optimizer, state.optimizer
         if isinstance(method, OC) and isinstance(memory, OCState):
             new, optimizer = method.update(
@@ -133,7 +133,7 @@ class Loop:
                 seen.gradients[0],
                 seen.gradients[-1],
                 lambda v: self.design.physical(v, beta).mean(),
-                self.volume_fraction,
+                bounds.volume_fraction,
                 bounds.lower,
                 bounds.upper,
             )
@@ -141,7 +141,7 @@ class Loop:
             weights = self._weights(beta)
             limits = jnp.append(weights * seen.values[1:-1] + (weights - 1), excess)  # exact where the weight is 1
             slopes = jnp.concatenate(
-                [weights[:, None, None, None] * seen.gradients[1:-1], seen.gradients[-1:] / self.volume_fraction]
+                [weights[:, None, None, None] * seen.gradients[1:-1], seen.gradients[-1:] / bounds.volume_fraction]
             )
             new, optimizer = method.update(
                 memory, x, objective, seen.gradients[0], limits, slopes, bounds.lower, bounds.upper

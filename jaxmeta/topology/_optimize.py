@@ -159,10 +159,10 @@ def optimize(
     """
     variables = _checked_start(start, symmetry)
     loop = _loop(
-        objective, symmetry, solid, volume_fraction, constraints, interpolation, filter_radius, projection, optimizer,
+        objective, symmetry, solid, constraints, interpolation, filter_radius, projection, optimizer,
         max_steps, spacing, erosion, tolerance, stop,
     )  # fmt: skip
-    bounds = _bounds(variables, passive)
+    bounds = _bounds(variables, volume_fraction, passive)
     state = loop.init(variables, bounds)
     history: dict[str, list] = {}
     saved = None
@@ -178,7 +178,7 @@ def optimize(
             saved.close()
     # A step sees the design that it starts from.
     grey = _solved(loop, state) if loop.design.erosion else _step(loop, state, bounds)[1].objective
-    return _finish(loop, state, history, result, float(grey))
+    return _finish(loop, bounds, state, history, result, float(grey))
 
 
 def multistart(
@@ -240,10 +240,10 @@ def multistart(
         raise ValueError(f"Argument `starts` must have shape (count, nx, ny, nz), but has shape {np.shape(starts)}.")
     variables = jnp.stack([_checked_start(start, symmetry) for start in jnp.asarray(starts)])
     loop = _loop(
-        objective, symmetry, solid, volume_fraction, constraints, interpolation, filter_radius, projection, optimizer,
+        objective, symmetry, solid, constraints, interpolation, filter_radius, projection, optimizer,
         max_steps, spacing, erosion, tolerance, stop,
     )  # fmt: skip
-    bounds = _bounds(variables[0], None)
+    bounds = _bounds(variables[0], volume_fraction, None)
     states = jax.vmap(loop.init, in_axes=(0, None))(variables, bounds)
     histories: list[dict[str, list]] = [{} for _ in variables]
     rested = np.zeros(len(variables), bool)
@@ -265,7 +265,7 @@ def multistart(
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *finals)
         greys = np.asarray(_steps(loop, stacked, bounds)[1].objective).tolist()
     ends = [DesignResult.converged if rest else DesignResult.max_steps_reached for rest in rested]
-    designs = [_finish(loop, *rest) for rest in zip(finals, histories, ends, greys, strict=True)]
+    designs = [_finish(loop, bounds, *rest) for rest in zip(finals, histories, ends, greys, strict=True)]
     return sorted(designs, key=lambda d: (not d.report["connected"], d.report["objective_binary"]))
 
 
@@ -273,7 +273,6 @@ def _loop(
     objective: Function,
     symmetry: Symmetry,
     solid: Isotropic,
-    volume_fraction: float,
     constraints: Sequence[Constraining],
     interpolation: Interpolation,
     filter_radius: float,
@@ -285,8 +284,6 @@ def _loop(
     tolerance: float,
     stop: float,
 ) -> Loop:
-    if not 0 < volume_fraction <= 1:
-        raise ValueError(f"Argument `volume_fraction` must lie in (0, 1], but is {volume_fraction}.")
     if max_steps < 1:
         raise ValueError(f"Argument `max_steps` must be at least 1, but is {max_steps}.")
     if not isinstance(solid, Isotropic):
@@ -307,7 +304,7 @@ def _loop(
     for constraint in design.constraints:
         if isinstance(constraint, SmallestFeature):
             constraint.measure(design.filtering)  # refuses a size that the filter cannot tell
-    return Loop(design, _optimizer(optimizer, objective, constraints), volume_fraction, projection, stop)
+    return Loop(design, _optimizer(optimizer, objective, constraints), projection, stop)
 
 
 def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
@@ -326,7 +323,8 @@ def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
         "objective": name(design.objective),
         "constraints": str([name(c) for c in design.constraints]),
         "start": digest(variables),
-        "passive": digest(*bounds),
+        "volume_fraction": str(float(bounds.volume_fraction)),
+        "passive": digest(bounds.lower, bounds.upper),
         "settings": repr(rest),
     }
 
@@ -396,10 +394,12 @@ def _record(history: dict[str, list], info: Info, seconds: float) -> None:
         history.setdefault(name, []).append(value)
 
 
-def _finish(loop: Loop, state: State, history: dict[str, list], result: DesignResult, grey: float) -> Optimization:
+def _finish(
+    loop: Loop, bounds: Bounds, state: State, history: dict[str, list], result: DesignResult, grey: float
+) -> Optimization:
     design = loop.design
     density = design.physical(state.variables, state.beta)
-    fraction = min(loop.volume_fraction, float(density.mean()))
+    fraction = min(float(bounds.volume_fraction), float(density.mean()))
     cell, islands = binarize(density, fraction, design.symmetry)
     stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
     binary = float(design.objective(jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)))
@@ -443,14 +443,17 @@ def _optimizer(optimizer: OC | MMA | None, objective: Function, constraints: Seq
     return optimizer
 
 
-def _bounds(variables: Array, passive: tuple[ArrayLike, ArrayLike] | None) -> Bounds:
+def _bounds(variables: Array, volume_fraction: float, passive: tuple[ArrayLike, ArrayLike] | None) -> Bounds:
+    if not 0 < volume_fraction <= 1:
+        raise ValueError(f"Argument `volume_fraction` must lie in (0, 1], but is {volume_fraction}.")
+    volume = jnp.asarray(volume_fraction, variables.dtype)
     lower, upper = jnp.zeros_like(variables), jnp.ones_like(variables)
     if passive is None:
-        return Bounds(lower, upper)
+        return Bounds(lower, upper, volume)
     void, solid = (jnp.asarray(mask, bool) for mask in passive)
     for mask in (void, solid):
         if mask.shape != variables.shape:
             raise ValueError(f"Argument `passive` must hold two masks of shape {variables.shape}, not {mask.shape}.")
     if bool((void & solid).any()):
         raise ValueError("Argument `passive` must hold two masks without a voxel in common, but they overlap.")
-    return Bounds(jnp.where(solid, 1, lower), jnp.where(void, 0, upper))
+    return Bounds(jnp.where(solid, 1, lower), jnp.where(void, 0, upper), volume)

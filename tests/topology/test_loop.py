@@ -24,13 +24,13 @@ def _loop(method: str) -> Loop:
         (1.0, 1.0, 1.0),
         1e-6,
     )
-    return Loop(design, METHODS[method], 0.5, Continuation(), 1e-3)
+    return Loop(design, METHODS[method], Continuation(), 1e-3)
 
 
 @pytest.mark.parametrize(("method", "other"), [("OC", "MMA"), ("MMA", "OC")])
 def test_the_state_of_another_optimiser_is_refused(method, other):
     x = jnp.full((2, 2, 2), 0.5)
-    bounds = Bounds(jnp.zeros_like(x), jnp.ones_like(x))
+    bounds = Bounds(jnp.zeros_like(x), jnp.ones_like(x), jnp.asarray(0.5))
     state = _loop(other).init(x, bounds)
     with pytest.raises(ValueError, match=f"`state` must come from `init` with {method}, but holds {other}State"):
         jax.eval_shape(_loop(method).step, state, bounds)

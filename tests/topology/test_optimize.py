@@ -84,7 +84,7 @@ def test_gradients_of_the_smallest_feature(erosion):
 
 def test_features_are_relaxed_until_the_projection_is_sharp():
     constraints = (FEATURES[0], jm.constraints.isotropic(0.1), FEATURES[1])
-    loop = Loop(_design(jm.objectives.maximize_bulk(), constraints), MMA(), 0.4, SHARP, 1e-3)
+    loop = Loop(_design(jm.objectives.maximize_bulk(), constraints), MMA(), SHARP, 1e-3)
     for beta, weight in ((8.0, 1.0), (4.0, 1 / 16), (1.0, 1 / 4096)):
         np.testing.assert_array_equal(loop._weights(jnp.asarray(beta)), [weight, 1.0, weight])
 

@@ -1,0 +1,83 @@
+"""From an octant to a record: cleaned, labelled and checked against the bounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool
+
+from .. import geometry
+from ..elasticity import Isotropic, bounds
+from ..homogenization import SIMP, homogenize
+from . import _file, _wedge
+
+YOUNG, POISSON = 1.0, 0.3
+SOLID = Isotropic(YOUNG, POISSON)
+VOID = 1e-9
+TOLERANCE = 1e-5
+ALLOWED = 0.01
+"""Share of a bound by which a record may lie above it: voxels that touch are stiffer than what they stand for."""
+ABOVE_A_BOUND = 1
+"""Flag of such a record."""
+
+
+@jax.jit
+def _solved(octant: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    h = homogenize(octant, SOLID, interpolation=SIMP(1.0, VOID), symmetry="cubic", tolerance=TOLERANCE, throw=False)
+    return h.stiffness[jnp.array([0, 0, 3]), jnp.array([0, 1, 3])], h.stats.error.max(), h.result
+
+
+def sound(octant: Bool[np.ndarray, "m m m"]) -> Bool[np.ndarray, "m m m"] | None:
+    """The octant without parts that hang on nothing; None where the rest does not span the cell along every axis."""
+    cell = geometry.symmetry.unfold(octant)
+    kept = np.asarray(geometry.keep_largest(cell, periodic=True))
+    if not all(geometry.percolates(kept)):
+        return None
+    return np.asarray(geometry.symmetry.fold(kept)) > 0.5
+
+
+def excess(constants: np.ndarray, volume_fraction: np.ndarray) -> np.ndarray:
+    """By which share bulk modulus and Voigt-average shear modulus exceed their Hashin–Shtrikman bounds, (…, 2)."""
+    c11, c12, c44 = (constants[..., i] for i in range(3))
+    limit = bounds.hashin_shtrikman(volume_fraction, SOLID)
+    bulk, shear = (c11 + 2 * c12) / 3, (c11 - c12 + 3 * c44) / 5
+    return np.stack([bulk / np.asarray(limit.bulk), shear / np.asarray(limit.shear)], axis=-1) - 1
+
+
+def positive(constants: np.ndarray) -> np.ndarray:
+    """Whether cubic constants are positive definite, (…)."""
+    c11, c12, c44 = (constants[..., i] for i in range(3))
+    return (c11 > c12) & (c11 + 2 * c12 > 0) & (c44 > 0)
+
+
+def record(octant: Bool[np.ndarray, "m m m"], provenance: dict[str, Any]) -> dict[str, Any] | None:
+    """A row of the file, or None where the cell can't be one: it falls apart, its solve does not converge, or its
+    stiffness is beyond what is possible.
+
+    Args:
+        octant: solid or void.
+        provenance: the columns that say how it was made.
+    """
+    kept = sound(octant)
+    if kept is None:
+        return None
+    constants, error, result = (np.asarray(value) for value in _solved(jnp.asarray(kept, jnp.float32)))
+    constants, fraction = constants.astype(float), float(kept.mean())
+    above = excess(constants, np.asarray(fraction)).max()
+    if result or not positive(constants) or above > ALLOWED:
+        return None
+    row = {"wedge": _wedge.pack(kept), "constants": constants, "volume_fraction": fraction, "error": float(error)}
+    return row | {"split": 0, "flags": ABOVE_A_BOUND if above > 0 else 0} | provenance
+
+
+def columns(rows: list[dict[str, Any]], side: int) -> _file.Columns:
+    """Rows as columns of the file."""
+    made = {}
+    for name, (kind, _) in _file.COLUMNS.items():
+        if name != "checksum":
+            width = {"wedge": (_wedge.length(side),), "constants": (3,)}.get(name, ())
+            made[name] = np.array([row[name] for row in rows], kind).reshape(len(rows), *width)
+    return made
