@@ -15,7 +15,7 @@ import jaxmeta as jm
 from jaxmeta.fem import Periodic, Shared
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("shared_cell.py"))]
-MESHES = [(2,), (2, 2), (2, 2, 2), (4, 1, 2), (1, 1, 2)]
+MESHES = [(2,), (2, 2), (4, 1, 2), (1, 1, 2)]
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,13 @@ def test_devices_share_a_cell(compared, counts):
     row = compared[counts]
     assert row["stiffness"] <= 1e-12
     assert row["passes_planes"]
-    largest = {(2,): 1 / 64, (2, 2): 1 / 8, (2, 2, 2): 1 / 8}
+    largest = {(2,): 1 / 64, (2, 2): 1 / 8}
     if counts in largest:  # an FFT or a dense inverse on the finest grid needs the whole field
         assert row["largest_gathered"] <= largest[counts]
 
 
-def test_gradient_of_a_shared_cell(compared):
+def test_gradient_of_a_cell_on_eight_devices(compared):
+    assert compared["stiffness"] <= 1e-12
     assert compared["gradient"] <= 1e-9
     assert compared["blocks"] == [[8, 8, 8]] * 8
 
