@@ -36,7 +36,7 @@ class Batches:
     made with it goes on from there.
 
     Args:
-        library: of cells.
+        cells: to draw from.
         size: of a batch.
         seed: of the orders.
         position: batches handed out before.
@@ -51,22 +51,22 @@ class Batches:
         (4, 32, 32, 32)
     """
 
-    library: Library
+    cells: Library
     size: int
     seed: int = 0
     position: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.size <= len(self.library):
-            raise ValueError(f"Argument `size` must be from 1 to {len(self.library)}, but is {self.size}.")
+        if not 0 < self.size <= len(self.cells):
+            raise ValueError(f"Argument `size` must be from 1 to {len(self.cells)}, but is {self.size}.")
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        epoch, number = divmod(self.position, len(self.library) // self.size)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.library))
+        epoch, number = divmod(self.position, len(self.cells) // self.size)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.cells))
         numbers = order[number * self.size : (number + 1) * self.size]
         self.position += 1
-        library = self.library
-        return Batch(library.octants(numbers), library.constants[numbers], library.volume_fraction[numbers], numbers)
+        found = self.cells[numbers]
+        return Batch(found.octants(np.arange(self.size)), found.constants, found.volume_fraction, numbers)
