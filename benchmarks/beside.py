@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+
+from timing import median_seconds
 
 CELLS = 16
 COPIES = 20
-
-
-def _least(function: Callable[[], Any], repeats: int) -> float:
-    import jax
-
-    jax.block_until_ready(function())
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(function())
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
 
 
 def design() -> dict:
@@ -55,8 +43,10 @@ def batch() -> dict:
 
     one, all_at_once = jax.jit(label), jax.jit(jax.vmap(label))
     steps = [int(one(cell)[1].max()) for cell in cells]
-    row = {"cells": CELLS, "steps": steps, "one_by_one": CELLS / _least(lambda: [one(cell) for cell in cells], 5)}
-    return row | {"vmap": CELLS / _least(lambda: all_at_once(cells), 5)}
+    jax.block_until_ready(all_at_once(cells))
+    alone = median_seconds(lambda: [one(cell) for cell in cells], 7)
+    together = median_seconds(lambda: all_at_once(cells), 7)
+    return {"cells": CELLS, "steps": steps, "one_by_one": CELLS / alone, "vmap": CELLS / together}
 
 
 def operator() -> dict:
@@ -74,7 +64,9 @@ def operator() -> dict:
     apply = jax.jit(lambda m, h, u: Stiffness(m, h, Periodic())(u))
     source = jnp.ones(2**27 // 4)
     copy = jax.jit(lambda x: -x)
-    seconds, copying = _least(lambda: apply(field, edges, nodal), COPIES), _least(lambda: copy(source), COPIES)
+    jax.block_until_ready((apply(field, edges, nodal), copy(source)))
+    seconds = median_seconds(lambda: apply(field, edges, nodal), COPIES)
+    copying = median_seconds(lambda: copy(source), COPIES)
     bandwidth = 2 * source.nbytes / copying
     return {
         "seconds": seconds,

@@ -5,9 +5,7 @@ Every case runs in a process of its own.
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,19 +17,11 @@ from peer_mugrid import mugrid
 from peer_sfepy import sfepy
 from peers import peer
 from problems import Problem
+from timing import median_seconds
 
 YOUNG, POISSON = 1.0, 0.3
 LONG = 60.0
 """Seconds of set-up and first solve from which on a solve is measured once."""
-
-
-def _median(function: Callable[[], Any], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def _held(program: Any) -> int:
@@ -68,13 +58,13 @@ def _jaxmeta(precision: str, gradient: bool, preconditioner: str | None) -> Meth
         if int(result):
             raise RuntimeError(jm.Result(int(result)).text)
         repeats = 5 if setup < LONG else 1
-        seconds = _median(lambda: jax.block_until_ready(program(density)), repeats)
+        seconds = median_seconds(lambda: program(density), repeats)
         memory, backward = [_held(program) / density.size], None
         if gradient:
             both = jax.jit(jax.value_and_grad(lambda rho: jnp.trace(jm.homogenize(rho, solid, **options).stiffness)))
             program = both.lower(density).compile()
             jax.block_until_ready(program(density))
-            backward = _median(lambda: jax.block_until_ready(program(density)), repeats)
+            backward = median_seconds(lambda: program(density), repeats)
             memory.append(_held(program) / density.size)
         notes = f"{precision}, {preconditioner or 'multigrid'}"
         used = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")

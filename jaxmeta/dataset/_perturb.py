@@ -53,13 +53,13 @@ def properties(columns: _file.Columns) -> Float[np.ndarray, "n 3"]:
     return np.column_stack([fraction, c12 / (c11 + c12), (c11 + 2 * c12) / 3 / limit])
 
 
-CELLS = np.array([0.05, 0.05, 0.1])
+BOX = np.array([0.05, 0.05, 0.1])
 """Edges of the boxes of property space in which records are counted."""
 
 
 def thinness(columns: _file.Columns) -> Float[np.ndarray, " n"]:
     """Weights of the records as parents: one over the number of records in the same box of property space."""
-    boxes = np.floor(properties(columns) / CELLS).astype(int)
+    boxes = np.floor(properties(columns) / BOX).astype(int)
     _, inverse, counts = np.unique(boxes, axis=0, return_inverse=True, return_counts=True)
     weights = 1 / counts[inverse.ravel()]
     return weights / weights.sum()

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from . import _file, _wedge
-from ._perturb import CELLS, properties
+from ._perturb import BOX, properties
 
 BLOCK = 1024
 SHARES = (0.8, 0.9)
@@ -72,7 +72,7 @@ def even(columns: _file.Columns, count: int, seed: int) -> Int[np.ndarray, " cou
     Within a box the order is random; boxes are those of volume fraction, Poisson's ratio and K over its bound.
     """
     random = np.random.default_rng(seed)
-    boxes = np.floor(properties(columns) / CELLS).astype(int)
+    boxes = np.floor(properties(columns) / BOX).astype(int)
     _, box = np.unique(boxes, axis=0, return_inverse=True)
     order = random.permutation(len(boxes))
     turn = np.zeros(len(boxes), int)

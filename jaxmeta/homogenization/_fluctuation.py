@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +19,7 @@ from jax import Array
 
 from ..fem import Boundary, MaterialField, Stiffness
 from ..solvers import PCG, Solution, Stats, inner, solve
-
-T = TypeVar("T")
+from ._in_turn import in_turn
 
 Preconditioner = Callable[[Stiffness], Callable[[Array], Array]]
 
@@ -34,33 +33,6 @@ class Problem(NamedTuple):
 
 def _residual_force(problem: Problem, boundary: Boundary, displacement: Array, macro: Array) -> Array:
     return Stiffness(problem.material, problem.spacing, boundary)(displacement, macro)
-
-
-_LOCKSTEP_VOXELS = 16**3
-"""Up to this size the solves of a batch go on together, on every processor: there the cost of a step is in its number
-of operations. Together means that each waits for the slowest."""
-
-
-def in_turn(function: Callable[..., T], elements: int) -> Callable[..., T]:
-    """`function` of a grid of so many elements, of which a CPU computes a batch (`vmap`) one after the other.
-
-    It is not to be differentiated.
-    """
-    if elements <= _LOCKSTEP_VOXELS:
-        return function
-
-    @jax.custom_batching.custom_vmap
-    def call(*args: Any) -> T:
-        return function(*args)
-
-    @call.def_vmap
-    def batch(_: int, batched: Any, *args: Any) -> tuple[T, Any]:
-        axes = jax.tree.map(lambda mapped: 0 if mapped else None, tuple(batched))
-        in_sequence = jax.vmap(jax.custom_batching.sequential_vmap(function), axes)
-        out = jax.lax.platform_dependent(*args, cpu=in_sequence, default=jax.vmap(function, axes))
-        return out, jax.tree.map(lambda _: True, out)
-
-    return call
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))

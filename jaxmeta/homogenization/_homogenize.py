@@ -17,11 +17,10 @@ from ..elasticity import Isotropic
 from ..fem import SIMP, Interpolation, IsotropicField, JacobiFFT, MaterialField, Multigrid, Shared
 from ..solvers import PCG, Result, SolverError, Stats
 from ._fluctuation import Preconditioner, Problem
+from ._in_turn import TOGETHER
 from ._stiffness import LOADS, Plan, Symmetry, effective_stiffness, load_boundary
 
 _ROUNDING = 1e-6
-_BATCHED_VOXELS = 16**3
-"""Grids up to this size solve all loads at once: there the cost of a step is in its number of operations."""
 
 
 class Homogenization(NamedTuple):
@@ -130,7 +129,7 @@ def homogenize(
             raise ValueError(f"Argument `start` must have shape {(loads, *nodes, 3)}, but has shape {start.shape}.")
         first = jnp.moveaxis(start.astype(dtype), -1, 1)
     cast = partial(jax.tree.map, lambda leaf: jnp.asarray(leaf, dtype))
-    batched = shape[0] * shape[1] * shape[2] <= _BATCHED_VOXELS
+    batched = shape[0] * shape[1] * shape[2] <= TOGETHER
     if mesh is not None and not isinstance(density, Tracer):
         density = jax.device_put(density, Shared.of(mesh, shape).sharding())
     plan = Plan(method, chosen, symmetry, batched, mesh)

@@ -17,7 +17,8 @@ from jax.sharding import Mesh
 
 from ..fem import Boundary, Periodic, Shared, by_blocks, mutual_energies, octant
 from ..solvers import PCG, Stats
-from ._fluctuation import Preconditioner, Problem, fluctuation, in_turn
+from ._fluctuation import Preconditioner, Problem, fluctuation
+from ._in_turn import in_turn
 
 Symmetry = Literal["none", "mirror", "cubic"]
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
-from jaxmeta.homogenization import _fluctuation
+from jaxmeta.homogenization import _in_turn
 from tests.homogenization.problems import EXACT
 from tests.homogenization.test_symmetry import cubic_octant
 
@@ -261,7 +261,7 @@ def test_a_first_derivative_needs_no_further_solve(preconditioner):
 def test_batches_of_densities(side, together, monkeypatch):
     """vmap of the value and the gradient, or of a second derivative, are those of each cell alone."""
     if not together:  # the grids of this test are too small for a CPU to solve them in turn
-        monkeypatch.setattr(_fluctuation, "_LOCKSTEP_VOXELS", 0)
+        monkeypatch.setattr(_in_turn, "TOGETHER", 0)
     in_turn = Mock(wraps=jax.custom_batching.sequential_vmap)
     monkeypatch.setattr(jax.custom_batching, "sequential_vmap", in_turn)
     values = point("cubic")
