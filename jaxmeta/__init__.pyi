@@ -1,3 +1,4 @@
+from . import dataset as dataset
 from . import elasticity as elasticity
 from . import fem as fem
 from . import geometry as geometry

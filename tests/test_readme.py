@@ -22,7 +22,7 @@ def _smaller(code: str) -> str:
 
 def test_there_are_examples():
     assert len(EXAMPLES) == 2
-    assert len(COMMANDS) == 4
+    assert len(COMMANDS) == 5
 
 
 @pytest.mark.parametrize("code", EXAMPLES, ids=["homogenize", "optimize"])
@@ -39,9 +39,13 @@ def test_python(code):
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("jaxmeta ")])
-def test_commands(line, tmp_path, monkeypatch):
+def test_commands(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line)[1:]
+    if words[0] == "dataset":
+        assert main(words) == 0
+        assert "wanted" in capsys.readouterr().out
+        return
     if words[0] == "homogenize":
         cell = np.ones((8, 8, 8), np.float32)
         cell[2:6, 2:6, 2:6] = 0

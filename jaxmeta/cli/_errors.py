@@ -40,7 +40,10 @@ def explain(error: Exception, command: Any) -> str | None:
 
 
 def name_flags(text: str, command: Any) -> str:
-    """Writes the names of arguments in a message as options: `max_steps` becomes `--max-steps` where that exists."""
+    """Writes the names of arguments in a message as options: `max_steps` becomes `--max-steps` where that exists.
+
+    `damaged=True` becomes `--damaged`.
+    """
     aliases = {"radius": "filter_radius", "checkpoint": "resume", "output": "output"}
     known = {*option_names(command), *aliases}
 
@@ -48,7 +51,7 @@ def name_flags(text: str, command: Any) -> str:
         name = match[1]
         return f"`--{aliases.get(name, name).replace('_', '-')}`" if name in known else match[0]
 
-    return re.sub(r"`([a-z][a-z0-9_]*)`", flag, text)
+    return re.sub(r"`([a-z][a-z0-9_]*)(=True)?`", flag, text)
 
 
 def option_names(command: Any) -> list[str]:

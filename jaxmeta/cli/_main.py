@@ -10,15 +10,27 @@ from typing import Annotated
 
 import tyro
 
+from ._dataset import ABOUT, NAMES, Dataset
 from ._errors import explain, parse_sentence
 from ._homogenize import Homogenize
 from ._optimize import Optimize
 
 Command = (
-    Annotated[Homogenize, tyro.conf.subcommand("homogenize")] | Annotated[Optimize, tyro.conf.subcommand("optimize")]
+    Annotated[Homogenize, tyro.conf.subcommand("homogenize")]
+    | Annotated[Optimize, tyro.conf.subcommand("optimize")]
+    | Annotated[Dataset, tyro.conf.subcommand("dataset", description=ABOUT)]
 )
-_STYLE = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
-_ABOUT = "Effective stiffness of periodic cells, and cells of wanted stiffness. `--version` tells the version."
+_NAMES = {"homogenize": (), "optimize": (), "dataset": NAMES}
+_STYLE = (
+    tyro.conf.OmitArgPrefixes,
+    tyro.conf.OmitSubcommandPrefixes,
+    tyro.conf.FlagCreatePairsOff,
+    tyro.conf.DisallowNone,
+)
+_ABOUT = (
+    "Effective stiffness of periodic cells, cells of wanted stiffness, and libraries of cells. `--version` tells the "
+    "version."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,14 +75,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(words: list[str]) -> Homogenize | Optimize:
+def _parse(words: list[str]) -> Homogenize | Optimize | Dataset:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(Command, prog="jaxmeta", description=_ABOUT, args=words, config=_STYLE)
     except SystemExit as stop:
         if stop.code:
-            names = [word for word in words[:1] if word in ("homogenize", "optimize")]
-            hint = " ".join(("jaxmeta", *names, "--help"))
+            hint = " ".join(("jaxmeta", *_named(words), "--help"))
             print(f"Error: {parse_sentence(complaint.getvalue())} See `{hint}`.", file=sys.stderr)
         raise
+
+
+def _named(words: list[str]) -> list[str]:
+    """The command that the words begin with, or what is right of it."""
+    if not words or words[0] not in _NAMES:
+        return []
+    return words[:2] if words[1:] and words[1] in _NAMES[words[0]] else words[:1]

@@ -46,8 +46,8 @@ class Batches:
 
     Example:
         >>> import jaxmeta as jm
-        >>> batches = jm.dataset.Batches(jm.dataset.load("library.h5"), size=4, seed=0)  # doctest: +SKIP
-        >>> next(batches).octants.shape  # doctest: +SKIP
+        >>> batches = jm.dataset.Batches(jm.dataset.load(), size=4, seed=0)
+        >>> next(batches).octants.shape
         (4, 32, 32, 32)
     """
 

@@ -12,6 +12,7 @@ opened, with zeros in place of what is missing, and the checksums tell which rec
 from __future__ import annotations
 
 import io
+import math
 import os
 import zlib
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "parent": ("<i8", "identity of the record it was made from, or -1"),
     "family": ("<i8", "identity of the optimised cell that it comes from"),
     "seed": ("<i8", "of its start, or of its deformation"),
-    "objective": ("i1", "0 bulk modulus, 1 shear modulus, 2 Poisson's ratio; of the family"),
+    "objective": ("i1", "0 bulk modulus, 1 shear modulus, 2 lowest and 3 highest Poisson's ratio; of the family"),
     "isotropic": ("i1", "1 where the design was constrained to isotropy; of the family"),
     "asked": ("<f8", "volume fraction that the design was given; of the family"),
     "round": ("<i2", "rounds of deformation since the design"),
@@ -44,7 +45,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "checksum": ("<u4", "CRC-32 of the row"),
 }
 WIDTHS = {"constants": 3}
-OBJECTIVES = ("bulk", "shear", "poisson")
+OBJECTIVES = ("bulk", "shear", "low poisson", "high poisson")
 SPLITS = ("", "training", "validation", "test")
 
 Columns = dict[str, np.ndarray]
@@ -56,12 +57,14 @@ def _width(name: str, side: int) -> int | None:
 
 def checksums(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """CRC-32 of every row, (n,)."""
-    rows = [
-        np.ascontiguousarray(columns[name]).astype(kind, copy=False).view("u1").reshape(len(columns[name]), -1)
-        for name, (kind, _) in COLUMNS.items()
-        if name != "checksum"
-    ]
+    rows = [_bytes(columns[name], kind) for name, (kind, _) in COLUMNS.items() if name != "checksum"]
     return np.array([zlib.crc32(row) for row in np.concatenate(rows, axis=1)], "<u4")
+
+
+def _bytes(column: np.ndarray, kind: str) -> np.ndarray:
+    """The bytes of every row, also of none."""
+    rows = np.ascontiguousarray(column).astype(kind, copy=False)
+    return rows.view("u1").reshape(len(rows), rows.itemsize * math.prod(rows.shape[1:]))
 
 
 def write(path: Path, columns: Mapping[str, np.ndarray], attributes: Mapping[str, Any], *, overwrite: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, overload
@@ -13,6 +14,9 @@ from jaxtyping import Bool, Float, Int
 
 from ..io._errors import Path, file_error
 from . import _file, _wedge
+
+SHIPPED = pathlib.Path(__file__).with_name("library.h5")
+"""The library that comes with the package."""
 
 
 @dataclass(frozen=True)
@@ -162,11 +166,11 @@ class Library:
         return self[self.column("split") == _file.SPLITS.index(name)]
 
 
-def load(path: Path, *, damaged: bool = False) -> Library:
+def load(path: Path | None = None, *, damaged: bool = False) -> Library:
     """Open a library of cells.
 
     Args:
-        path: the file.
+        path: the file; None opens the library that comes with the package.
         damaged: open a file that is cut short or altered, and keep the records that are whole.
 
     Returns:
@@ -174,7 +178,15 @@ def load(path: Path, *, damaged: bool = False) -> Library:
 
     Raises:
         FileError: the file is missing, something else, of a newer schema, or damaged.
+
+    Example:
+        >>> import jaxmeta as jm
+        >>> library = jm.dataset.load()
+        >>> even, record = library[:5000], library[7]
+        >>> len(even), record.octant.shape, record.stiffness.shape
+        (5000, (32, 32, 32), (6, 6))
     """
+    path = SHIPPED if path is None else path
     library = Library(path, np.zeros(0, np.int64), damaged)
     count = len(library._handle()["identity"])
     library = Library(path, np.arange(count), damaged, library._open)

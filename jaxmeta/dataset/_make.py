@@ -1,11 +1,10 @@
-"""The commands that make a library: tasks spread over processes, and one file at the end."""
+"""The commands that make a library: tasks done by any number of processes, and one file at the end."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import time
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,57 +13,68 @@ from typing import Any
 import numpy as np
 
 from ..io._errors import FileError, file_error
-from . import _file, _generate, _perturb, _records, _select
+from . import _file, _generate, _overlap, _perturb, _records, _refine, _select
 from ._run import Run, joined, read_columns
+from ._workers import Report, Workers
 
-Report = Callable[[str, int, int], None]
-"""Called now and then as report(what, tasks done, tasks)."""
 LICENCE = "CC BY 4.0"
+AnyPath = str | os.PathLike[str]
 
 
-def generate(output: Path, g: _generate.Generation, *, processes: int = 1, report: Report | None = None) -> int:
-    """Optimised cells, by objective, volume fraction and start.
+def generate(
+    output: AnyPath, generation: _generate.Generation, *, workers: Workers | None = None, report: Report | None = None
+) -> int:
+    """Make a library of optimised cells.
 
-    What is done is kept in a folder beside the output, OUTPUT.run, by any number of processes on any number of machines
-    that see it; the same call goes on with what is left. Each process works on its own tasks.
+    Each cell is optimised from a trigonometric start for bulk modulus, shear modulus or Poisson's ratio, on an octant
+    of half the resolution first. What is done is kept in a folder beside the output, OUTPUT.run; the same call goes on
+    with what is left, and any number of processes on any number of machines that see the folder share the work.
 
     Args:
         output: file of the library, made when all is done.
-        g: what to generate.
-        processes: started here.
+        generation: what to generate.
+        workers: who does it; this process if None.
         report: called with the progress.
 
     Returns:
-        The number of records.
+        The number of records; designs that stay grey or fall apart have none.
 
     Raises:
         FileError: the output exists, or the folder holds a run with other settings.
+
+    Example:
+        >>> import jaxmeta as jm
+        >>> jm.dataset.generate("designs.h5", jm.dataset.Generation(count=1, side=8, isotropic=0.0))
+        1
     """
-    attributes = _attributes(g.side, {"generate": g.settings()})
-    run = Run(_folder(output), g.settings(), g.tasks)
-    _work(run, partial(_generate.task, g), attributes, processes, "optimised cells", report)
+    output = Path(output)
+    attributes = _attributes(generation.side, {"generate": generation.settings()})
+    run = Run(_folder(output), generation.settings(), generation.tasks)
+    make = partial(_generate.task, generation)
+    (workers or Workers()).work(run, make, attributes, "optimised cells", report)
     return _finish(output, run.columns(), attributes)
 
 
 def perturb(
-    source: Path,
-    output: Path,
-    p: _perturb.Perturbation,
+    source: AnyPath,
+    output: AnyPath,
+    perturbation: _perturb.Perturbation,
     *,
     rounds: int = 1,
-    processes: int = 1,
+    workers: Workers | None = None,
     report: Report | None = None,
 ) -> int:
-    """A library and children of its cells, deformed at random, round after round.
+    """Make a library of the cells of another one and their children, deformed at random, round after round.
 
-    Parents are drawn with one over the number of records in their box of property space, anew in every round.
+    Parents are drawn with one over the number of records in their box of property space, anew in every round, so that
+    regions where records are rare become denser. The run is kept and shared as that of `generate`.
 
     Args:
         source: file of a library.
-        output: file of the library with the children, made when all is done; the run is kept beside it.
-        p: what a round is given.
+        output: file of the library with the children, made when all is done.
+        perturbation: what a round is given.
         rounds: number of rounds.
-        processes: started here.
+        workers: who does it; this process if None.
         report: called with the progress.
 
     Returns:
@@ -73,29 +83,38 @@ def perturb(
     Raises:
         FileError: the source is damaged, the output exists, or the folder holds a run with other settings.
     """
+    if rounds < 1:
+        raise ValueError(f"Argument `rounds` must be at least 1, but is {rounds}.")
+    source, output, p = Path(source), Path(output), perturbation
     columns, attributes = read_columns(source), _read_attributes(source)
-    side = int(attributes["side"])
+    side, folder = int(attributes["side"]), _folder(output)
     for number in range(rounds):
         generation = int(columns["round"].max()) + 1
         settings = {**p.settings(generation), "source": source.name, "records": len(columns["identity"])}
-        run = Run(_folder(output) / f"round-{number + 1}", settings, p.tasks)
+        run = Run(folder / f"round-{number + 1}", settings, p.tasks)
         chosen = _perturb.parents(p, columns, generation)
         make = partial(_perturb.task, p, columns, side, chosen, generation)
-        _work(run, make, attributes, processes, f"children, round {number + 1} of {rounds}", report)
+        what = f"children, round {number + 1} of {rounds}"
+        (workers or Workers()).work(run, make, attributes, what, report)
         columns = joined([columns, run.columns()])
-    settings = json.loads(attributes["settings"]) | {"perturb": {**p.settings(0), "rounds": rounds}}
-    return _finish(output, columns, _attributes(side, settings))
+    return _finish(output, columns, _derived(attributes, {"perturb": {**p.settings(0), "rounds": rounds}}))
 
 
-def select(source: Path, output: Path, *, count: int, overlap: float = 0.95, seed: int = 0) -> int:
-    """An even subset of a library, without near-duplicates, with a split by families.
+def select(source: AnyPath, output: AnyPath, *, count: int | None = None, overlap: float = 0.95, seed: int = 0) -> int:
+    """Make a library of the cells of another one without near-duplicates, in even order, split by families.
+
+    The records come in such an order that the first k, for any k, lie evenly in property space: one from every slice of
+    volume fraction in turn, and in a slice one from every box of Poisson's ratio and bulk modulus over its bound in
+    turn. Optimised cells and their children are
+    all in the same part, training, validation or test.
 
     Args:
         source: file of a library.
-        output: file of the subset.
-        count: records, or all that are distinct where there are fewer.
-        overlap: two cells whose solid (or void, above a volume fraction of a half) overlaps by more are duplicates.
-        seed: of the order within a box of property space.
+        output: file of the new one.
+        count: records; all that are distinct if None, or if there are fewer.
+        overlap: cells whose solid (above a volume fraction of a half their void) overlaps by more than this are
+            near-duplicates, also where one of them is moved by half a period.
+        seed: of the order within a box, and within a turn.
 
     Returns:
         The number of records.
@@ -105,22 +124,64 @@ def select(source: Path, output: Path, *, count: int, overlap: float = 0.95, see
     """
     if not 0 < overlap <= 1:
         raise ValueError(f"Argument `overlap` must lie in (0, 1], but is {overlap}.")
-    if count < 1:
+    if count is not None and count < 1:
         raise ValueError(f"Argument `count` must be at least 1, but is {count}.")
+    source, output = Path(source), Path(output)
     columns, attributes = read_columns(source), _read_attributes(source)
-    side = int(attributes["side"])
-    keep = _select.distinct(columns, side, overlap)
+    _new(output)
+    keep = _overlap.distinct(columns, int(attributes["side"]), overlap)
     columns = {name: values[keep] for name, values in columns.items()}
-    rows = _select.even(columns, count, seed)
+    rows = _select.even(columns, seed)[:count]
     columns = {name: values[rows] for name, values in columns.items()}
     columns["split"] = _select.splits(columns["family"]).astype("i1")
-    chosen = {"select": {"source": source.name, "count": count, "overlap": overlap, "seed": seed}}
-    return _finish(output, columns, _attributes(side, json.loads(attributes["settings"]) | chosen))
+    return _finish(output, columns, _derived(attributes, {"select": {"overlap": overlap, "seed": seed}}))
+
+
+def refine(
+    source: AnyPath,
+    output: AnyPath,
+    refinement: _refine.Refinement,
+    *,
+    workers: Workers | None = None,
+    report: Report | None = None,
+) -> int:
+    """Make a library of twice the resolution: every voxel is split in eight, and the surface smoothed.
+
+    Optimised cells take a few steps of their optimisation on the finer grid; children, which have no objective of
+    their own, are blurred and cut at their volume. All are labelled anew. The run is kept and shared as that of
+    `generate`.
+
+    Args:
+        source: file of a library.
+        output: file of the finer one, made when all is done.
+        refinement: what to refine.
+        workers: who does it; this process if None.
+        report: called with the progress.
+
+    Returns:
+        The number of records.
+
+    Raises:
+        FileError: the source is damaged, the output exists, or the folder holds a run with other settings.
+    """
+    source, output, r = Path(source), Path(output), refinement
+    columns, attributes = read_columns(source), _read_attributes(source)
+    side = int(attributes["side"])
+    columns = {name: values[: r.count] for name, values in columns.items()}
+    settings = {**r.settings(), "source": source.name, "records": len(columns["identity"])}
+    run = Run(_folder(output), settings, len(columns["identity"]))
+    fine = _derived(attributes, {"refine": r.settings()}) | {"side": 2 * side}
+    (workers or Workers()).work(run, partial(_refine.task, r, columns, side), fine, "finer cells", report)
+    return _finish(output, run.columns(), fine)
+
+
+def _new(output: Path) -> None:
+    if output.exists():
+        raise file_error(output, "writing", "a new file name", "the file exists already")
 
 
 def _folder(output: Path) -> Path:
-    if output.exists():
-        raise file_error(output, "writing", "a new file name", "the file exists already")
+    _new(output)
     return output.with_name(output.name + ".run")
 
 
@@ -136,51 +197,18 @@ def _attributes(side: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _derived(attributes: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of a library that was made from another one."""
+    return _attributes(int(attributes["side"]), json.loads(attributes["settings"]) | settings)
+
+
 def _read_attributes(path: Path) -> dict[str, Any]:
     with _file.open_file(path, damaged=False) as file:
         return dict(file.attrs)
 
 
-def _finish(output: Path, columns: _file.Columns, attributes: Mapping[str, Any]) -> int:
+def _finish(output: Path, columns: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> int:
     if not columns or not len(columns["identity"]):
         raise FileError(f"File `{output}`, writing: expected at least one cell that holds together, but there is none.")
     _file.write(output, columns, attributes, overwrite=False)
     return len(columns["identity"])
-
-
-def _work(
-    run: Run,
-    make: Callable[[int], Mapping[str, np.ndarray]],
-    attributes: Mapping[str, Any],
-    processes: int,
-    what: str,
-    report: Report | None,
-) -> None:
-    def tell() -> None:
-        if report is not None:
-            report(what, run.tasks - len(run.remaining()), run.tasks)
-
-    tell()
-    if processes == 1:
-        for _ in run.work(make, attributes):
-            tell()
-        while run.remaining():  # another process is at these
-            time.sleep(1)
-            tell()
-            list(run.work(make, attributes))
-        return
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_worker, args=(run, make, attributes), daemon=True) for _ in range(processes)]
-    for worker in workers:
-        worker.start()
-    while any(worker.is_alive() for worker in workers):
-        time.sleep(1)
-        tell()
-    failed = [worker.exitcode for worker in workers if worker.exitcode]
-    if failed:
-        raise RuntimeError(f"A process ended with code {failed[0]}; call again to go on with what is left.")
-
-
-def _worker(run: Run, make: Callable[[int], Mapping[str, np.ndarray]], attributes: Mapping[str, Any]) -> None:
-    for _ in run.work(make, attributes):
-        pass

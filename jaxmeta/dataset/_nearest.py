@@ -53,9 +53,9 @@ def nearest(
 
     Example:
         >>> import jaxmeta as jm
-        >>> library = jm.dataset.load("library.h5")  # doctest: +SKIP
-        >>> found = jm.dataset.nearest(library, library[7].stiffness, 0.3)  # doctest: +SKIP
-        >>> int(found.numbers[0]), float(found.error[0])  # doctest: +SKIP
+        >>> library = jm.dataset.load()
+        >>> found = jm.dataset.nearest(library, library[7].stiffness, library[7].volume_fraction)
+        >>> int(found.numbers[0]), float(found.error[0])
         (7, 0.0)
 
     References:

@@ -31,20 +31,30 @@ def _solved(octant: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 def sound(octant: Bool[np.ndarray, "m m m"]) -> Bool[np.ndarray, "m m m"] | None:
-    """The octant without parts that hang on nothing; None where the rest does not span the cell along every axis."""
-    cell = geometry.symmetry.unfold(octant)
-    kept = np.asarray(geometry.keep_largest(cell, periodic=True))
-    if not all(geometry.percolates(kept)):
-        return None
-    return np.asarray(geometry.symmetry.fold(kept)) > 0.5
+    """The octant with exact symmetry, without parts that hang on nothing, and with every contact through an edge or a
+    corner filled; None where that does not span the cell along every axis."""
+    symmetric = _wedge.unpack(_wedge.pack(octant), octant.shape[0])
+    cell = np.asarray(geometry.clean(np.asarray(geometry.symmetry.unfold(symmetric)), fill_hinges=True).cell)
+    kept = cell[tuple(slice(length) for length in octant.shape)] > 0.5
+    # Of two parts of one size the one that is kept may lack the symmetry.
+    whole = np.array_equal(np.asarray(geometry.symmetry.unfold(kept)), cell > 0.5)
+    return kept if whole and all(geometry.percolates(cell)) else None
+
+
+def limits(volume_fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hashin–Shtrikman bounds on bulk and shear modulus, in float64 whatever the precision of the caller, so that all
+    see the same flags and boxes."""
+    with jax.enable_x64(True):
+        most = bounds.hashin_shtrikman(jnp.asarray(volume_fraction, jnp.float64), SOLID)
+        return np.asarray(most.bulk), np.asarray(most.shear)
 
 
 def excess(constants: np.ndarray, volume_fraction: np.ndarray) -> np.ndarray:
     """By which share bulk modulus and Voigt-average shear modulus exceed their Hashin–Shtrikman bounds, (…, 2)."""
     c11, c12, c44 = (constants[..., i] for i in range(3))
-    limit = bounds.hashin_shtrikman(volume_fraction, SOLID)
     bulk, shear = (c11 + 2 * c12) / 3, (c11 - c12 + 3 * c44) / 5
-    return np.stack([bulk / np.asarray(limit.bulk), shear / np.asarray(limit.shear)], axis=-1) - 1
+    most_bulk, most_shear = limits(volume_fraction)
+    return np.stack([bulk / most_bulk, shear / most_shear], axis=-1) - 1
 
 
 def positive(constants: np.ndarray) -> np.ndarray:
@@ -54,22 +64,18 @@ def positive(constants: np.ndarray) -> np.ndarray:
 
 
 def record(octant: Bool[np.ndarray, "m m m"], provenance: dict[str, Any]) -> dict[str, Any] | None:
-    """A row of the file, or None where the cell can't be one: it falls apart, its solve does not converge, or its
-    stiffness is beyond what is possible.
+    """A row of the file, or None where the solve does not converge or the stiffness is beyond what is possible.
 
     Args:
-        octant: solid or void.
+        octant: solid or void, as `sound` returns it.
         provenance: the columns that say how it was made.
     """
-    kept = sound(octant)
-    if kept is None:
-        return None
-    constants, error, result = (np.asarray(value) for value in _solved(jnp.asarray(kept, jnp.float32)))
-    constants, fraction = constants.astype(float), float(kept.mean())
+    constants, error, result = (np.asarray(value) for value in _solved(jnp.asarray(octant, jnp.float32)))
+    constants, fraction = constants.astype(float), float(octant.mean())
     above = excess(constants, np.asarray(fraction)).max()
     if result or not positive(constants) or above > ALLOWED:
         return None
-    row = {"wedge": _wedge.pack(kept), "constants": constants, "volume_fraction": fraction, "error": float(error)}
+    row = {"wedge": _wedge.pack(octant), "constants": constants, "volume_fraction": fraction, "error": float(error)}
     return row | {"split": 0, "flags": ABOVE_A_BOUND if above > 0 else 0} | provenance
 
 

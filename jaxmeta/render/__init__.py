@@ -2,6 +2,8 @@
 
 from ._errors import PictureError as PictureError
 from ._history import history_plot as history_plot
+from ._library import contact_sheet as contact_sheet
+from ._library import property_space as property_space
 from ._mesh import Mesh as Mesh
 from ._mesh import cell_mesh as cell_mesh
 from ._modulus import modulus_mesh as modulus_mesh

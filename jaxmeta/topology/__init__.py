@@ -2,8 +2,14 @@
 
 from . import constraints as constraints
 from . import objectives as objectives
+from ._design import Design as Design
+from ._design import Evaluation as Evaluation
 from ._features import FeatureSize as FeatureSize
 from ._filter import DensityFilter as DensityFilter
+from ._loop import Bounds as Bounds
+from ._loop import Info as Info
+from ._loop import Loop as Loop
+from ._loop import State as State
 from ._mma import GCMMA as GCMMA
 from ._mma import MMA as MMA
 from ._oc import OC as OC

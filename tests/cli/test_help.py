@@ -7,37 +7,42 @@ import sys
 
 import pytest
 
+from jaxmeta.cli._dataset import NAMES
 
-@pytest.mark.parametrize("words", [["--help"], ["homogenize", "--help"], ["optimize", "--help"]])
-def test_help_answers(shell, words):
+COMMANDS = ["homogenize", "optimize", *(f"dataset {name}" for name in NAMES)]
+
+
+@pytest.mark.parametrize("command", ["", "homogenize", "optimize", "dataset", "dataset generate", "dataset info"])
+def test_help_answers(shell, command):
     # The processor's time, which does not grow when the machine is busy.
     times = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        answer = shell(*words)
+        answer = shell(*command.split(), "--help")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert answer.code == 0
         assert answer.err == ""
-        assert answer.out.startswith("usage: jaxmeta")
+        assert answer.out.startswith(f"usage: jaxmeta {command}".rstrip())
     assert min(times) < 0.7
 
 
-def test_nothing_heavy_is_imported(environment):
+@pytest.mark.parametrize("command", ["optimize", "dataset", "dataset generate", "dataset nearest"])
+def test_nothing_heavy_is_imported(environment, command):
     program = (
         "import sys\nfrom jaxmeta.cli import main\n"
-        "assert main(['optimize', '--help']) == 0\n"
+        f"assert main('{command} --help'.split()) == 0\n"
         "print(sorted({'jax', 'numpy', 'scipy', 'h5py', 'matplotlib'} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=100)
     assert done.stderr == "[]\n"
 
 
-@pytest.mark.parametrize("command", ["homogenize", "optimize"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_explained(run, command):
-    lines = [line.strip("│ ") for line in run(command, "--help").out.splitlines()]
+    lines = [line.strip("│ ") for line in run(*command.split(), "--help").out.splitlines()]
     starts = [number for number, line in enumerate(lines) if re.match("--[a-z]", line)]
-    assert len(starts) > 20
+    assert len(starts) > (3 if "dataset" in command else 20)
     for number in starts:
         said = lines[number].partition("  ")[2] or lines[number + 1]
         assert re.match("[A-Z]", said.strip()), lines[number]
@@ -48,3 +53,8 @@ def test_version(run):
     answer = run("--version")
     assert answer.code == 0
     assert answer.out.count(".") == 2
+
+
+def test_commands_of_a_group(run):
+    text = run("dataset", "--help").out
+    assert text.startswith(f"usage: jaxmeta dataset [-h] {{{','.join(NAMES)}}}")

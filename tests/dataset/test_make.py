@@ -5,20 +5,21 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
-from jaxmeta.dataset import _make, _records, _select, _wedge
-from jaxmeta.dataset._generate import Generation
-from jaxmeta.dataset._perturb import Perturbation
+from jaxmeta.dataset import Generation, Perturbation, Refinement, Workers, _overlap, _records, _select, _wedge
 from jaxmeta.io import FileError
-from tests.dataset.libraries import columns
+from tests.dataset.libraries import columns, octant
+
+DESIGNS = Generation(count=2, side=8, isotropic=0.0, frequencies=1)
+CHILDREN = Perturbation(6, amplitude=(2.0, 6.0))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("library")
     first, second, third = (folder / f"{name}.h5" for name in ("designs", "children", "even"))
-    counts = [_make.generate(first, Generation(count=2, side=8, isotropic=0.0))]
-    counts.append(_make.perturb(first, second, Perturbation(6, amplitude=(2.0, 4.0)), rounds=2))
-    counts.append(_make.select(second, third, count=5, overlap=0.999))
+    counts = [jm.dataset.generate(first, DESIGNS)]
+    counts.append(jm.dataset.perturb(first, second, CHILDREN, rounds=2))
+    counts.append(jm.dataset.select(second, third, count=5, overlap=0.999))
     return counts, [jm.dataset.load(path) for path in (first, second, third)]
 
 
@@ -29,6 +30,7 @@ def test_records_are_sound_and_labelled(made):
     for record in libraries[1]:
         cell = np.asarray(jm.symmetry.unfold(record.octant.astype(float)))
         assert jm.geometry.is_connected(cell) and all(jm.geometry.percolates(cell))
+        assert not jm.geometry.has_hinges(cell)
         assert record.volume_fraction == cell.mean()
         again = jm.homogenize(jnp.asarray(cell), _records.SOLID, interpolation=jm.SIMP(1.0, 1e-9), tolerance=1e-9)
         np.testing.assert_allclose(record.stiffness, again.stiffness, atol=1e-4 * again.stiffness.max())
@@ -53,13 +55,41 @@ def test_families_are_not_split(made):
 
 
 def test_the_same_call_makes_the_same_library(made, tmp_path):
-    designs = made[1][0]
-    _make.generate(tmp_path / "again.h5", Generation(count=2, side=8, isotropic=0.0))
+    """Also when jobs of an array do it."""
+    designs, children, _ = made[1]
+    jobs = Workers(jobs=2, cluster="local", parameters={"timeout_min": 5})
+    jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN, rounds=2, workers=jobs)
     again = jm.dataset.load(tmp_path / "again.h5")
     for name in ("wedge", "constants", "checksum"):
-        np.testing.assert_array_equal(again.column(name), designs.column(name))
+        np.testing.assert_array_equal(again.column(name), children.column(name))
     with pytest.raises(FileError, match=r"again\.h5`, writing: expected a new file name"):
-        _make.generate(tmp_path / "again.h5", Generation(count=2, side=8))
+        jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN)
+
+
+def test_a_finer_library_is_like_the_coarse_one(made, tmp_path):
+    """Designs after a step on the finer grid, and children blurred, have nearly the stiffness they had."""
+    _, children, _ = made[1]
+    count = jm.dataset.refine(children.path, tmp_path / "fine.h5", Refinement(count=5, steps=1))
+    fine = jm.dataset.load(tmp_path / "fine.h5")
+    assert (count, fine.side, len(fine)) == (5, 16, 5)
+    np.testing.assert_allclose(fine.volume_fraction, children.volume_fraction[:5], atol=0.05)
+    np.testing.assert_allclose(fine.constants, children.constants[:5], atol=0.1 * children.constants[:5].max())
+    assert not np.array_equal(fine.constants, children.constants[:5])
+
+
+def test_the_first_of_a_selection_are_spread_evenly():
+    """Slices of volume fraction come in turn, and in a slice the few records of a rare box before the many of another."""
+    given = columns(60)
+    given["volume_fraction"][:] = 0.52
+    given["constants"][:] = (0.3, 0.1, 0.1)
+    given["volume_fraction"][50:56] = np.repeat([0.12, 0.22, 0.32], 2)
+    given["constants"][56:] = (0.3, -0.1, 0.1)
+    order = _select.even(given, 0)
+    assert sorted(order) == list(range(60))
+    turns = given["volume_fraction"][order[:8]].reshape(2, 4)
+    assert [sorted(turn) for turn in turns] == 2 * [[0.12, 0.22, 0.32, 0.52]]
+    rest = order[given["volume_fraction"][order] == 0.52]
+    assert [int((pair >= 56).sum()) for pair in rest[:8].reshape(4, 2)] == [1, 1, 1, 1]
 
 
 def test_near_duplicates_are_found():
@@ -71,26 +101,45 @@ def test_near_duplicates_are_found():
     more = _wedge.pack(np.stack([moved, changed]))
     given = {name: np.concatenate([values, values[:2]]) for name, values in given.items()}
     given["wedge"][6:] = more
-    np.testing.assert_array_equal(_select.distinct(given, 6, 0.97), [True] * 6 + [False] * 2)
-    assert _select.distinct(given, 6, 0.9999).sum() == 7
+    np.testing.assert_array_equal(_overlap.distinct(given, 6, 0.97), [True] * 6 + [False] * 2)
+    assert _overlap.distinct(given, 6, 0.9999).sum() == 7
 
 
 def test_overlap_is_that_of_whole_cells():
     bits = columns(5)["wedge"]
     octants = _wedge.unpack(bits, 6).astype(float)
-    ((_, found),) = _select.overlaps(bits, 6)
+    ((_, found),) = _overlap.overlaps(bits, 6)
     for a in range(5):
         for b in range(5):
             both = max((octants[a] * octants[b]).sum(), (octants[a] * octants[b, ::-1, ::-1, ::-1]).sum())
             np.testing.assert_allclose(found[a, b], both / np.sqrt(octants[a].sum() * octants[b].sum()), rtol=1e-5)
 
 
+def test_cells_are_cleaned_or_left_out():
+    """Noise: what is kept is cubic, in one piece, spans the cell and has no hinges; where two largest pieces tie, the
+    one that is kept may have lost the symmetry, and makes no record."""
+    kept, unsymmetric = 0, 0
+    for seed in range(40):
+        noise = octant(seed)
+        cleaned = np.asarray(jm.geometry.clean(np.asarray(jm.symmetry.unfold(noise)), fill_hinges=True).cell)
+        found = _records.sound(noise)
+        if jm.symmetry.detect(cleaned) != "cubic":
+            unsymmetric += 1
+            assert found is None
+        elif found is not None:
+            kept += 1
+            np.testing.assert_array_equal(jm.symmetry.unfold(found), cleaned)
+            assert jm.geometry.is_connected(cleaned) and all(jm.geometry.percolates(cleaned))
+            assert not jm.geometry.has_hinges(cleaned)
+    assert kept and unsymmetric
+
+
 def test_impossible_records_are_refused(monkeypatch):
     """A stiffness above the bound by more than is allowed, or not positive definite, is no record."""
-    octant = np.ones((4, 4, 4), bool)
-    octant[:2, :2, :2] = False
+    solid = np.ones((4, 4, 4), bool)
+    solid[:2, :2, :2] = False
     provenance = {"identity": 0}
-    row = _records.record(octant, provenance)
+    row = _records.record(solid, provenance)
     assert row is not None and row["flags"] == 0
     exact = row["constants"]
     fraction = row["volume_fraction"]
@@ -98,5 +147,5 @@ def test_impossible_records_are_refused(monkeypatch):
     for factor, flags in ((1.005 * limit, 1), (1.02 * limit, None), (-1.0, None)):
         solved = (factor * exact, np.array(0.0), np.array(0))
         monkeypatch.setattr(_records, "_solved", lambda _, solved=solved: solved)
-        row = _records.record(octant, provenance)
+        row = _records.record(solid, provenance)
         assert (row and row["flags"]) == flags

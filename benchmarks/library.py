@@ -1,0 +1,97 @@
+"""How many records of a library are made in a second, and what a library as large as the published one would cost.
+
+    python benchmarks/library.py
+
+Two processes of one thread each. What is compiled once, in the first tasks, is not counted. Writes
+`results/library_cpu.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import jaxmeta as jm
+
+HERE = Path(__file__).parent
+PROCESSES = 2
+DESIGNS, CHILDREN = 25_000, 60_000
+"""Of the published library at 128³: 10,000 for bulk, 10,000 for shear modulus, 5,000 for Poisson's ratio; deformed."""
+
+
+def rate(make: Callable[[Callable[[str, int, int], None]], int], each: int, begin: int) -> dict:
+    """Records tried in a second, between the moments at which `begin` tasks and all tasks were done.
+
+    Args:
+        make: makes a library, with the report to call.
+        each: records tried in a task.
+        begin: tasks that are not counted, in which programs are compiled.
+    """
+    moments: dict[int, float] = {}
+
+    def report(_: str, done: int, tasks: int) -> None:
+        moments.setdefault(done, time.perf_counter())
+
+    made = make(report)
+    first, last = min(done for done in moments if done >= begin), max(moments)
+    tried = each * (last - first)
+    return {"tried": tried, "records": made, "per_second": tried / (moments[last] - moments[first])}
+
+
+def measure(folder: Path, side: int, designs: int, children: int, finer: int) -> dict:
+    """Rates at one resolution: optimised, deformed, and made of cells of half the resolution."""
+    workers = jm.dataset.Workers(PROCESSES)
+    first, second, third = (folder / f"{name}-{side}.h5" for name in ("designs", "children", "finer"))
+    found = {
+        "optimised": rate(
+            lambda report: jm.dataset.generate(
+                first, jm.dataset.Generation(designs, seed=1, side=side), workers=workers, report=report
+            ),
+            5,
+            designs // 5 // 2,
+        ),
+        "deformed": rate(
+            lambda report: jm.dataset.perturb(
+                first, second, jm.dataset.Perturbation(children), workers=workers, report=report
+            ),
+            25,
+            2,
+        ),
+    }
+    if finer:
+        found["refined"] = rate(
+            lambda report: jm.dataset.refine(
+                jm.dataset._library.SHIPPED, third, jm.dataset.Refinement(finer), workers=workers, report=report
+            ),
+            1,
+            finer // 5,
+        )
+    return found
+
+
+def main() -> None:
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", tempfile.mkdtemp(prefix="jaxmeta-benchmark-"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    results: dict = {
+        "processor": platform.processor() or platform.machine(),
+        "processes": PROCESSES,
+        "versions": {name: version(name) for name in ("jaxmeta", "jax", "jaxlib", "numpy")},
+    }
+    with tempfile.TemporaryDirectory() as name:
+        results["64^3"] = measure(Path(name), 32, 100, 400, 0)
+        results["128^3"] = measure(Path(name), 64, 60, 150, 50)
+    for side in ("64^3", "128^3"):
+        optimised, deformed = (results[side][what]["per_second"] for what in ("optimised", "deformed"))
+        results[side]["hours_of_all"] = (DESIGNS / optimised + CHILDREN / deformed) / 3600
+    (HERE / "results" / "library_cpu.json").write_text(json.dumps(results, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

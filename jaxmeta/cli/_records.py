@@ -1,0 +1,140 @@
+"""Records of a library as files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._errors import UsageError
+from ._output import claimed
+
+if TYPE_CHECKING:
+    from jaxmeta.dataset import Library
+
+_KINDS = (".npz", ".vti", ".stl")
+_SHEET = 48
+
+
+@contextmanager
+def claimed_files(folder: Path | None, names: Sequence[str], overwrite: bool) -> Iterator[None]:
+    """Makes sure that files can be written into a folder, which may hold others.
+
+    Args:
+        folder: The folder, made if it is not there; or None for no output.
+        names: Of the files.
+        overwrite: Whether they may be there.
+
+    Raises:
+        UsageError: If the folder cannot be written, or a file is there.
+    """
+    if folder is not None and not overwrite:
+        for name in names:
+            if os.path.lexists(folder / name):
+                raise UsageError(
+                    f"Argument `output` must be a folder without the files to be written, but {folder} holds {name}: "
+                    "add `overwrite` to replace it."
+                )
+    with claimed(folder, overwrite=True):
+        yield
+
+
+def find(library: Library, records: Sequence[int]) -> list[int]:
+    """Positions of records in the library by their numbers in the file, each once and in order.
+
+    Raises:
+        UsageError: If there is no such record, or it is damaged.
+    """
+    wanted, last = sorted({*records}), int(library.rows[-1]) if len(library) else -1
+    positions = np.searchsorted(library.rows, wanted)
+    for record, position in zip(wanted, positions, strict=True):
+        if not 0 <= record <= last:
+            raise UsageError(f"Argument `record` must be from 0 to {last}, but is {record}.")
+        if library.rows[position] != record:
+            raise UsageError(f"Argument `record` must be a whole record, but {record} is damaged.")
+    return positions.tolist()
+
+
+def export(library: Library, numbers: Sequence[int] | np.ndarray, folder: Path, overwrite: bool) -> list[str]:
+    """Writes each record as `.npz` with stiffness and provenance, `.vti` and `.stl`.
+
+    Args:
+        library: The library.
+        numbers: Positions in it.
+        folder: Made if it is not there.
+        overwrite: Whether files may be replaced.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: If a file is there already, or the folder cannot be written.
+        FileError: If a record is damaged.
+    """
+    rows = [int(library.rows[number]) for number in numbers]
+    names = [f"record-{row:06d}{kind}" for row in rows for kind in _KINDS]
+    library.octants(np.asarray(numbers))  # all are whole, before the first one is written
+    with claimed_files(folder, names, overwrite):
+        for row, number in zip(rows, numbers, strict=True):
+            _write(library, int(number), row, folder / f"record-{row:06d}", overwrite)
+    return [str(folder / name) for name in names]
+
+
+def _write(library: Library, number: int, row: int, stem: Path, overwrite: bool) -> None:
+    from jaxmeta import io
+    from jaxmeta.dataset._info import origin
+
+    record, made = library[number], origin(library)
+    cell = _whole(record.octant)
+    settings: dict[str, Any] = {
+        "library": Path(library.path).name,
+        "record": row,
+        "volume_fraction": record.volume_fraction,
+        "licence": made["licence"],
+        "solid": made["solid"],
+        "provenance": record.provenance,
+    }
+    io.write_npz(
+        stem.with_suffix(".npz"),
+        cell,
+        record.stiffness,
+        units={"density": "1", "stiffness": "Young's modulus of the solid", "spacing": "voxels"},
+        settings=settings,
+        versions={"jaxmeta": made["version"]},
+        overwrite=overwrite,
+    )
+    io.write_vti(stem.with_suffix(".vti"), cell, overwrite=overwrite)
+    vertices, faces = io.surface(cell)
+    io.write_stl(stem.with_suffix(".stl"), vertices, faces, overwrite=overwrite)
+
+
+def draw_sheet(folder: Path, library: Library, overwrite: bool) -> str:
+    """Draws the first cells, with number, volume fraction and Poisson's ratio.
+
+    Returns:
+        The file.
+
+    Raises:
+        PictureError: If cells cannot be drawn on this machine.
+    """
+    from jaxmeta.render import contact_sheet
+
+    some, path = library[:_SHEET], str(folder / "contact-sheet.png")
+    cells = [_whole(octant) for octant in some.octants(np.arange(len(some)))]
+    labels = [
+        f"{row}:  f {fraction:.3f}   ν {c12 / (c11 + c12):.3f}"
+        for row, fraction, (c11, c12, _) in zip(some.rows, some.volume_fraction, some.constants, strict=True)
+    ]
+    contact_sheet(path, cells, labels=labels, overwrite=overwrite)
+    return path
+
+
+def _whole(octant: np.ndarray) -> np.ndarray:
+    """The cell of an octant, 0 or 1."""
+    from jaxmeta.geometry import symmetry
+
+    return np.asarray(symmetry.unfold(octant.astype(np.float32))).astype(np.uint8)

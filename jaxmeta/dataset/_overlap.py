@@ -1,0 +1,71 @@
+"""How much two cells have in common, and which cells of a library are near-duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from . import _file, _wedge
+
+BLOCK = 1024
+
+
+def _weighted(bits: np.ndarray, side: int) -> Float[np.ndarray, "2 n wedge"]:
+    """Solid voxels of the wedge, and of the wedge of the cell moved by half a period along all axes, each times the
+    square root of the number of its images; so a product of two rows counts voxels of the octant."""
+    octants = _wedge.unpack(bits, side)
+    i, j, k = _wedge.wedge(side)
+    images = np.where((i == j) & (j == k), 1, np.where((i == j) | (j == k), 3, 6))
+    root = np.sqrt(images).astype(np.float32)
+    moved = octants[:, ::-1, ::-1, ::-1]
+    return np.stack([part[:, i, j, k] * root for part in (octants, moved)])
+
+
+def overlaps(bits: np.ndarray, side: int) -> Iterator[tuple[slice, Float[np.ndarray, "block n"]]]:
+    """Overlap of cells with all of those before and in their block: voxels solid in both, over the root of the product
+    of both numbers of solid voxels; the larger one of both positions of the second cell.
+
+    Args:
+        bits: packed wedges.
+        side: voxels along an edge of the octant.
+
+    Yields:
+        Rows of a block, and their overlap with the rows up to the end of the block.
+    """
+    parts = [_weighted(bits[first : first + BLOCK], side) for first in range(0, len(bits), BLOCK)]
+    sizes = [np.maximum((part[0] ** 2).sum(1), 1) for part in parts]
+    for number, part in enumerate(parts):
+        rows = []
+        for other in range(number + 1):
+            shared = np.maximum(part[0] @ parts[other][0].T, part[0] @ parts[other][1].T)
+            rows.append(shared / np.sqrt(sizes[number][:, None] * sizes[other]))
+        yield slice(number * BLOCK, number * BLOCK + len(part[0])), np.concatenate(rows, axis=1)
+
+
+def of_two(first: np.ndarray, second: np.ndarray, side: int) -> float:
+    """Overlap of two cells: of their void where both are more than half full, else of their solid."""
+    both = np.stack([first, second])
+    if _wedge.unpack(both, side).mean(axis=(1, 2, 3)).min() > 0.5:
+        both = ~both
+    _, overlap = next(overlaps(both, side))
+    return float(overlap[1, 0])
+
+
+def distinct(columns: _file.Columns, side: int, threshold: float) -> Bool[np.ndarray, " n"]:
+    """Which records to keep so that no two overlap by more than `threshold`: of two that do, the one that comes first.
+
+    Cells of different volume fractions are compared as well; nearly full ones always overlap, so that the threshold is
+    taken on the void where that is less than half of the cell.
+    """
+    bits = columns["wedge"].copy()
+    dense = columns["volume_fraction"] > 0.5
+    bits[dense] = ~bits[dense]
+    keep = np.ones(len(bits), bool)
+    for block, overlap in overlaps(bits, side):
+        alike = overlap > threshold
+        alike &= dense[block, None] == dense[: block.stop]
+        for row in range(block.start, block.stop):
+            keep[row] = not (alike[row - block.start, :row] & keep[:row]).any()
+    return keep

@@ -1,0 +1,104 @@
+"""The library that comes with the package is what its data card says."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxmeta as jm
+from jaxmeta.dataset import _library, _overlap, _records
+from tests.doc_cells import blocks
+
+EVEN = 5000
+
+
+@pytest.fixture(scope="module")
+def library():
+    return jm.dataset.load()
+
+
+@pytest.fixture(scope="module")
+def sample(library):
+    return np.random.default_rng(0).choice(len(library), 120, replace=False)
+
+
+def test_it_is_large_and_whole(library):
+    made = library.column("round")
+    assert (made == 0).sum() >= 1500 and (made > 0).sum() >= 10000
+    assert library.side == 32 and library.intact().all()
+    assert len(np.unique(library.column("identity"))) == len(library)
+    assert {"generate", "perturb", "select"} <= set(library.settings)
+    assert library._handle().attrs["licence"] == "CC BY 4.0"
+
+
+def test_properties_are_possible(library):
+    assert _records.positive(library.constants).all()
+    above = _records.excess(library.constants, library.volume_fraction).max(axis=1)
+    assert above.max() <= _records.ALLOWED
+    np.testing.assert_array_equal(library.column("flags") == 1, above > 0)
+    assert library.column("error").max() <= 1e-5
+
+
+def test_a_record_that_is_impossible_is_seen(library):
+    """The check above finds a bulk modulus or a shear modulus that is two per cent too high."""
+    above = _records.excess(library.constants, library.volume_fraction)
+    for modulus in (0, 1):
+        row = int(above[:, modulus].argmax())
+        factor = 1.02 / (1 + above[row, modulus])
+        assert _records.excess(factor * library.constants[row], library.volume_fraction[row]).max() > _records.ALLOWED
+    assert not _records.positive(library.constants[0] * np.array([1, 1, -1]))
+
+
+def test_it_covers_property_space(library):
+    c11, c12, _ = library.constants.T
+    ratio = c12 / (c11 + c12)
+    assert library.volume_fraction.min() <= 0.11 and library.volume_fraction.max() >= 0.94
+    assert ratio[c11 >= 0.01].min() <= -0.45 and ratio.max() >= 0.45
+    share = (c11 + 2 * c12) / 3 / np.asarray(jm.bounds.hashin_shtrikman(library.volume_fraction, _records.SOLID).bulk)
+    even = slice(0, EVEN)
+    fractions = np.histogram(library.volume_fraction[even], 0.05 * np.arange(2, 20))[0]
+    shares = np.histogram(np.minimum(share[even], 1 - 1e-9), 0.1 * np.arange(11))[0]
+    assert fractions.min() >= 80 and shares.min() >= 200, (fractions, shares)
+
+
+def test_cells_are_sound(library, sample):
+    for number, octant in zip(sample, library.octants(sample), strict=True):
+        cell = np.asarray(jm.symmetry.unfold(octant))
+        assert jm.geometry.is_connected(cell) and all(jm.geometry.percolates(cell))
+        assert not jm.geometry.has_hinges(cell)
+        assert cell.mean() == library.volume_fraction[number]
+
+
+def test_no_two_are_alike(library):
+    """Among the first few thousand; all of them are compared in experiments/dataset."""
+    first = library[:4096]
+    columns = {name: first.column(name) for name in ("wedge", "volume_fraction")}
+    assert _overlap.distinct(columns, library.side, 0.95).all()
+
+
+def test_families_stay_together(library):
+    family, split = library.column("family"), library.column("split")
+    order = np.argsort(family, kind="stable")
+    same = family[order][1:] == family[order][:-1]
+    assert (split[order][1:][same] == split[order][:-1][same]).all()
+    counts = np.bincount(split, minlength=4) / len(library)
+    np.testing.assert_allclose(counts, [0, 0.8, 0.1, 0.1], atol=0.04)
+
+
+def test_labels_are_those_of_the_whole_cell(library, sample):
+    for number in sample[:1]:
+        cell = jnp.asarray(np.asarray(jm.symmetry.unfold(library[int(number)].octant)), jnp.float64)
+        h = jm.homogenize(cell, _records.SOLID, interpolation=jm.SIMP(1.0, _records.VOID), residual=1e-9)
+        np.testing.assert_allclose(library.stiffness[number], h.stiffness, atol=1e-4 * h.stiffness.max())
+
+
+def test_the_page_of_the_documentation(library, tmp_path, monkeypatch):
+    """Its first lines run, and its ten lines of h5py read what the library reads."""
+    first, recipe = blocks("docs/dataset.md", "python")
+    names: dict = {}
+    exec(first, names)
+    assert len(names["found"].numbers) == 5 and next(names["batches"]).octants.shape == (32, 32, 32, 32)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "library.h5").symlink_to(_library.SHIPPED)
+    exec(recipe, names)
+    np.testing.assert_array_equal(names["octant"], library[7].octant)
+    assert (names["c11"], names["c12"], names["c44"]) == tuple(library[7].stiffness[[0, 0, 3], [0, 1, 3]])
