@@ -16,6 +16,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 _MAPS = Path("/proc/self/maps")
 _CACHE = "JAX_COMPILATION_CACHE_DIR"
+_LEAST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_CACHE] = folder
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # loading from it is chatty
         jax.config.update("jax_compilation_cache_dir", folder)
+        os.environ.setdefault(_LEAST, "0.2")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

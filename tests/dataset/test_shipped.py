@@ -84,10 +84,13 @@ def test_families_stay_together(library):
     np.testing.assert_allclose(counts, [0, 0.8, 0.1, 0.1], atol=0.04)
 
 
-def test_labels_are_those_of_the_whole_cell(library, sample):
-    for number in sample[:1]:
-        cell = jnp.asarray(np.asarray(jm.symmetry.unfold(library[int(number)].octant)), jnp.float64)
-        h = jm.homogenize(cell, _records.SOLID, interpolation=jm.SIMP(1.0, _records.VOID), residual=1e-9)
+def test_labels_are_those_of_a_tight_solve(library, sample):
+    """Of the octant in float64; experiments/dataset solves one record in a hundred as a whole cell."""
+    for number in sample[:3]:
+        octant = jnp.asarray(library[int(number)].octant, jnp.float64)
+        h = jm.homogenize(
+            octant, _records.SOLID, interpolation=jm.SIMP(1.0, _records.VOID), symmetry="cubic", residual=1e-9
+        )
         np.testing.assert_allclose(library.stiffness[number], h.stiffness, atol=1e-4 * h.stiffness.max())
 
 
