@@ -24,8 +24,6 @@ from jaxmeta import render
 from jaxmeta.dataset import _overlap, _records
 
 HERE = Path(__file__).parent
-SAMPLE = 100
-"""One record in so many is solved anew."""
 EVEN = 5000
 
 
@@ -143,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library", nargs="?")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--one-in", type=int, default=100, help="one record in so many is solved anew")
     given = parser.parse_args()
     library = jm.dataset.load(given.library)
     began = time.perf_counter()
@@ -164,11 +163,11 @@ def main() -> None:
         "counts": counted(library),
     }
     shares = np.array_split(np.arange(len(library)), 4 * given.processes)
-    sample = np.random.default_rng(1).choice(len(library), -(-len(library) // SAMPLE), replace=False)
+    sample = np.random.default_rng(1).choice(len(library), -(-len(library) // given.one_in), replace=False)
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
         wrong = list(pool.map(shape, [library] * len(shares), shares))
         again = list(pool.map(anew, [library] * given.processes, np.array_split(sample, given.processes)))
-    results["shape"] = {name: sum(part[name] for part in wrong) for name in wrong[0]}
+    results["shape"] = {name: int(sum(part[name] for part in wrong)) for name in wrong[0]}
     differences = [difference for part in again for difference in part]
     results["solved anew"] = {"records": len(differences), "largest difference of C": max(differences)}
     results["seconds"] = round(time.perf_counter() - began)
