@@ -131,7 +131,7 @@ def table(results: dict) -> str:
     for name, title in (("volume fraction", "volume fraction"), ("K", "K / K_HS")):
         t = results["counts"][name]
         lines += [f"| {title} | all | first {EVEN} |", "|---|---|---|"]
-        for low, high, every, even in zip(t["edges"], t["edges"][1:], t["all"], t["even"], strict=True):
+        for low, high, every, even in zip(t["edges"][:-1], t["edges"][1:], t["all"], t["even"], strict=True):
             lines.append(f"| {low:.2f}–{high:.2f} | {every} | {even} |")
         lines.append("")
     return "\n".join(lines)
