@@ -139,11 +139,11 @@ def table(results: dict) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library", nargs="?")
+    parser.add_argument("file", nargs="?")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--one-in", type=int, default=100, help="one record in so many is solved anew")
     given = parser.parse_args()
-    library = jm.dataset.load(given.library)
+    library = jm.dataset.load(given.file)
     began = time.perf_counter()
     made = library.column("round")
     results = {

@@ -62,7 +62,7 @@ class Info:
     """Replace files in the folder of the output."""
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
-    library: Reading = field(default_factory=Reading)
+    source: Reading = field(default_factory=Reading)
 
     def run(self, words: list[str]) -> int:
         """Runs the command; `words` is not needed here."""
@@ -78,7 +78,7 @@ class Info:
         from ._dataset_tables import print_info
         from ._records import claimed_files
 
-        library = self.library.open()
+        library = self.source.open()
         with claimed_files(self.output, names, self.overwrite):
             facts = {"command": "dataset info", "library": str(library.path)} | info(library, self.even)
             facts["notes"] = []
@@ -126,7 +126,7 @@ class Export:
     """Replace files in the folder of the output."""
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
-    library: Reading = field(default_factory=Reading)
+    source: Reading = field(default_factory=Reading)
 
     def run(self, words: list[str]) -> int:
         """Runs the command; `words` is not needed here."""
@@ -137,7 +137,7 @@ class Export:
 
             from ._records import export, find
 
-            library = self.library.open()
+            library = self.source.open()
             files = export(library, find(library, self.record), self.output, self.overwrite)
             if self.json:
                 facts = {"command": "dataset export", "library": str(library.path), "files": files}
@@ -171,7 +171,7 @@ class Nearest:
     """Replace files in the folder of the output."""
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
-    library: Reading = field(default_factory=Reading)
+    source: Reading = field(default_factory=Reading)
 
     def run(self, words: list[str]) -> int:
         """Runs the command; `words` is not needed here."""
@@ -200,7 +200,7 @@ class Nearest:
         from ._dataset_tables import print_nearest
         from ._records import export
 
-        library = self.library.open()
+        library = self.source.open()
         check(library)
         found = nearest(library, np.array([self.c11, self.c12, self.c44]), self.volume_fraction, self.count)
         wanted = {"c11": self.c11, "c12": self.c12, "c44": self.c44, "volume_fraction": self.volume_fraction}
