@@ -50,6 +50,11 @@ class Periodic:
         """Shape of the unknown nodes for a shape of elements."""
         return elements
 
+    @property
+    def whole(self) -> bool:
+        """Whether the grid is all here, none of it on another device."""
+        return self.names == (None, None, None)
+
     def ghosts(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 x+2 y+2 z+2"]:
         """E: the unknowns with their ghost layer."""
         return self._extended(displacement, 1)
@@ -105,6 +110,11 @@ class Block:
         """Shape of the unknown nodes for a shape of elements."""
         return tuple(n + 1 for n in elements)
 
+    @property
+    def whole(self) -> bool:
+        """Whether the grid is all here, none of it on another device."""
+        return True
+
     def ghosts(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 x+2 y+2 z+2"]:
         """E: held components set to zero, and a ghost layer of zeros."""
         return _zero_border(self.free(displacement))
@@ -154,6 +164,11 @@ class Shared:
         while all(n % 2 == 0 for n in block) and np.prod(block) >= 8 * _LEAST_BLOCK:
             halvings, block = halvings + 1, [n // 2 for n in block]
         return cls(mesh, halvings)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the grid is all here, none of it on another device."""
+        return False
 
     @property
     def names(self) -> tuple[str | None, ...]:

@@ -212,6 +212,38 @@ def strains_and_stresses(
     return strains, jnp.stack(stresses)
 
 
+def energy_sums(
+    material: MaterialField,
+    spacing: Spacing,
+    displacements: Float[Array, "loads 3 X Y Z"],
+    macros: Float[Array, "loads 6"],
+) -> Float[Array, "loads loads"]:
+    """Sum over the voxels of the mean of (ε⁰_i + B u_i)ᵀ C (ε⁰_j + B u_j) in each, for all pairs of loads.
+
+    Args:
+        material: moduli in every voxel.
+        spacing: edges of a voxel, in units of length.
+        displacements: nodal displacements of every load on all corners of the voxels, in units of length.
+        macros: uniform strain of every load, Voigt with engineering shear.
+
+    Returns:
+        Symmetric matrix, in units of stress.
+    """
+    shape = material.diagonal[0].shape
+
+    @jax.checkpoint
+    def plane(first: Array) -> Array:
+        """Sum over one plane of voxels: its strains stay in the cache."""
+        part = material.map(lambda field: lax.dynamic_slice_in_dim(field, first, 1, 0))
+        nodal = lax.dynamic_slice_in_dim(displacements, first, 2, 2)
+        strains, stresses = jax.vmap(lambda u, e: strains_and_stresses(u, part, spacing, e))(nodal, macros)
+        loads = macros.shape[0]
+        return jnp.matmul(stresses.reshape(loads, -1), strains.reshape(loads, -1).T, precision="highest")
+
+    sums = lax.map(plane, jnp.arange(shape[0])).sum(0)
+    return 0.5 * (sums + sums.T)
+
+
 def element_strains(spacing: Spacing) -> tuple[np.ndarray, Float[Array, "7 6 24"]]:
     """Mean squares (7,) of the polynomials, and B_k, from the corner values of one voxel to its strains.
 

@@ -15,9 +15,10 @@ from jax import Array
 
 from ._boundary import Block
 from ._fields import IsotropicField
+from ._isotropic import block_product
 from ._kernel import element_strains
 from ._operator import Stiffness
-from ._transfer import prolong, restrict
+from ._transfer import corrected, restrict
 
 _DENSE_NODES = 360
 _SWEEPS_WITHOUT_DENSE = 20
@@ -79,14 +80,6 @@ def block_inverse(operator: Stiffness) -> Array:
 
 
 @jax.jit
-def apply_blocks(blocks: Array, field: Array) -> Array:
-    """Product of symmetric 3×3 blocks (6, …) with a nodal field (3, …)."""
-    xx, yy, zz, yz, xz, xy = blocks
-    x, y, z = field
-    return jnp.stack([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])
-
-
-@jax.jit
 def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
     """An upper bound of λ_max(D⁻¹ K), D being the 3×3 blocks, by elements: the largest of the pencils (K_e, D_e).
 
@@ -122,7 +115,7 @@ def _power_iteration(operator: Stiffness) -> Array:
 
     def step(_: int, pair: tuple[Array, Array]) -> tuple[Array, Array]:
         vector = pair[0]
-        image = apply_blocks(inverse, operator(vector))
+        image = block_product(inverse, operator(vector), operator.boundary)
         norm = jnp.sqrt(jnp.vdot(image, image) / jnp.maximum(jnp.vdot(vector, vector), jnp.finfo(image.dtype).tiny))
         return image / jnp.maximum(jnp.max(jnp.abs(image)), jnp.finfo(image.dtype).tiny), norm
 
@@ -173,10 +166,10 @@ class Multigrid:
                 return solve_coarsest(residual)
             level, weight = levels[depth], smoothers[depth]
             value = self._smoothed(level, weight, self.sweeps, residual)
-            coarse = cycle(depth + 1, restrict(residual - level(value), level.boundary))
-            value = value + prolong(coarse, level.boundary)
+            coarse = cycle(depth + 1, restrict(level.residual(value, residual), level.boundary))
+            value = corrected(value, coarse, level.boundary)
             for _ in range(self.sweeps):
-                value = value + apply_blocks(weight, residual - level(value))
+                value = level.swept(value, residual, weight)
             return value
 
         return partial(cycle, 0)
@@ -184,7 +177,7 @@ class Multigrid:
     @staticmethod
     def _smoothed(level: Stiffness, weight: Array, sweeps: int, residual: Array) -> Array:
         """Sweeps from zero; the first needs no operator."""
-        value = apply_blocks(weight, residual)
+        value = block_product(weight, residual, level.boundary)
         for _ in range(sweeps - 1):
-            value = value + apply_blocks(weight, residual - level(value))
+            value = level.swept(value, residual, weight)
         return value

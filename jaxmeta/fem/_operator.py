@@ -13,10 +13,8 @@ from jaxtyping import Float
 
 from . import _corners, _kernel
 from ._boundary import Block, Boundary, Periodic, Shared, by_blocks
-from ._fields import MaterialField
-
-_FEW_VOXELS = 1000
-"""Grids up to this size, ghosts included, use the element's matrices: these compile sooner and run no slower there."""
+from ._fields import IsotropicField, MaterialField
+from ._isotropic import FEW_VOXELS, block_product, force, residual_force, swept
 
 
 @jax.tree_util.register_dataclass
@@ -52,6 +50,20 @@ class Stiffness:
         if macro is None:
             macro = jnp.zeros(6, displacement.dtype)
         return by_blocks(self.boundary, _forces, displacement, self.material, self.spacing, macro)
+
+    def residual(self, displacement: Float[Array, "3 x y z"], load: Float[Array, "3 x y z"]) -> Float[Array, "3 x y z"]:
+        """load − K displacement on the free components, where the held ones of the displacement are zero."""
+        if isinstance(self.material, IsotropicField) and self.boundary.whole:
+            return self.boundary.free(residual_force(self.material, self.spacing, displacement, load))
+        return self.boundary.free(load - self(displacement))
+
+    def swept(
+        self, displacement: Float[Array, "3 x y z"], load: Float[Array, "3 x y z"], blocks: Float[Array, "6 x y z"]
+    ) -> Float[Array, "3 x y z"]:
+        """displacement + D (load − K displacement), with D the symmetric 3×3 `blocks` on the free components."""
+        if isinstance(self.material, IsotropicField) and self.boundary.whole:
+            return swept(self.material, self.spacing, displacement, load, blocks)
+        return displacement + block_product(blocks, load - self(displacement), self.boundary)
 
     def diagonal(self) -> Float[Array, "3 x y z"]:
         """Diagonal of the matrix; zero at held components and in void."""
@@ -89,6 +101,8 @@ class Stiffness:
 def _forces(
     boundary: Periodic | Block, displacement: Array, material: MaterialField, spacing: Array, macro: Array
 ) -> Array:
+    if isinstance(material, IsotropicField) and boundary.whole:
+        return boundary.free(force(material, spacing, boundary.free(displacement), macro))
     ghosts, ghosted = boundary.ghosts(displacement), material.map(boundary.ghost_elements)
     return boundary.free(_form(ghosted).internal_force(ghosts, ghosted, spacing, macro))
 
@@ -99,7 +113,7 @@ def _nodal_blocks(boundary: Periodic | Block, material: MaterialField, spacing: 
 
 
 def _form(ghosted: MaterialField) -> ModuleType:
-    return _corners if ghosted.diagonal[0].size <= _FEW_VOXELS else _kernel
+    return _corners if ghosted.diagonal[0].size <= FEW_VOXELS else _kernel
 
 
 def _mean_of_children(field: Array) -> Array:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ._boundary import Block, Boundary, Periodic, Shared, by_blocks
+from ._cells import CPUKernel, of_one, operation
 
 
 def _shifted(field: Array, axis: int, start: int, count: int, stride: int) -> Array:
@@ -43,11 +44,11 @@ def _restricted(boundary: Periodic | Block, fine: Array) -> Array:
 
 
 @jax.jit
-def prolong(coarse: Array, boundary: Boundary) -> Array:
-    """Fine nodal displacements from coarse ones, (3, …); `boundary` is the fine grid's."""
+def corrected(value: Array, coarse: Array, boundary: Boundary) -> Array:
+    """Fine nodal displacements, (3, …), with the prolongation of coarse ones added; `boundary` is the fine grid's."""
     if isinstance(boundary, Shared):
-        coarse = boundary.on_coarse(coarse)
-    return by_blocks(boundary, _prolonged, coarse)
+        return value + by_blocks(boundary, _prolonged, boundary.on_coarse(coarse))
+    return boundary.free(of_one(_CORRECT, boundary.coarse().free(coarse), value))
 
 
 def _prolonged(boundary: Periodic | Block, coarse: Array) -> Array:
@@ -65,3 +66,35 @@ def _prolonged(boundary: Periodic | Block, coarse: Array) -> Array:
 
 def _last(field: Array, axis: int) -> Array:
     return lax.slice_in_dim(field, field.shape[axis] - 1, field.shape[axis], axis=axis)
+
+
+def _whole(nodes: tuple[int, ...]) -> Periodic | Block:
+    """The kind of boundary of a fine grid: the voxels are even in number, so the nodes of a block are odd."""
+    return Periodic() if nodes[-1] % 2 == 0 else Block()
+
+
+def _plain_restrict(fine: Array) -> Array:
+    return _restricted(_whole(fine.shape), fine)
+
+
+def _plain_correct(coarse: Array, value: Array) -> Array:
+    return value + _prolonged(_whole(value.shape), coarse)
+
+
+def _coarse_planes(fine: Array) -> tuple[int, int]:
+    return (fine.shape[2] + 1) // 2, fine.shape[3] * fine.shape[4]
+
+
+def _fine_planes(_: Array, value: Array) -> tuple[int, int]:
+    return value.shape[2], value.shape[3] * value.shape[4]
+
+
+_RESTRICT = operation(
+    "restrict",
+    _plain_restrict,
+    lambda fine: (3, *((n + 1) // 2 for n in fine.shape[1:])),
+    CPUKernel("_cpu_transfer", 1, _coarse_planes),
+)
+_CORRECT = operation(
+    "correct", _plain_correct, lambda _, value: value.shape, CPUKernel("_cpu_transfer", 2, _fine_planes)
+)

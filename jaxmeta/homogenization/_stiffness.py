@@ -74,7 +74,7 @@ def _gram(plan: Plan, problem: Problem, fluctuations: Array) -> Array:
 
         def energies(boundary: Periodic, displacements: Array, problem: Problem) -> Array:
             nodal = jax.vmap(boundary.ghosts)(displacements)[..., 1:, 1:, 1:]
-            return mutual_energies(problem.material, problem.spacing, nodal, unit)
+            return mutual_energies(problem.material, problem.spacing, nodal, unit, boundary.whole)
 
         return by_blocks(boundaries, energies, fluctuations, problem, mean=True)
     nodal = jax.vmap(lambda boundary, u: boundary.free(u))(boundaries, fluctuations)

@@ -1,0 +1,138 @@
+"""Operations on the grids of many cells at once, with a kernel of their own on a CPU.
+
+Every operand has a leading axis of cells, or of length one if all cells share it, so that a batch (`vmap`) is one call
+of more cells. A CPU runs a custom call compiled by Numba (`_cpu_*.py`), any other device the plain expression of one
+cell, which defines what the operation means; the tests compare the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+Expression = Callable[..., Array]
+
+
+class CPUKernel(NamedTuple):
+    """A custom call.
+
+    Attributes:
+        module: of this package, that has its `TARGETS` by type of number.
+        code: what it is asked for.
+        planes: the number of planes of voxels or nodes to each cell, and of numbers in a plane, from the operands. They
+            are shared among threads.
+        by_planes: it returns a sum for each plane, (cells, planes, …), of which the operation is the sum.
+    """
+
+    module: str
+    code: int
+    planes: Callable[..., tuple[int, int]]
+    by_planes: bool = False
+
+
+@cache
+def _target(module: str, dtype: str) -> str:
+    """Compile the custom call for a type of numbers, or read it from disk, and give XLA its name."""
+    name = f"jaxmeta{module}_{dtype}"
+    compiled = import_module(f"{__package__}.{module}").TARGETS[dtype]()
+    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(compiled.ctypes), platform="cpu")
+    return name
+
+
+def cell_count(*operands: Any) -> int:
+    """Length of the axis of cells."""
+    return max(operand.shape[0] for operand in operands)
+
+
+def of_cells(plain: Expression) -> Expression:
+    """The expression of one cell for operands of many."""
+
+    def function(*operands: Array) -> Array:
+        if cell_count(*operands) == 1:
+            return plain(*(operand[0] for operand in operands))[None]
+        axes = tuple(0 if operand.shape[0] > 1 else None for operand in operands)
+        return jax.vmap(plain, axes)(*(o if a == 0 else o[0] for o, a in zip(operands, axes, strict=True)))
+
+    return function
+
+
+def operation(
+    name: str,
+    plain: Expression,
+    result: Callable[..., tuple[int, ...]],
+    kernel: CPUKernel,
+    jvp: Callable | None = None,
+    transpose: Callable | None = None,
+) -> Primitive:
+    """A new operation.
+
+    Args:
+        name: shown in traces.
+        plain: the expression of one cell.
+        result: shape of the result of one cell, from the operands of one cell.
+        kernel: what a CPU runs.
+        jvp: rule of its derivative; one without is not to be differentiated.
+        transpose: rule of its transpose.
+    """
+
+    def shape(*operands: Any) -> tuple[int, ...]:
+        return (cell_count(*operands), *result(*(jax.ShapeDtypeStruct(o.shape[1:], o.dtype) for o in operands)))
+
+    def on_cpu(*operands: Array) -> Array:
+        dtype, (cells, *rest) = operands[0].dtype, shape(*operands)
+        planes, size = kernel.planes(*operands)
+        out = (cells, planes, *rest) if kernel.by_planes else (cells, *rest)
+        asked = np.array([kernel.code, cells, planes, size], np.int32)
+        call = jax.ffi.ffi_call(_target(kernel.module, str(dtype)), jax.ShapeDtypeStruct(out, dtype))
+        value = call(asked, *operands)
+        return value.sum(1) if kernel.by_planes else value
+
+    def abstract(*operands: ShapedArray) -> ShapedArray:
+        return ShapedArray(shape(*operands), operands[0].dtype)
+
+    made = Primitive(name)
+    made.def_impl(jax.jit(made.bind))
+    made.def_abstract_eval(abstract)
+    batching.primitive_batchers[made] = _batched(made)
+    mlir.register_lowering(made, mlir.lower_fun(of_cells(plain), multiple_results=False))
+    mlir.register_lowering(made, mlir.lower_fun(on_cpu, multiple_results=False), platform="cpu")
+    if jvp is not None:
+        ad.primitive_jvps[made] = jvp
+    if transpose is not None:
+        ad.primitive_transposes[made] = transpose
+    return made
+
+
+def of_one(made: Primitive, *operands: Array) -> Array:
+    """The operation on a single cell."""
+    dtype = jnp.result_type(*operands)
+    return made.bind(*(jnp.asarray(operand, dtype)[None] for operand in operands))[0]
+
+
+def _batched(made: Primitive) -> Callable:
+    def rule(operands, axes):
+        size = next(o.shape[a] for o, a in zip(operands, axes, strict=True) if a is not None)
+        moved = [o if a is None else jnp.moveaxis(o, a, 0) for o, a in zip(operands, axes, strict=True)]
+        cells = max(o.shape[0 if a is None else 1] for o, a in zip(moved, axes, strict=True))
+        merged = []
+        for operand, axis in zip(moved, axes, strict=True):
+            if axis is None and operand.shape[0] == 1:
+                merged.append(operand)
+                continue
+            own = operand.shape[1:] if axis is None else operand.shape[2:]
+            wide = jnp.broadcast_to(operand, (size, cells, *own))
+            merged.append(wide.reshape(size * cells, *own))
+        out = made.bind(*merged)
+        return out.reshape(size, cells, *out.shape[1:]), 0
+
+    return rule

@@ -1,0 +1,229 @@
+"""Functions compiled by Numba as custom calls of XLA's CPU backend, on the threads of XLA.
+
+XLA hands a custom call a *frame* (`XLA_FFI_CallFrame`, see `xla/ffi/api/c_api.h` in `jax.ffi.include_dir()`): a struct
+of a stable binary interface from which `execute` reads the addresses of the operands and the result, of the
+interface's own functions, and what it needs for threads. The first operand, four int32, says what is to be computed, of
+how many cells, how many planes there are to each, and of how many voxels a plane is. The units of work are planes.
+Threads take shares of them until none is left; the caller works, too, and waits only for shares that somebody has
+begun, so that a pool whose threads are all busy cannot hold it up for ever.
+
+Structs are read as arrays of 8-byte words. Numba keeps compiled code beside this file, or in the user's cache folder
+where that can't be written, and makes it anew when the file of the compiled functions changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding
+import llvmlite.ir
+import numba
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+FLOAT32, FLOAT64 = np.zeros(1, np.float32), np.zeros(1, np.float64)
+"""Examples of an element, by which a function is told the type that a pointer points to."""
+WORD, HALF = np.zeros(1, np.int64), np.zeros(1, np.int32)
+_FEW = 4096
+"""Voxels up to which one thread does all: to wake another takes as long."""
+_SHARES = 2
+"""Shares of the work for each thread: one that is held up then leaves work to the others."""
+
+TASK = types.void(types.CPointer(types.int64))
+TARGET = types.int64(types.CPointer(types.int64))
+
+# Words of the frame, its arrays of operands and results, a buffer, and the interface (XLA_FFI_API_MAJOR 0, MINOR 3).
+_EXTENSION, _API, _CONTEXT, _COUNT, _OPERANDS, _RESULTS = 1, 2, 3, 7, 9, 14
+_DATA, _DIMENSIONS = 3, 5
+_SCHEDULE, _THREADS = 17, 18
+_VERSION = (0, 3)
+
+# Words of a job, which the threads share.
+_NEXT, _SHARE_COUNT, _DONE, _HOLDERS, _BUFFERS, _UNITS = range(6)
+
+
+def _generated(function: Callable) -> Callable[..., Any]:
+    """A function of compiled code whose machine code is generated here; its first argument is Numba's own."""
+    return intrinsic(function)
+
+
+@_generated
+def pointer(_, address, like):
+    """The address as a pointer to numbers of the type of `like`."""
+    kind = types.CPointer(like.dtype)
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(kind))
+
+    return kind(types.int64, like), generate
+
+
+@_generated
+def address_of(_, place):
+    """The address that a pointer holds."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ptrtoint(arguments[0], llvmlite.ir.IntType(64))
+
+    return types.int64(place), generate
+
+
+@_generated
+def shifted(_, place, count):
+    """The pointer `count` numbers on."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return place(place, types.int64), generate
+
+
+def _function(builder, name):
+    """A function of one word, which returns one, by the name under which compiled code is linked to it."""
+    word = llvmlite.ir.IntType(64)
+    return cgutils.get_or_insert_function(builder.module, llvmlite.ir.FunctionType(word, [word]), name)
+
+
+@_generated
+def allocate(_, size):
+    """The address of so many bytes."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.call(_function(builder, "malloc"), arguments)
+
+    return types.int64(types.int64), generate
+
+
+@_generated
+def free(_, place):
+    """Give the bytes at an address back."""
+
+    def generate(context, builder, signature, arguments):
+        builder.call(_function(builder, "free"), arguments)
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@_generated
+def _add_atomically(_, place, value):
+    """Add to the word that a pointer points to, and return what it held before."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.atomic_rmw("add", *arguments, "seq_cst")
+
+    return types.int64(types.CPointer(types.int64), types.int64), generate
+
+
+@_generated
+def _call(_, function, argument):
+    """Call the function at an address, of one pointer, which returns a pointer."""
+
+    def generate(context, builder, signature, arguments):
+        word = llvmlite.ir.IntType(64)
+        kind = llvmlite.ir.FunctionType(word, [word]).as_pointer()
+        return builder.call(builder.inttoptr(arguments[0], kind), [arguments[1]])
+
+    return types.int64(types.int64, types.int64), generate
+
+
+def export(name: str, compiled: Any) -> Callable[..., Any]:
+    """Give a compiled function a name, and return the function of compiled code that finds its address by it.
+
+    Code that Numba keeps on disk may hold a name, but not an address, which is another one in every process.
+    """
+    llvmlite.binding.add_symbol(name, compiled.address)
+
+    @_generated
+    def address(_):
+        def generate(context, builder, signature, arguments):
+            return builder.ptrtoint(_function(builder, name), llvmlite.ir.IntType(64))
+
+        return types.int64(), generate
+
+    return address
+
+
+@numba.njit(nogil=True, inline="always")
+def shape(buffers, k):
+    """Dimensions of operand or result k."""
+    return pointer(pointer(buffers[k], WORD)[_DIMENSIONS], WORD)
+
+
+@numba.njit(nogil=True, inline="always")
+def data(buffers, k, like):
+    """Numbers of operand or result k."""
+    return pointer(pointer(buffers[k], WORD)[_DATA], like)
+
+
+@numba.njit(nogil=True, inline="always")
+def part(buffers, k, size, cell, like):
+    """The `size` numbers of a cell, of an operand or result (cells, …), or (1, …) where all cells share them."""
+    return shifted(data(buffers, k, like), size * cell if shape(buffers, k)[0] > 1 else 0)
+
+
+def worker(function: Callable) -> Callable:
+    """The function of compiled code that works at a job, of which `function` does a share."""
+
+    @numba.njit(nogil=True, inline="always")
+    def work(job, like):
+        place = address_of(job)
+        done, holders = pointer(place + 8 * _DONE, WORD), pointer(place + 8 * _HOLDERS, WORD)
+        while True:
+            share = _add_atomically(job, 1)
+            count, units = job[_SHARE_COUNT], job[_UNITS]
+            if share >= count:
+                break
+            function(pointer(job[_BUFFERS], WORD), share * units // count, (share + 1) * units // count, like)
+            _add_atomically(done, 1)
+        if _add_atomically(holders, -1) == 1:  # whoever leaves last frees it
+            free(place)
+
+    return work
+
+
+@numba.njit(nogil=True)
+def execute(frame, task):
+    """A custom call: its work is done by the function at the address `task`, of a job, on this thread and others."""
+    if frame[_EXTENSION] != 0:  # the call only asks for the version of the interface
+        metadata = pointer(frame[_EXTENSION], WORD)[3]
+        version = pointer(metadata + 24, HALF)
+        version[0], version[1] = _VERSION
+        version[2] = 0  # no traits
+        return 0
+    count = frame[_COUNT]
+    place = allocate(8 * (count + 1))
+    buffers = pointer(place, WORD)
+    for k in range(count):
+        buffers[k] = pointer(frame[_OPERANDS], WORD)[k]
+    buffers[count] = pointer(frame[_RESULTS], WORD)[0]
+
+    interface = pointer(frame[_API], WORD)
+    request = pointer(allocate(48), WORD)
+    request[0], request[1], request[2], request[3] = 32, 0, frame[_CONTEXT], address_of(request) + 40
+    request[5] = 1
+    _call(interface[_THREADS], address_of(request))
+    threads = max(request[5], 1)
+    asked = data(buffers, 0, HALF)
+    units = types.int64(asked[1]) * asked[2]
+    shares = min(units, _SHARES * threads) if units * asked[3] > _FEW and threads > 1 else 1
+    helpers = min(threads, shares) - 1
+
+    job = pointer(allocate(48), WORD)
+    job[_NEXT], job[_SHARE_COUNT], job[_DONE], job[_HOLDERS] = 0, shares, 0, helpers + 2
+    job[_BUFFERS], job[_UNITS] = place, units
+    request[0], request[3], request[4] = 40, task, address_of(job)
+    for _ in range(helpers):
+        _call(interface[_SCHEDULE], address_of(request))
+    done, holders = pointer(address_of(job) + 8 * _DONE, WORD), pointer(address_of(job) + 8 * _HOLDERS, WORD)
+    _call(task, address_of(job))
+    while _add_atomically(done, 0) < shares:
+        pass
+    if _add_atomically(holders, -1) == 1:
+        free(address_of(job))
+    free(address_of(request))
+    free(place)
+    return 0

@@ -1,0 +1,280 @@
+"""Forces and energies of isotropic voxels: three operations that are each other's derivatives.
+
+With ε(u) = ε⁰ + B u, over a grid of voxels of volume V:
+
+- **force** f(λ, μ; u, ε⁰) = Σ_e V Bᵀ C ε(u), linear in (λ, μ) and in (u, ε⁰);
+- **energies** G_ij(λ, μ; u) = Σ_e ε(u_i)ᵀ C ε(u_j), the mean over each voxel understood, linear in (λ, μ);
+- **slopes** S(W; u) = Σ_ij W_ij (∂G_ij/∂λ, ∂G_ij/∂μ) in every voxel, linear in W.
+
+What is linear is its own derivative. For the transposes, ⟨w, f(λ, μ; u)⟩ = V G_12(λ, μ; w, u): f is symmetric in u and
+w, and its transpose in (λ, μ) is V S of these two loads with ½ for each mixed weight; G and S are each other's
+transpose. By the spacing, and G and S by u, the derivative is that of the plain expressions.
+
+A CPU runs the kernels of `_cpu_kernels.py`, any other device the expressions of `_kernel.py`. The displacement of a
+force is periodic if it has as many nodes as voxels, and that of a free block if it has one more along each axis; that
+of energies is given on all corners. Operands have a leading axis of cells (see `_cells.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.interpreters import ad
+from jaxtyping import Float
+
+from . import _corners, _kernel
+from ._boundary import Block, Boundary, Periodic
+from ._cells import CPUKernel, of_cells, of_one, operation
+from ._fields import IsotropicField
+
+FEW_VOXELS = 1000
+"""Grids up to this size, ghosts included, use the element's matrices: these compile sooner and run no slower there."""
+
+
+def force(
+    material: IsotropicField,
+    spacing: Float[Array, "3"],
+    displacement: Float[Array, "3 x y z"],
+    macro: Float[Array, "6"],
+) -> Float[Array, "3 x y z"]:
+    """Nodal forces of a periodic grid or a free block under a displacement and a uniform strain.
+
+    Args:
+        material: moduli in every voxel.
+        spacing: edges of a voxel, in units of length.
+        displacement: of every node, in units of length.
+        macro: uniform strain, Voigt with engineering shear.
+    """
+    return of_one(_FORCE, displacement, material.lmbda, material.mu, spacing, macro)
+
+
+def energies(
+    material: IsotropicField,
+    spacing: Float[Array, "3"],
+    displacements: Float[Array, "loads 3 x y z"],
+    macros: Float[Array, "loads 6"],
+) -> Float[Array, "loads loads"]:
+    """Mutual energies of all pairs of loads, summed over the voxels and divided by the volume of one.
+
+    Args:
+        material: moduli in every voxel.
+        spacing: edges of a voxel, in units of length.
+        displacements: of every load on all corners of the voxels, in units of length.
+        macros: uniform strain of every load, Voigt with engineering shear.
+    """
+    return of_one(_ENERGIES, displacements, material.lmbda, material.mu, spacing, macros)
+
+
+def residual_force(
+    material: IsotropicField,
+    spacing: Float[Array, "3"],
+    displacement: Float[Array, "3 x y z"],
+    load: Float[Array, "3 x y z"],
+) -> Float[Array, "3 x y z"]:
+    """What a load exceeds the forces of a displacement by. It has no derivative."""
+    nothing = jnp.zeros(6, displacement.dtype)
+    return of_one(_RESIDUAL, displacement, material.lmbda, material.mu, spacing, nothing, load)
+
+
+def swept(
+    material: IsotropicField,
+    spacing: Float[Array, "3"],
+    displacement: Float[Array, "3 x y z"],
+    load: Float[Array, "3 x y z"],
+    blocks: Float[Array, "6 x y z"],
+) -> Float[Array, "3 x y z"]:
+    """u + D (f − K u), with D the symmetric 3×3 `blocks` of the nodes. It has no derivative."""
+    nothing = jnp.zeros(6, displacement.dtype)
+    return of_one(_SWEEP, displacement, material.lmbda, material.mu, spacing, nothing, load, blocks)
+
+
+def block_product(
+    blocks: Float[Array, "6 x y z"], field: Float[Array, "3 x y z"], boundary: Boundary
+) -> Float[Array, "3 x y z"]:
+    """Product of symmetric 3×3 blocks, entries 11 22 33 23 13 12 of every node, with a nodal field. No derivative."""
+    return of_one(_BLOCKS, blocks, field) if boundary.whole else _plain_blocks(blocks, field)
+
+
+# The plain expressions, of one cell.
+
+
+def _plain_force(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array) -> Array:
+    boundary = Periodic() if u.shape[1:] == mu.shape else Block()
+    field = IsotropicField(lmbda, mu).map(boundary.ghost_elements)
+    form = _corners if field.mu.size <= FEW_VOXELS else _kernel
+    return form.internal_force(boundary.ghosts(u), field, spacing, macro)
+
+
+def _plain_energies(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array) -> Array:
+    return _kernel.energy_sums(IsotropicField(lmbda, mu), spacing, u, macro)
+
+
+def _plain_slopes(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, weights: Array) -> Array:
+    _, transposed = jax.vjp(lambda l, m: _plain_energies(u, l, m, spacing, macro), lmbda, mu)
+    return jnp.stack(transposed(weights))
+
+
+def _plain_residual(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, load: Array) -> Array:
+    return load - _plain_force(u, lmbda, mu, spacing, macro)
+
+
+def _plain_sweep(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, load: Array, blocks: Array) -> Array:
+    return u + _plain_blocks(blocks, load - _plain_force(u, lmbda, mu, spacing, macro))
+
+
+def _plain_blocks(blocks: Array, field: Array) -> Array:
+    xx, yy, zz, yz, xz, xy = blocks
+    x, y, z = field
+    return jnp.stack([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])
+
+
+# Derivatives.
+
+
+def _pair(first: Array, second: Array) -> Array:
+    """Two lists of loads as one: operands (cells, loads, …)."""
+    cells = max(first.shape[0], second.shape[0])
+    both = [jnp.broadcast_to(x, (cells, *x.shape[1:])) for x in (first, second)]
+    return jnp.concatenate(both, 1)
+
+
+def _sum_tangents(tangents: list[Array], primal: Array) -> Array | ad.Zero:
+    total = sum(tangents[1:], tangents[0]) if tangents else None
+    return ad.Zero(jax.typeof(primal).to_tangent_aval()) if total is None else total
+
+
+def _or_zeros(tangent: Array | ad.Zero) -> Array:
+    return ad.instantiate_zeros(tangent)
+
+
+def _present(*tangents: Array | ad.Zero) -> bool:
+    return any(not isinstance(tangent, ad.Zero) for tangent in tangents)
+
+
+def _by_others(plain: Callable[..., Array], operands: tuple, tangents: tuple, places: tuple[int, ...]) -> list[Array]:
+    """The derivative by some operands, through the plain expression; none if nothing changes."""
+    moving = [k for k in places if not isinstance(tangents[k], ad.Zero)]
+    if not moving:
+        return []
+
+    def function(*given: Array) -> Array:
+        every = list(operands)
+        for k, value in zip(moving, given, strict=True):
+            every[k] = value
+        return of_cells(plain)(*every)
+
+    return [jax.jvp(function, tuple(operands[k] for k in moving), tuple(tangents[k] for k in moving))[1]]
+
+
+def _force_jvp(operands, tangents):
+    u, lmbda, mu, spacing, macro = operands
+    d_u, d_lmbda, d_mu, _, d_macro = tangents
+    parts = _by_others(_plain_force, operands, tangents, (3,))
+    if _present(d_lmbda, d_mu):
+        parts.append(_FORCE.bind(u, _or_zeros(d_lmbda), _or_zeros(d_mu), spacing, macro))
+    if _present(d_u, d_macro):
+        parts.append(_FORCE.bind(_or_zeros(d_u), lmbda, mu, spacing, _or_zeros(d_macro)))
+    value = _FORCE.bind(*operands)
+    return value, _sum_tangents(parts, value)
+
+
+def _energies_jvp(operands, tangents):
+    u, lmbda, mu, spacing, macro = operands
+    _, d_lmbda, d_mu, _, _ = tangents
+    parts = _by_others(_plain_energies, operands, tangents, (0, 3, 4))
+    if _present(d_lmbda, d_mu):
+        parts.append(_ENERGIES.bind(u, _or_zeros(d_lmbda), _or_zeros(d_mu), spacing, macro))
+    value = _ENERGIES.bind(*operands)
+    return value, _sum_tangents(parts, value)
+
+
+def _slopes_jvp(operands, tangents):
+    *others, weights = operands
+    parts = _by_others(_plain_slopes, operands, tangents, (0, 3, 4))
+    if _present(tangents[5]):
+        parts.append(_SLOPES.bind(*others, tangents[5]))
+    value = _SLOPES.bind(*operands)
+    return value, _sum_tangents(parts, value)
+
+
+def _shared(cotangent: Array, operand: ad.UndefinedPrimal) -> Array:
+    """The sum over the cells if the operand is one that they share."""
+    alone = operand.aval.shape[0] == 1 and cotangent.shape[0] > 1
+    return cotangent.sum(0, keepdims=True) if alone else cotangent
+
+
+def _force_transpose(cotangent, u, lmbda, mu, spacing, macro):
+    if ad.is_undefined_primal(lmbda):
+        return _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro)
+    by_u = by_macro = None
+    if ad.is_undefined_primal(u):
+        by_u = _shared(_FORCE.bind(cotangent, lmbda, mu, spacing, jnp.zeros((1, 6), cotangent.dtype)), u)
+    if ad.is_undefined_primal(macro):
+        nothing = jnp.zeros((1, *cotangent.shape[1:]), cotangent.dtype)
+        unit = jnp.eye(6, dtype=cotangent.dtype)
+        loads = [_FORCE.bind(nothing, lmbda, mu, spacing, unit[i : i + 1]) for i in range(6)]
+        by_macro = _shared(jnp.stack([(cotangent * load).sum((1, 2, 3, 4)) for load in loads], 1), macro)
+    return by_u, None, None, None, by_macro
+
+
+def _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro):
+    if u.shape[2:] == lmbda.aval.shape[1:]:  # periodic: on all corners
+        cotangent, u = (jax.vmap(Periodic().ghosts)(field)[..., 1:, 1:, 1:] for field in (cotangent, u))
+    loads = _pair(cotangent[:, None], u[:, None])
+    macros = _pair(jnp.zeros((1, 1, 6), macro.dtype), macro[:, None])
+    half = jnp.array([[[0.0, 0.5], [0.5, 0.0]]], cotangent.dtype)
+    weights = spacing.prod(1)[:, None, None] * half
+    # Only the shape of the moduli counts.
+    nothing = jnp.zeros((1, *lmbda.aval.shape[1:]), cotangent.dtype)
+    by_both = _SLOPES.bind(loads, nothing, nothing, spacing, macros, weights)
+    return None, _shared(by_both[:, 0], lmbda), _shared(by_both[:, 1], mu), None, None
+
+
+def _energies_transpose(cotangent, u, lmbda, mu, spacing, macro):
+    nothing = jnp.zeros((1, *lmbda.aval.shape[1:]), cotangent.dtype)
+    by_both = _SLOPES.bind(u, nothing, nothing, spacing, macro, cotangent)
+    return None, _shared(by_both[:, 0], lmbda), _shared(by_both[:, 1], mu), None, None
+
+
+def _slopes_transpose(cotangent, u, lmbda, mu, spacing, macro, weights):
+    by_weights = _ENERGIES.bind(u, cotangent[:, 0], cotangent[:, 1], spacing, macro)
+    return None, None, None, None, None, _shared(by_weights, weights)
+
+
+def _nodes(u: Array, *_: Array) -> tuple[int, int]:
+    return u.shape[2], u.shape[3] * u.shape[4]
+
+
+def _voxels(u: Array, lmbda: Array, *_: Array) -> tuple[int, int]:
+    return lmbda.shape[1], lmbda.shape[2] * lmbda.shape[3]
+
+
+def _elements(code: int, planes: Callable[..., tuple[int, int]], by_planes: bool = False) -> CPUKernel:
+    return CPUKernel("_cpu_kernels", code, planes, by_planes)
+
+
+_FORCE = operation(
+    "isotropic_force", _plain_force, lambda u, *_: u.shape, _elements(0, _nodes), _force_jvp, _force_transpose
+)
+_RESIDUAL = operation("isotropic_residual", _plain_residual, lambda u, *_: u.shape, _elements(1, _nodes))
+_SWEEP = operation("isotropic_sweep", _plain_sweep, lambda u, *_: u.shape, _elements(2, _nodes))
+_ENERGIES = operation(
+    "isotropic_energies",
+    _plain_energies,
+    lambda u, *_: (u.shape[0], u.shape[0]),
+    _elements(3, _voxels, by_planes=True),
+    _energies_jvp,
+    _energies_transpose,
+)
+_SLOPES = operation(
+    "isotropic_slopes",
+    _plain_slopes,
+    lambda u, lmbda, *_: (2, *lmbda.shape),
+    _elements(4, _voxels),
+    _slopes_jvp,
+    _slopes_transpose,
+)
+_BLOCKS = operation("block_product", _plain_blocks, lambda _, field: field.shape, CPUKernel("_cpu_transfer", 0, _nodes))

@@ -1,0 +1,156 @@
+"""The kernels of a CPU against the plain expressions of the same operations, their derivatives, and batches."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmeta.fem import _isotropic, _transfer
+from jaxmeta.fem._cells import of_cells
+
+SHAPES = [(1, 1, 2), (2, 3, 4), (5, 4, 7), (20, 16, 18), (3, 2, 150)]
+EVEN = [(2, 4, 6), (20, 16, 34), (2, 2, 150)]
+TOLERANCE = {"float32": 2e-6, "float64": 5e-15}
+
+
+def random(shape, dtype, seed):
+    return jnp.asarray(np.random.default_rng(seed).uniform(-1, 1, shape), dtype)
+
+
+def elements(shape, nodes, dtype, cells=1):
+    """Displacement, λ, μ, spacing and macroscopic strain of some cells that share the spacing."""
+    u = random((cells, 3, *nodes), dtype, 0)
+    lmbda, mu = (1 + random((cells, *shape), dtype, seed) for seed in (1, 2))
+    return u, lmbda, mu, jnp.array([[1.0, 1.5, 0.7]], dtype), random((cells, 6), dtype, 3)
+
+
+def agree(made, plain, operands, tolerance):
+    actual, expected = made.bind(*operands), jax.jit(of_cells(plain))(*operands)
+    assert actual.shape == expected.shape and actual.dtype == expected.dtype
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * float(jnp.abs(expected).max()))
+    assert float(jnp.abs(expected).max()) > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["periodic", "block"])
+def test_forces_residuals_and_sweeps(shape, kind, dtype):
+    nodes = shape if kind == "periodic" else tuple(n + 1 for n in shape)
+    operands = elements(shape, nodes, dtype)
+    load, blocks = random((1, 3, *nodes), dtype, 4), random((1, 6, *nodes), dtype, 5)
+    agree(_isotropic._FORCE, _isotropic._plain_force, operands, TOLERANCE[dtype])
+    agree(_isotropic._RESIDUAL, _isotropic._plain_residual, (*operands, load), TOLERANCE[dtype])
+    agree(_isotropic._SWEEP, _isotropic._plain_sweep, (*operands, load, blocks), TOLERANCE[dtype])
+    agree(_isotropic._BLOCKS, _isotropic._plain_blocks, (blocks, load), TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_energies_and_slopes(shape, dtype):
+    loads = 4
+    _, lmbda, mu, spacing, _ = elements(shape, shape, dtype)
+    u = random((1, loads, 3, *(n + 1 for n in shape)), dtype, 0)
+    operands = (u, lmbda, mu, spacing, random((1, loads, 6), dtype, 3))
+    agree(_isotropic._ENERGIES, _isotropic._plain_energies, operands, TOLERANCE[dtype])
+    weights = random((1, loads, loads), dtype, 4)
+    agree(_isotropic._SLOPES, _isotropic._plain_slopes, (*operands, weights), TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", EVEN)
+@pytest.mark.parametrize("kind", ["periodic", "block"])
+def test_transfers(shape, kind, dtype):
+    more = 0 if kind == "periodic" else 1
+    fine = random((1, 3, *(n + more for n in shape)), dtype, 0)
+    coarse = random((1, 3, *(n // 2 + more for n in shape)), dtype, 1)
+    agree(_transfer._RESTRICT, _transfer._plain_restrict, (fine,), TOLERANCE[dtype])
+    agree(_transfer._CORRECT, _transfer._plain_correct, (coarse, fine), TOLERANCE[dtype])
+
+
+def scalars():
+    """Functions of (u, λ, μ, spacing, macro, weights) by name: with the operations, and with the plain expressions."""
+    test = random((3, 4, 3, 5), "float64", 9)
+    corners = random((2, 3, 5, 4, 6), "float64", 8)
+
+    def force(f):
+        return lambda u, lmbda, mu, h, e, w: (test * f(u, lmbda, mu, h, e)).sum()
+
+    def energies(g):
+        return lambda u, lmbda, mu, h, e, w: (w * g(corners * u.sum(), lmbda, mu, h, jnp.stack([e, 2 * e]))).sum()
+
+    def slopes(s):
+        return lambda u, lmbda, mu, h, e, w: (
+            s(corners * u.sum(), lmbda, mu, h, jnp.stack([e, e**2]), w) * jnp.stack([lmbda, mu])
+        ).sum()
+
+    def one(made):
+        return lambda *operands: made.bind(*(o[None] for o in operands))[0]
+
+    i = _isotropic
+    return {
+        "force": (force(one(i._FORCE)), force(i._plain_force)),
+        "energies": (energies(one(i._ENERGIES)), energies(i._plain_energies)),
+        "slopes": (slopes(one(i._SLOPES)), slopes(i._plain_slopes)),
+    }
+
+
+POINT = (
+    random((3, 4, 3, 5), "float64", 0),
+    1 + random((4, 3, 5), "float64", 1),
+    1 + random((4, 3, 5), "float64", 2),
+    jnp.array([1.0, 1.5, 0.7]),
+    random((6,), "float64", 3),
+    random((2, 2), "float64", 4),
+)
+
+
+@pytest.mark.parametrize("name", ["force", "energies", "slopes"])
+def test_derivatives_are_those_of_the_plain_expressions(name):
+    """Gradients and the gradients of a derivative, by every operand."""
+    ours, plain = scalars()[name]
+    direction = tuple(random(x.shape, "float64", 20 + k) for k, x in enumerate(POINT))
+    every = tuple(range(len(POINT)))
+
+    def slope(f):
+        return lambda *point: jax.jvp(f, point, direction)[1]
+
+    for make in (lambda f: f, slope):
+        actual, expected = (jax.jit(jax.grad(make(f), every))(*POINT) for f in (ours, plain))
+        for a, b in zip(actual, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * (1 + float(jnp.abs(b).max())))
+    assert sum(float(jnp.abs(x).max()) > 0 for x in expected) >= 4
+
+
+@pytest.mark.parametrize("axes", list(itertools.product([0, None], repeat=2)), ids=str)
+def test_a_batch_is_one_call_of_more_cells(axes):
+    """Nested batches in which displacement and moduli vary along one, both or none of the axes."""
+    outer, inner = axes
+    u = random((*(2 for a in axes if a == 0), 3, 4, 3, 5), "float64", 0)
+    mu = 1 + random((3, 2, 4, 3, 5), "float64", 1)
+    macro = random((6,), "float64", 2)
+    spacing = jnp.ones(3)
+
+    def force(f):
+        one = lambda u, mu: f(u, 2 * mu, mu, spacing, macro)  # noqa: E731
+        if outer == 0 and inner == 0:
+            return jax.vmap(jax.vmap(one, (0, 0)), (None, 0))(u[0], mu)
+        if outer == 0:
+            return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(u, mu[0])
+        if inner == 0:
+            return jax.vmap(jax.vmap(one, (0, 0)), (None, 0))(u, mu)
+        return jax.vmap(jax.vmap(one, (None, 0)), (None, 0))(u, mu)
+
+    actual = force(lambda *operands: _isotropic._FORCE.bind(*(o[None] for o in operands))[0])
+    np.testing.assert_allclose(actual, force(_isotropic._plain_force), rtol=0, atol=1e-13)
+
+
+def test_threads_share_a_grid_without_a_seam():
+    """So many planes that every thread has several shares, again and again: the same numbers each time."""
+    operands = elements((64, 16, 16), (64, 16, 16), "float64", cells=3)
+    first = _isotropic._FORCE.bind(*operands)
+    expected = jax.jit(of_cells(_isotropic._plain_force))(*operands)
+    np.testing.assert_allclose(first, expected, rtol=0, atol=1e-13)
+    for _ in range(50):
+        np.testing.assert_array_equal(_isotropic._FORCE.bind(*operands), first)
