@@ -84,24 +84,22 @@ def write(path: Path, columns: Mapping[str, np.ndarray], attributes: Mapping[str
     side = int(attributes["side"])
     full = {**columns, "checksum": checksums(columns)}
     count, made = len(full["identity"]), {}
-    with atomic_path(path, overwrite) as temporary:
-        try:
-            with h5py.File(temporary, "w", libver="v110") as file:
-                for name, value in {"format": FORMAT, "schema": SCHEMA, **attributes}.items():
-                    file.attrs[name] = value
-                for name, (kind, about) in COLUMNS.items():
-                    width = _width(name, side)
-                    shape = (count,) if width is None else (count, width)
-                    made[name] = file.create_dataset(name, shape, kind)
-                    made[name].attrs["about"] = about
-                file.flush()
-                for name, column in made.items():
-                    if count:
-                        column[...] = full[name]
-        except FileError:
-            raise
-        except Exception as error:  # h5py reports a full disk in several ways
-            raise file_error(path, "writing", "room and permission for the file", system_text(error)) from None
+    # In memory first: HDF5 cannot close a file on a full disk, and takes the process with it later.
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="v110") as file:
+        for name, value in {"format": FORMAT, "schema": SCHEMA, **attributes}.items():
+            file.attrs[name] = value
+        for name, (kind, about) in COLUMNS.items():
+            width = _width(name, side)
+            shape = (count,) if width is None else (count, width)
+            made[name] = file.create_dataset(name, shape, kind)
+            made[name].attrs["about"] = about
+        file.flush()
+        for name, column in made.items():
+            if count:
+                column[...] = full[name]
+    with atomic_path(path, overwrite) as temporary, open(temporary, "wb") as stream:
+        stream.write(content.getbuffer())
 
 
 def open_file(path: Path, damaged: bool) -> Any:

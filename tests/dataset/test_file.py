@@ -1,6 +1,5 @@
 """The file of a library: what is written is read, and damage is found, named and read around."""
 
-import resource
 import subprocess
 import sys
 from multiprocessing import get_context
@@ -110,7 +109,8 @@ def test_a_flipped_bit_is_found(path):
     whole = path.read_bytes()
     with h5py.File(path) as file:
         starts = [file[name].id.get_offset() for name in _file.COLUMNS]
-    random = np.random.default_rng(0)
+    random, given = np.random.default_rng(0), columns(COUNT)
+    octants = np.stack([octant(i) for i in range(COUNT)])
     for place in [start + 3 for start in starts] + random.integers(0, len(whole), 100).tolist():
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(random.integers(8))
@@ -122,7 +122,9 @@ def test_a_flipped_bit_is_found(path):
             continue
         kept = [r.provenance["identity"] for r in library]
         assert len(kept) >= COUNT - 1
-        np.testing.assert_array_equal(library.octants(np.arange(len(kept))), np.stack([octant(i) for i in kept]))
+        np.testing.assert_array_equal(library.octants(np.arange(len(kept))), octants[kept])
+        for name, values in given.items():
+            np.testing.assert_array_equal(library.column(name), values[kept])
         if len(kept) < COUNT:
             lost = next(i for i in range(COUNT) if i not in kept)
             with pytest.raises(FileError, match=f"record {lost}: expected the checksum .* the record is damaged"):
@@ -141,20 +143,29 @@ def test_a_file_that_was_cut_short(path):
         kept = min(COUNT, (size - last) // 4)
         assert [r.provenance["identity"] for r in library] == list(range(kept))
         np.testing.assert_array_equal(library.octants(np.arange(kept)), np.stack([octant(i) for i in range(kept)]))
+        for name, values in columns(COUNT).items():
+            np.testing.assert_array_equal(library.column(name), values[:kept])
     path.write_bytes(whole[: first // 2])
     with pytest.raises(FileError, match=r"library\.h5`, .*: expected"):
         jm.dataset.load(path, damaged=True)
+
+
+def test_a_newer_schema_is_refused(path):
+    """Also where damage is allowed, for its columns may mean something else; h5py still reads them."""
+    with h5py.File(path, "r+") as file:
+        file.attrs["schema"] = 2
+    for damaged in (False, True):
+        with pytest.raises(FileError, match="attribute `schema`: expected at most 1, but it is 2: update jaxmeta"):
+            jm.dataset.load(path, damaged=damaged)
+    with h5py.File(path) as file:
+        for name, values in columns(COUNT).items():
+            np.testing.assert_array_equal(file[name], values)
 
 
 def test_other_files_are_refused(path, tmp_path):
     with pytest.raises(FileError, match="opening: expected a dataset file, but there is no such file"):
         jm.dataset.load(tmp_path / "none.h5")
     with h5py.File(path, "r+") as file:
-        file.attrs["schema"] = 2
-    with pytest.raises(FileError, match="attribute `schema`: expected at most 1, but it is 2: update jaxmeta"):
-        jm.dataset.load(path)
-    with h5py.File(path, "r+") as file:
-        file.attrs["schema"] = 1
         del file["seed"]
     with pytest.raises(FileError, match="column `seed`: expected rows of one <i8, but it is not so"):
         jm.dataset.load(path)
@@ -168,21 +179,52 @@ def test_other_files_are_refused(path, tmp_path):
             jm.dataset.load(other, damaged=damaged)
 
 
-def test_a_full_disk_leaves_what_was_there(path, tmp_path):
-    code = f"""
-import resource, signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+FULL = """
+import resource, sys
+from pathlib import Path
 from jaxmeta.dataset import _file
+from jaxmeta.dataset._run import Run
+from jaxmeta.io import FileError
 from tests.dataset.libraries import ATTRIBUTES, columns
-new = columns(500)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20000, resource.RLIM_INFINITY))
-_file.write({str(path)!r}, new, ATTRIBUTES, overwrite=True)
+
+def limited(size, work):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        work()
+        message = "written"
+    except FileError as error:
+        message = str(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(message)
+
+path, size = Path(sys.argv[1]), int(sys.argv[2])
+for room in (0, 4000, 20000, size - 1, size):
+    limited(room, lambda: _file.write(path, columns(500), ATTRIBUTES, overwrite=room < size))
+run = Run(path.parent / "run", {}, 3)
+make = lambda task: columns(500 if task == 1 else 4, first=4 * task)
+limited(20000, lambda: list(run.work(make, ATTRIBUTES)))
+print(run.remaining(), run.columns()["identity"].tolist())
+print(list(run.work(make, ATTRIBUTES)), len(run.columns()["identity"]))
 """
-    before = path.read_bytes()
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode and "FileError: File" in done.stderr and "expected room and permission" in done.stderr
-    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_full_disk_leaves_what_was_there(path, tmp_path):
+    """A library that was to be replaced, and the tasks of a run that were done before; the process lives on, and with
+    room again the run goes on. There is room up to a byte less than is needed; a new name is asked for last."""
+    _file.write(tmp_path / "large.h5", columns(500), ATTRIBUTES, overwrite=False)
+    before, size = path.read_bytes(), (tmp_path / "large.h5").stat().st_size
+    done = subprocess.run([sys.executable, "-c", FULL, path, str(size)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    wanted = "writing: expected room and permission for the file, but file too large."
+    assert lines[:4] == 4 * [f"File `{path}`, {wanted}"]
+    assert (
+        lines[4] == f"File `{path}`, writing: expected a new file name or overwrite=True, but the file exists already."
+    )
+    assert lines[5] == f"File `{tmp_path / 'run' / 'parts' / '000001.h5'}`, {wanted}"
+    assert lines[6] == "[1, 2] [0, 1, 2, 3]" and lines[7] == "[1, 2] 508"
+    assert path.read_bytes() == before
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_batches_are_in_random_order_and_resume(path):
