@@ -151,8 +151,8 @@ class Export:
 class Nearest:
     """Find the cells of a library that are nearest to a wanted stiffness.
 
-    The distance is the mean of the differences of C11, C12 and C44, each relative to its range, and of the volume
-    fraction if one is given. Stiffness is relative to a solid with Young's modulus one.
+    The distance is the mean of the differences of C11, C12 and C44, each relative to its range in the data of Yang and
+    others, and of the volume fraction if one is given. Stiffness is relative to a solid with Young's modulus one.
     """
 
     c11: float
@@ -190,11 +190,21 @@ class Nearest:
                 "would cost no energy."
             )
 
+    def _check_solid(self, young: float, poisson: float, void: float) -> None:
+        """Refuses what is stiffer than the full solid, by more than rounding, as numbers in another unit are."""
+        bulk, shear = young / 3 / (1 - 2 * poisson), young / 2 / (1 + poisson)
+        shares = (self.c11 + 2 * self.c12) / 3 / bulk, (self.c11 - self.c12) / 2 / shear, self.c44 / shear
+        if max(shares) > 1.01:
+            raise UsageError(
+                "Arguments `c11`, `c12` and `c44` must be in units of the solid's Young's modulus, but are stiffer "
+                f"than the solid, which has {bulk + 4 / 3 * shear:.3g}, {bulk - 2 / 3 * shear:.3g} and {shear:.3g}."
+            )
+
     def _run(self) -> None:
         import numpy as np
 
         from jaxmeta.dataset import nearest
-        from jaxmeta.dataset._info import check
+        from jaxmeta.dataset._info import check, origin
         from jaxmeta.io import to_json
 
         from ._dataset_tables import print_nearest
@@ -202,6 +212,7 @@ class Nearest:
 
         library = self.source.open()
         check(library)
+        self._check_solid(**origin(library)["solid"])
         found = nearest(library, np.array([self.c11, self.c12, self.c44]), self.volume_fraction, self.count)
         wanted = {"c11": self.c11, "c12": self.c12, "c44": self.c44, "volume_fraction": self.volume_fraction}
         facts: dict[str, Any] = {"command": "dataset nearest", "library": str(library.path), "wanted": wanted}

@@ -76,7 +76,7 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
 def _shown(settings: Any) -> str:
     if not isinstance(settings, Mapping):
         return str(settings)
-    return ", ".join(f"{name} {value}" for name, value in settings.items() if name != "command")
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if name not in ("command", "round"))
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -153,7 +153,9 @@ def print_nearest(facts: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(table)
     text = (
-        "Error: mean difference of C11, C12 and C44, each relative to its range over all cells (Yang and others, Eq. "
-        "3). Relative error: norm of the difference over that of the wanted stiffness."
+        "Error: mean difference of C11, C12 and C44, each relative to its range in the data of Yang and others (their "
+        "Eq. 3). Relative error: norm of the difference over that of the wanted stiffness."
     )
+    if wanted["volume_fraction"] is not None:
+        text += " In order of the mean of these three differences and that of the volume fraction."
     console.print(text, markup=False, soft_wrap=not console.is_terminal)

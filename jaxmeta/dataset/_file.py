@@ -111,7 +111,8 @@ def open_file(path: Path, damaged: bool) -> Any:
     import h5py
 
     if not os.path.isfile(path):
-        raise file_error(path, "opening", "a dataset file", "there is no such file")
+        found = "it is a folder" if os.path.isdir(path) else "there is no such file"
+        raise file_error(path, "opening", "a dataset file", found)
     try:
         file = h5py.File(path, "r")
     except OSError as error:

@@ -19,8 +19,8 @@ class Neighbours(NamedTuple):
 
     Attributes:
         numbers: of the cells in the library, (count,).
-        error: mean of |ΔC11|, |ΔC12| and |ΔC44|, each relative to its range over all cells, (count,). These ranges are
-            nearly the full solid's moduli, so that it is small on light cells.
+        error: mean of |ΔC11|, |ΔC12| and |ΔC44|, each relative to its range in the data of Yang and others, (count,).
+            These ranges are nearly the full solid's moduli, so that it is small on light cells.
         relative_error: Frobenius norm of ΔC relative to that of C, (count,).
         volume_error: difference of the volume fractions, or nan where none was asked for, (count,).
     """

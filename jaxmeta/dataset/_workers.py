@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..io._errors import FileError
 from ._run import Run
 
 Make = Callable[[int], Mapping[str, np.ndarray]]
@@ -87,7 +89,8 @@ class Workers:
 
     def _spawn(self, run: Run, make: Make, attributes: Mapping[str, Any], tell: Callable[[], None]) -> None:
         context = multiprocessing.get_context("spawn")
-        arguments = (run, make, attributes, os.getpid())
+        said = context.SimpleQueue()
+        arguments = (run, make, attributes, os.getpid(), said)
         workers = [context.Process(target=_worker, args=arguments, daemon=True) for _ in range(self.processes)]
         for number, worker in enumerate(workers):
             with _on_cores(number, self.processes):
@@ -101,7 +104,8 @@ class Workers:
                 worker.terminate()
         failed = [worker.exitcode for worker in workers if worker.exitcode]
         if failed:
-            raise WorkerError(f"A process ended with code {failed[0]}; call again to go on with what is left.")
+            why = "" if said.empty() else f" It said: {said.get()}"
+            raise WorkerError(f"A process ended with code {failed[0]}; call again to go on with what is left.{why}")
 
     def _submit(self, run: Run, make: Make, attributes: Mapping[str, Any], tell: Callable[[], None]) -> None:
         import submitit
@@ -132,11 +136,15 @@ def _on_cores(number: int, processes: int) -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
-def _worker(run: Run, make: Make, attributes: Mapping[str, Any], parent: int) -> None:
+def _worker(run: Run, make: Make, attributes: Mapping[str, Any], parent: int, said: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    for _ in run.work(make, attributes):
-        if os.getppid() != parent:  # which was killed: end like it, between two tasks
-            return
+    try:
+        for _ in run.work(make, attributes):
+            if os.getppid() != parent:  # which was killed: end like it, between two tasks
+                return
+    except FileError as error:
+        said.put(str(error))
+        sys.exit(1)
 
 
 def _job(run: Run, make: Make, attributes: Mapping[str, Any]) -> None:

@@ -64,6 +64,7 @@ CASES = [
     ("select library.h5 new.h5 --count 0", "`--count`"),
     ("select library.h5 cut.h5", "cut.h5`, writing: expected a new file name"),
     ("info missing.h5", "missing.h5`, opening: expected a dataset file, but there is no such file."),
+    ("info .", "`.`, opening: expected a dataset file, but it is a folder."),
     ("info text.h5", "text.h5`, contents"),
     ("info newer.h5", "newer.h5`, attribute `schema`: expected at most 1, but it is 2: update jaxmeta."),
     ("info cut.h5", "`--damaged` reads the records that are whole."),
@@ -80,6 +81,8 @@ CASES = [
     ("nearest library.h5 --c11 1 --c12 0.1", "--c44"),
     ("nearest library.h5 --c11 nan --c12 0.1 --c44 1", "`--c11` must be a finite number"),
     ("nearest library.h5 --c11 1 --c12 2 --c44 1", "`--c11`, `--c12` and `--c44` must make a positive definite"),
+    ("nearest library.h5 --c11 200 --c12 50 --c44 60", "in units of the solid's Young's modulus, but are stiffer"),
+    ("nearest library.h5 --c11 0.9 --c12 0.1 --c44 0.1", "the solid, which has 1.35, 0.577 and 0.385."),
     (f"nearest library.h5 {WANTED} --count 41", "`--count` must be from 1 to 40, but is 41."),
     (f"nearest library.h5 {WANTED} --volume-fraction 1.5", "`--volume-fraction`"),
     (f"nearest flipped.h5 {WANTED}", "flipped.h5`, record 7"),
@@ -256,6 +259,7 @@ def test_nearest(here, run, given, fraction):
     best = data["records"][0]
     numbers = [f"{best[name]:.5g}" for name in ("c11", "c12", "c44", "volume_fraction")]
     assert first[1:] == [*numbers, f"{100 * best['error']:.3g}", "%", f"{100 * best['relative_error']:.3g}", "%"]
+    assert lines[-1].endswith("that of the volume fraction.") == (fraction is not None)
 
 
 def test_nearest_as_files(here, run):

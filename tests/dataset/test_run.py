@@ -1,15 +1,18 @@
 """A run loses nothing and doubles nothing, whenever it is killed and however many work at it."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jaxmeta.dataset import WorkerError, Workers
 from jaxmeta.dataset._run import Run, read_columns
 from jaxmeta.io import FileError
 from tests.dataset.libraries import ATTRIBUTES, columns
@@ -70,3 +73,17 @@ def test_a_damaged_part_is_named(tmp_path):
     assert list(run.work(make, ATTRIBUTES)) == [1]
     assert len(run.columns()["identity"]) == 6
     assert read_columns(run.part(0))["identity"].tolist() == [0, 1, 2]
+
+
+def test_what_a_process_could_not_write_is_said(tmp_path):
+    """It has no room, and its parent says so; nothing is done, and nothing is left in the way."""
+    run, workers = Run(tmp_path, {}, 2), Workers(processes=2)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # the processes inherit it
+    try:
+        with pytest.raises(WorkerError, match=r"code 1; call again .* It said: File `.*\.h5`, writing: expected room"):
+            workers.work(run, partial(columns, 5, 6), ATTRIBUTES, "cells", None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert run.remaining() == [0, 1]
+    assert list(run.work(make, ATTRIBUTES)) == [0, 1]
