@@ -1,6 +1,7 @@
 """Check every record of a library, solve one in a hundred anew, and draw it as in the paper's Fig. 1.
 
     python experiments/dataset/check.py [LIBRARY]
+    python experiments/dataset/check.py --tables    # of the README, from the results of before
 
 Without a library that of the package. Writes `results.json`, the tables of the README, and `pictures/*.png`.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import readme
 
 import jaxmeta as jm
 from jaxmeta import render
@@ -125,7 +126,35 @@ def pictures(library: jm.dataset.Library) -> None:
         render.contact_sheet(folder / f"{name}.png", cells, labels=labels, overwrite=True)
 
 
-def table(results: dict) -> str:
+def findings(results: dict) -> str:
+    """What was checked and found, for the README."""
+    shape, stiffness, anew = (results[name] for name in ("shape", "stiffness", "solved anew"))
+    rows = (
+        ("not connected through voxel faces", shape["disconnected"]),
+        ("not spanning the cell along every axis", shape["not percolating"]),
+        ("with a contact through an edge or a corner alone", shape["with hinges"]),
+        ("volume fraction not that of the voxels", shape["other volume"]),
+        ("C not positive definite", stiffness["not positive definite"]),
+        ("K or Voigt-average shear modulus more than 1 % above its bound", stiffness["more than 1 % above a bound"]),
+        ("above a bound by up to 1 %", stiffness["above a bound"] - stiffness["more than 1 % above a bound"]),
+        ("flagged as being so", stiffness["flagged"]),
+    )
+    lines = [f"| of {results['records']:,} records | |", "|---|---|", *(f"| {name} | {n} |" for name, n in rows), ""]
+    rows = (
+        ("K over its bound", f"{stiffness['largest K over its bound']:.4f}"),
+        ("Voigt-average shear modulus over its bound", f"{stiffness['largest Voigt shear over its bound']:.4f}"),
+        ("estimated relative error of C", f"{stiffness['largest estimated error of C']:.1e}"),
+        (
+            f"difference of C, relative to its largest entry, of {anew['records']} records drawn at random and solved "
+            "anew",
+            f"{anew['largest difference of C']:.1e}",
+        ),
+        ("overlap of two records", f"{results['largest overlap']:.4f}"),
+    )
+    return "\n".join([*lines, "| the largest | |", "|---|---|", *(f"| {name} | {n} |" for name, n in rows), ""])
+
+
+def counts(results: dict) -> str:
     """Counts in slices, for the README."""
     lines = []
     for name, title in (("volume fraction", "volume fraction"), ("K", "K / K_HS")):
@@ -137,14 +166,22 @@ def table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def tables(results: dict) -> None:
+    """Put the tables into the README."""
+    readme.put(findings=findings(results), counts=counts(results))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--one-in", type=int, default=100, help="one record in so many is solved anew")
+    parser.add_argument("--tables", action="store_true", help="make nothing but the tables of the README anew")
     given = parser.parse_args()
+    if given.tables:
+        tables(json.loads((HERE / "results.json").read_text("utf-8")))
+        return
     library = jm.dataset.load(given.file)
-    began = time.perf_counter()
     made = library.column("round")
     results = {
         "records": len(library),
@@ -170,13 +207,9 @@ def main() -> None:
     results["shape"] = {name: int(sum(part[name] for part in wrong)) for name in wrong[0]}
     differences = [difference for part in again for difference in part]
     results["solved anew"] = {"records": len(differences), "largest difference of C": max(differences)}
-    results["seconds"] = round(time.perf_counter() - began)
     pictures(library)
     (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    readme = HERE / "README.md"
-    before, _, rest = readme.read_text("utf-8").partition("<!-- counts -->\n")
-    _, _, after = rest.partition("<!-- end -->\n")
-    readme.write_text(f"{before}<!-- counts -->\n{table(results)}<!-- end -->\n{after}", "utf-8")
+    tables(results)
     json.dump({name: value for name, value in results.items() if name != "counts"}, sys.stdout, indent=1)
 
 

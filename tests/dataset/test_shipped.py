@@ -1,5 +1,9 @@
 """The library that comes with the package is what its data card says."""
 
+import importlib
+import json
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from jaxmeta.dataset import _library, _overlap, _records
 from tests.doc_cells import blocks
 
 EVEN = 5000
+FOLDER = Path(__file__).parents[2] / "experiments" / "dataset"
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,30 @@ def test_labels_are_those_of_a_tight_solve(library, sample):
             octant, _records.SOLID, interpolation=jm.SIMP(1.0, _records.VOID), symmetry="cubic", residual=1e-9
         )
         np.testing.assert_allclose(library.stiffness[number], h.stiffness, atol=1e-4 * h.stiffness.max())
+
+
+@pytest.mark.parametrize(("script", "results"), [("check", "results")])
+def test_the_readme_shows_the_results(script, results, tmp_path, monkeypatch):
+    """Made anew from the results, its tables are as they are."""
+    monkeypatch.syspath_prepend(FOLDER)
+    module, readme = importlib.import_module(script), importlib.import_module("readme")
+    before = (FOLDER / "README.md").read_text("utf-8")
+    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+    readme.README.write_text(before, "utf-8")
+    module.tables(json.loads((FOLDER / f"{results}.json").read_text("utf-8")))
+    assert readme.README.read_text("utf-8") == before
+
+
+def test_the_results_are_those_of_this_library(library):
+    found = json.loads((FOLDER / "results.json").read_text("utf-8"))
+    assert found["records"] == len(library) and found["stiffness"]["flagged"] == library.column("flags").sum()
+    assert found["counts"]["volume fraction"]["all"] == [
+        int(n) for n in np.histogram(library.volume_fraction, 0.05 * np.arange(2, 20))[0]
+    ]
+    assert set(found["shape"].values()) == {0} and found["stiffness"]["more than 1 % above a bound"] == 0
+    assert found["largest overlap"] <= 0.95
+    assert found["solved anew"]["records"] >= len(library) / 100
+    assert found["solved anew"]["largest difference of C"] <= 1e-4
 
 
 def test_the_page_of_the_documentation(library, tmp_path, monkeypatch):
