@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,11 +25,11 @@ DESIGNS, CHILDREN = 25_000, 60_000
 
 
 def rate(make: Callable[[Callable[[str, int, int], None]], int], each: int, begin: int) -> dict:
-    """Records tried in a second, between the moments at which `begin` tasks and all tasks were done.
+    """Cells tried in a second, between the moments at which `begin` tasks and all tasks were done.
 
     Args:
-        make: makes a library, with the report to call.
-        each: records tried in a task.
+        make: makes a library, with the report to call, and returns the number of its new records.
+        each: cells tried in a task.
         begin: tasks that are not counted, in which programs are compiled.
     """
     moments: dict[int, float] = {}
@@ -40,8 +39,11 @@ def rate(make: Callable[[Callable[[str, int, int], None]], int], each: int, begi
 
     made = make(report)
     first, last = min(done for done in moments if done >= begin), max(moments)
-    tried = each * (last - first)
-    return {"tried": tried, "records": made, "per_second": tried / (moments[last] - moments[first])}
+    if first == last:
+        raise ValueError(f"All tasks were done at once after task {begin}: take more of them.")
+    timed = each * (last - first)
+    seconds = moments[last] - moments[first]
+    return {"tried": each * last, "records": made, "timed": timed, "per_second": timed / seconds}
 
 
 def measure(folder: Path, side: int, designs: int, children: int, finer: int) -> dict:
@@ -57,8 +59,9 @@ def measure(folder: Path, side: int, designs: int, children: int, finer: int) ->
             designs // 5 // 2,
         ),
         "deformed": rate(
-            lambda report: jm.dataset.perturb(
-                first, second, jm.dataset.Perturbation(children), workers=workers, report=report
+            lambda report: (
+                jm.dataset.perturb(first, second, jm.dataset.Perturbation(children), workers=workers, report=report)
+                - len(jm.dataset.load(first))
             ),
             25,
             2,
@@ -76,12 +79,13 @@ def measure(folder: Path, side: int, designs: int, children: int, finer: int) ->
 
 
 def main() -> None:
+    from run import hardware  # not at the top, which every process reads
+
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", tempfile.mkdtemp(prefix="jaxmeta-benchmark-"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     results: dict = {
-        "processor": platform.processor() or platform.machine(),
+        "hardware": {**hardware(), "jaxmeta": version("jaxmeta")},
         "processes": PROCESSES,
-        "versions": {name: version(name) for name in ("jaxmeta", "jax", "jaxlib", "numpy")},
     }
     with tempfile.TemporaryDirectory() as name:
         results["64^3"] = measure(Path(name), 32, 100, 400, 0)
