@@ -41,7 +41,7 @@ from ._cpu_call import (
 TILE = 128
 """Most voxels of a row that are worked at together."""
 STRIDE = TILE + 32
-_TILE = 32
+_TILE = 64
 """The same for energies, of which a row takes sixty numbers for each load and voxel."""
 FORCE, RESIDUAL, SWEEP, ENERGIES, SLOPES = range(5)
 """What may be asked for."""
@@ -467,11 +467,14 @@ def _energies(buffers, first, end, like, slopes):
                     for z in range(_TILE):
                         by_lmbda[z] = 0
                         by_mu[z] = 0
-                    for load in range(loads):
-                        for k in range(length):
-                            s[k] = 0
-                        for second in range(loads):
-                            _add_times(s, weights[load * loads + second], shifted(e, second * length), length)
+                    for load in range(loads):  # of a pair of loads both orders at once
+                        _clear(s, 0, length)
+                        for second in range(load + 1):
+                            weight = weights[load * loads + second]
+                            if second < load:
+                                weight += weights[second * loads + load]
+                            if weight != 0:
+                                _add_times(s, weight, shifted(e, second * length), length)
                         _slopes(e, s, load * length, trace, other, by_lmbda, by_mu, third)
                     for z in range(count):
                         out[at + z] = by_lmbda[z]
