@@ -90,6 +90,8 @@ def operation(
 
     def on_cpu(*operands: Array) -> Array:
         dtype, (cells, *rest) = operands[0].dtype, shape(*operands)
+        if dtype not in (jnp.float32, jnp.float64):
+            return of_cells(plain)(*operands)
         planes, size = kernel.planes(*operands)
         out = (cells, planes, *rest) if kernel.by_planes else (cells, *rest)
         asked = np.array([kernel.code, cells, planes, size], np.int32)

@@ -13,6 +13,7 @@ where that can't be written, and makes it anew when the file of the compiled fun
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ from numba.extending import intrinsic
 FLOAT32, FLOAT64 = np.zeros(1, np.float32), np.zeros(1, np.float64)
 """Examples of an element, by which a function is told the type that a pointer points to."""
 WORD, HALF = np.zeros(1, np.int64), np.zeros(1, np.int32)
-_FEW = 4096
+_FEW = 40000
 """Voxels up to which one thread does all: to wake another takes as long."""
 _SHARES = 2
 """Shares of the work for each thread: one that is held up then leaves work to the others."""
@@ -109,6 +110,18 @@ def free(_, place):
 
 
 @_generated
+def _give_way(_):
+    """Let another thread have the core: the one that is waited for may be in want of it."""
+    name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+
+    def generate(context, builder, signature, arguments):
+        kind = llvmlite.ir.FunctionType(llvmlite.ir.IntType(32), [])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+
+    return types.int32(), generate
+
+
+@_generated
 def _add_atomically(_, place, value):
     """Add to the word that a pointer points to, and return what it held before."""
 
@@ -128,6 +141,18 @@ def _call(_, function, argument):
         return builder.call(builder.inttoptr(arguments[0], kind), [arguments[1]])
 
     return types.int64(types.int64, types.int64), generate
+
+
+def kept(signature: Any) -> Callable[[Callable], Any]:
+    """Compile a function, and keep the code on disk if there is a folder that can be written."""
+
+    def compiled(function: Callable) -> Any:
+        try:
+            return numba.cfunc(signature, cache=True)(function)
+        except RuntimeError:  # Numba finds no such folder
+            return numba.cfunc(signature)(function)
+
+    return compiled
 
 
 def export(name: str, compiled: Any) -> Callable[..., Any]:
@@ -221,7 +246,7 @@ def execute(frame, task):
     done, holders = pointer(address_of(job) + 8 * _DONE, WORD), pointer(address_of(job) + 8 * _HOLDERS, WORD)
     _call(task, address_of(job))
     while _add_atomically(done, 0) < shares:
-        pass
+        _give_way()
     if _add_atomically(holders, -1) == 1:
         free(address_of(job))
     free(address_of(request))

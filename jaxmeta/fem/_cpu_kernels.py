@@ -31,6 +31,7 @@ from ._cpu_call import (
     execute,
     export,
     free,
+    kept,
     part,
     pointer,
     shape,
@@ -510,13 +511,13 @@ _work = worker(_compute)
 def _float32():
     """The custom call of float32, compiled."""
 
-    @numba.cfunc(TASK, cache=True)
+    @kept(TASK)
     def task_float32(job):
         _work(job, FLOAT32)
 
     address = export("jaxmeta_elements_float32", task_float32)
 
-    @numba.cfunc(TARGET, cache=True)
+    @kept(TARGET)
     def target_float32(frame):
         return execute(frame, address())
 
@@ -526,13 +527,13 @@ def _float32():
 def _float64():
     """The custom call of float64, compiled."""
 
-    @numba.cfunc(TASK, cache=True)
+    @kept(TASK)
     def task_float64(job):
         _work(job, FLOAT64)
 
     address = export("jaxmeta_elements_float64", task_float64)
 
-    @numba.cfunc(TARGET, cache=True)
+    @kept(TARGET)
     def target_float64(frame):
         return execute(frame, address())
 

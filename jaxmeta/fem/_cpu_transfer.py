@@ -18,6 +18,7 @@ from ._cpu_call import (
     execute,
     export,
     free,
+    kept,
     part,
     pointer,
     shape,
@@ -158,13 +159,13 @@ _work = worker(_compute)
 def _float32():
     """The custom call of float32, compiled."""
 
-    @numba.cfunc(TASK, cache=True)
+    @kept(TASK)
     def transfer_task_float32(job):
         _work(job, FLOAT32)
 
     address = export("jaxmeta_transfer_task_float32", transfer_task_float32)
 
-    @numba.cfunc(TARGET, cache=True)
+    @kept(TARGET)
     def transfer_float32(frame):
         return execute(frame, address())
 
@@ -174,13 +175,13 @@ def _float32():
 def _float64():
     """The custom call of float64, compiled."""
 
-    @numba.cfunc(TASK, cache=True)
+    @kept(TASK)
     def transfer_task_float64(job):
         _work(job, FLOAT64)
 
     address = export("jaxmeta_transfer_task_float64", transfer_task_float64)
 
-    @numba.cfunc(TARGET, cache=True)
+    @kept(TARGET)
     def transfer_float64(frame):
         return execute(frame, address())
 

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.custom_derivatives import SymbolicZero
 from jax.sharding import Mesh
 
 from ..fem import Boundary, Periodic, Shared, by_blocks, mutual_energies, octant
@@ -109,10 +110,22 @@ def effective_stiffness(plan: Plan, problem: Problem, start: Array | None) -> tu
     return in_turn(value, problem.material.diagonal[0].size)(problem, start)
 
 
-@effective_stiffness.defjvp
 def _effective_stiffness_jvp(plan, primals, tangents):
     problem, start = primals
     fluctuations, stats = _fluctuations(plan, problem, start)
-    c, d_c = jax.jvp(lambda p: _gram(plan, p, fluctuations), (problem,), (tangents[0],))
+    # The derivative by what does not change, such as the spacing, would cost as much as the rest.
+    leaves, tree = jax.tree.flatten(problem)
+    d_leaves = tree.flatten_up_to(tangents[0])
+    moving = [k for k, d in enumerate(d_leaves) if not isinstance(d, SymbolicZero)]
+
+    def gram(*moved: Array) -> Array:
+        there = dict(zip(moving, moved, strict=True))
+        every = [there.get(k, leaf) for k, leaf in enumerate(leaves)]
+        return _gram(plan, jax.tree.unflatten(tree, every), fluctuations)
+
+    c, d_c = jax.jvp(gram, tuple(leaves[k] for k in moving), tuple(d_leaves[k] for k in moving))
     no_change = jax.tree.map(lambda s: jax.custom_derivatives.zero_from_primal(s), (fluctuations, stats))
     return (c, fluctuations, stats), (d_c, *no_change)
+
+
+effective_stiffness.defjvp(_effective_stiffness_jvp, symbolic_zeros=True)

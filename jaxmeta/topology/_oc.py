@@ -131,7 +131,7 @@ class OC:
         move: Largest change m of a variable in one update.
         damping: Exponent η in (0, 1].
         floor: φ, what a variable counts for at least when it grows.
-        tolerance: Largest error of the volume fraction.
+        tolerance: Largest error of the volume fraction, but no less than sixteen units of rounding.
         max_evaluations: Largest number of volume evaluations in one update.
 
     Raises:
@@ -236,10 +236,12 @@ class OC:
         growth = jnp.log(1 + (self.move + jnp.max(jnp.abs(x))) / self.floor)
         low = jnp.min(logs) - growth / self.damping
         high = jnp.asarray(14 / self.damping, dtype)
-        root = _find_root(excess, low, high, self.tolerance, self.max_evaluations)
+        # In float32 the volume itself jumps by some units of rounding as the multiplier varies.
+        tolerance = max(self.tolerance, 16 * float(jnp.finfo(dtype).eps))
+        root = _find_root(excess, low, high, tolerance, self.max_evaluations)
 
         finite = jnp.isfinite(jnp.sum(gradient)) & jnp.isfinite(jnp.sum(volume_gradient))
-        met = jnp.abs(root.value) <= self.tolerance
+        met = jnp.abs(root.value) <= tolerance
         reachable = (root.above > 0) & (root.below < 0)
         result = jnp.where(met, 0, jnp.where(reachable, 2, 1))
         result = jnp.where(finite, jnp.where(descent, result, 3), 4).astype(jnp.int32)
