@@ -68,10 +68,11 @@ SERIES = {
 
 TAIL = """
 **Where we lose.** Set-up: the first call compiles for some seconds, which only a design run or many cells of one shape
-win back; the very first after installation compiles the kernels of a CPU, too, for some fifteen seconds more. On binary
-grids of 32³ FANS, which needs no set-up, is as fast as we are. Random cells take our multigrid some seventy steps.
-Peers work in float64 and with an assembled matrix, or with FFTs; they stop at the loosest residual, out of a list, at
-which their C is right, which a user would not know.
+win back; the very first after installation compiles the kernels of a CPU, too, for some fifteen seconds more. FANS
+needs none, and on binary cells it is three to five times slower, in float64; it is on grey fields, and on cells whose
+symmetry it does not use, that it takes tens of times longer. Random cells take our multigrid some seventy steps. A
+batch by `vmap` is no faster than its cells one by one. Peers work in float64 and with an assembled matrix, or with FFTs; they
+stop at the loosest residual, out of a list, at which their C is right, which a user would not know.
 
 GPU: not measured.
 """
@@ -256,7 +257,7 @@ def plot(results: dict, folder: Path) -> None:
             colour = "#d95f02" if name == "jaxmeta" else "#7570b3"
             axes.plot([seconds], [place], "o", color=colour)
             axes.annotate(f"{name}, {seconds:.2g} s", (seconds, place), (7, -3), textcoords="offset points", fontsize=8)
-        axes.set(yticks=[], xscale="log", xlim=(0.1, 2000), ylim=(-0.7, len(times[cell]) + 0.7))
+        axes.set(yticks=[], xscale="log", xlim=(0.05, 2000), ylim=(-0.7, len(times[cell]) + 0.7))
         axes.set_ylabel(cell, rotation=0, ha="right", va="center", fontsize=8)
         axes.grid(axis="x", alpha=0.3)
     grid[-1].set_xlabel("seconds of C")
