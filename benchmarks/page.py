@@ -74,6 +74,9 @@ symmetry it does not use, that it takes tens of times longer. Random cells take 
 batch by `vmap` is no faster than its cells one by one. Peers work in float64 and with an assembled matrix, or with
 FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a user would not know.
 
+Most rows of grids up to 40,000 voxels, and most gradients, were measured before two late changes: such a grid is now
+left to one thread, and no derivative by the spacing is formed where none is asked for.
+
 GPU: not measured.
 """
 

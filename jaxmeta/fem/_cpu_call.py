@@ -29,7 +29,7 @@ FLOAT32, FLOAT64 = np.zeros(1, np.float32), np.zeros(1, np.float64)
 """Examples of an element, by which a function is told the type that a pointer points to."""
 WORD, HALF = np.zeros(1, np.int64), np.zeros(1, np.int32)
 _FEW = 40000
-"""Voxels up to which one thread does all: to wake another takes as long."""
+"""Voxels up to which one thread does all: to wake another, and to wait for it on a busy machine, gains nothing."""
 _SHARES = 2
 """Shares of the work for each thread: one that is held up then leaves work to the others."""
 

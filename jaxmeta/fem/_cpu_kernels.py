@@ -505,6 +505,7 @@ def _compute(buffers, first, end, like):
         _energies(buffers, first, end, like, what == SLOPES)
 
 
+# Written out for each type of number: Numba keeps on disk only functions that close over nothing.
 _work = worker(_compute)
 
 

@@ -153,6 +153,7 @@ def _compute(buffers, first, end, like):
         _corrected(buffers, first, end, like)
 
 
+# Written out for each type of number: Numba keeps on disk only functions that close over nothing.
 _work = worker(_compute)
 
 
