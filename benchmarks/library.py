@@ -2,7 +2,7 @@
 
     python benchmarks/library.py
 
-Two processes of one thread each. What is compiled once, in the first tasks, is not counted. Writes
+Two processes of one thread each. The first tasks, in which most programs are compiled, are not counted. Writes
 `results/library_cpu.json`.
 """
 
@@ -55,8 +55,8 @@ def measure(folder: Path, side: int, designs: int, children: int, finer: int) ->
             lambda report: jm.dataset.generate(
                 first, jm.dataset.Generation(designs, seed=1, side=side), workers=workers, report=report
             ),
-            5,
-            designs // 5 // 2,
+            1,
+            designs // 2,
         ),
         "deformed": rate(
             lambda report: (
@@ -89,7 +89,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as name:
         results["64^3"] = measure(Path(name), 32, 100, 400, 0)
-        results["128^3"] = measure(Path(name), 64, 60, 150, 50)
+        results["128^3"] = measure(Path(name), 64, 30, 100, 50)
     for side in ("64^3", "128^3"):
         optimised, deformed = (results[side][what]["per_second"] for what in ("optimised", "deformed"))
         results[side]["hours_of_all"] = (DESIGNS / optimised + CHILDREN / deformed) / 3600

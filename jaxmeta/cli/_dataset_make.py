@@ -48,6 +48,8 @@ class Generate:
     """Share of the designs for bulk and shear modulus that are constrained to isotropy."""
     frequencies: int = 3
     """Frequencies of the random starts: more of them make finer cells."""
+    batch: int = 1
+    """Designs of one kind that are optimised at once on a device; a CPU gains nothing by more than one."""
     workers: Crew = field(default_factory=Crew)
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
@@ -100,6 +102,8 @@ class Perturb:
     """Lowest volume fraction of a child."""
     highest: float = 0.95
     """Highest volume fraction of a child."""
+    batch: int = 1
+    """Children whose stiffness is computed at once on a device."""
     workers: Crew = field(default_factory=Crew)
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""

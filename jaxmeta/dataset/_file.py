@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io._atomic import atomic_path
+from ..io._atomic import write_bytes
 from ..io._errors import FileError, Path, brief, file_error, system_text
 from . import _wedge
 
@@ -98,8 +98,7 @@ def write(path: Path, columns: Mapping[str, np.ndarray], attributes: Mapping[str
         for name, column in made.items():
             if count:
                 column[...] = full[name]
-    with atomic_path(path, overwrite) as temporary, open(temporary, "wb") as stream:
-        stream.write(content.getbuffer())
+    write_bytes(path, content.getvalue(), overwrite)
 
 
 def open_file(path: Path, damaged: bool) -> Any:

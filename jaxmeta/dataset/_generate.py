@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -14,11 +14,9 @@ from jax import Array
 
 from .. import geometry
 from ..homogenization import SIMP
-from ..topology import MMA, OC, Bounds, Continuation, DensityFilter, Design, Loop, constraints, objectives
+from ..topology import MMA, OC, Bounds, Continuation, DensityFilter, Design, Loop, State, constraints, objectives
 from . import _file, _records
 
-DESIGNS_OF_A_TASK = 5
-"""Two for bulk modulus, two for shear modulus, one for Poisson's ratio: 10 : 10 : 5."""
 BULK, SHEAR, LOWEST, HIGHEST = range(4)
 """Objectives, numbered as in the file: bulk modulus, shear modulus, lowest and highest Poisson's ratio."""
 GREY = 0.1
@@ -41,6 +39,7 @@ class Generation:
         lowest, highest: volume fractions.
         isotropic: share of the designs for bulk and shear modulus that are constrained to isotropy.
         frequencies: of the trigonometric starts.
+        batch: designs of one kind that are optimised at once; a CPU gains nothing by more than one.
     """
 
     count: int = 2000
@@ -50,10 +49,12 @@ class Generation:
     highest: float = 0.9
     isotropic: float = 0.3
     frequencies: int = 3
+    batch: int = 1
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise ValueError(f"Argument `count` must be at least 1, but is {self.count}.")
+        for name in ("count", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Argument `{name}` must be at least 1, but is {getattr(self, name)}.")
         if self.side < 8 or self.side % 2:
             raise ValueError(f"Argument `side` must be even and at least 8, but is {self.side}.")
         if not 0 < self.lowest <= self.highest < 1:
@@ -66,42 +67,67 @@ class Generation:
         if self.frequencies < 1:
             raise ValueError(f"Argument `frequencies` must be at least 1, but is {self.frequencies}.")
 
-    @property
-    def tasks(self) -> int:
-        """Tasks of `DESIGNS_OF_A_TASK` designs."""
-        return -(-self.count // DESIGNS_OF_A_TASK)
-
     def settings(self) -> dict[str, Any]:
         """As they are kept beside the results."""
         return {"command": "generate", **asdict(self)}
 
 
-def task(g: Generation, number: int) -> _file.Columns:
+class Plan(NamedTuple):
+    """What a design is for, and what it starts from; it follows from the seed and the number of the design."""
+
+    item: int
+    goal: int
+    isotropic: bool
+    volume_fraction: float
+    sharpness: float
+    key: int
+
+    @property
+    def stages(self) -> tuple[Stage, Stage]:
+        """The same for all designs of a kind."""
+        return stages(self.goal, self.isotropic, self.volume_fraction)
+
+    def start(self, g: Generation) -> Array:
+        """Density on an octant of half the resolution."""
+        key, shape = jax.random.key(self.key), (g.side // 2,) * 3
+        return geometry.trigonometric(key, shape, "cubic", g.frequencies, self.volume_fraction, self.sharpness)
+
+    def provenance(self) -> dict[str, Any]:
+        """Columns of the file."""
+        origin = {"identity": self.item, "parent": -1, "family": self.item, "seed": self.item, "round": 0}
+        return origin | {"objective": self.goal, "isotropic": int(self.isotropic), "asked": self.volume_fraction}
+
+
+def tasks(g: Generation) -> list[list[Plan]]:
+    """Batches of designs of one kind, in the order of their first designs."""
+    kinds: dict[Any, list[Plan]] = {}
+    for item in range(g.count):
+        plan = _plan(g, item)
+        kinds.setdefault(plan.stages, []).append(plan)
+    batches = [kind[first : first + g.batch] for kind in kinds.values() for first in range(0, len(kind), g.batch)]
+    return sorted(batches, key=lambda plans: plans[0].item)
+
+
+def task(g: Generation, plans: list[Plan]) -> _file.Columns:
     """Records of one task; a design that stays grey or falls apart has none."""
-    first = number * DESIGNS_OF_A_TASK
-    rows = [_design(g, item) for item in range(first, min(first + DESIGNS_OF_A_TASK, g.count))]
-    return _records.columns([row for row in rows if row is not None], g.side)
+    padded = plans + plans[:1] * (g.batch - len(plans))  # the last batch of a kind is run by the same program
+    start = jnp.stack([plan.start(g) for plan in padded])
+    octants = optimized(padded[0].stages, start, [plan.volume_fraction for plan in padded])
+    sound = [None if octant is None else _records.sound(octant) for octant in octants[: len(plans)]]
+    kept = [(octant, plan.provenance()) for octant, plan in zip(sound, plans, strict=True) if octant is not None]
+    return _records.columns(_records.records(kept, g.batch), g.side)
 
 
-def _design(g: Generation, item: int) -> dict[str, Any] | None:
+def _plan(g: Generation, item: int) -> Plan:
     random = np.random.default_rng([g.seed, item])
-    place = item % DESIGNS_OF_A_TASK
     # Of the designs for Poisson's ratio every third one is for a high one.
-    last = HIGHEST if item // DESIGNS_OF_A_TASK % 3 == 2 else LOWEST
-    goal = (BULK, BULK, SHEAR, SHEAR, last)[place]
+    last = HIGHEST if item // 5 % 3 == 2 else LOWEST
+    goal = (BULK, BULK, SHEAR, SHEAR, last)[item % 5]
     volume_fraction = random.uniform(g.lowest, g.highest)
     isotropic = goal in (BULK, SHEAR) and random.uniform() < g.isotropic
     # Blurred starts end near the optimum, sharp ones near themselves.
     sharpness = float(np.exp(random.uniform(np.log(1.5), np.log(8.0))))
-    key = jax.random.key(random.integers(2**31))
-    start = geometry.trigonometric(key, (g.side // 2,) * 3, "cubic", g.frequencies, volume_fraction, sharpness)
-    octant = optimized(stages(goal, isotropic, volume_fraction), start, volume_fraction)
-    octant = None if octant is None else _records.sound(octant)
-    provenance = {
-        "identity": item, "parent": -1, "family": item, "seed": item, "objective": goal, "isotropic": int(isotropic),
-        "asked": volume_fraction, "round": 0,
-    }  # fmt: skip
-    return None if octant is None else _records.record(octant, provenance)
+    return Plan(item, goal, isotropic, volume_fraction, sharpness, int(random.integers(2**31)))
 
 
 class Stage(NamedTuple):
@@ -165,45 +191,67 @@ def _at_least(floor: float) -> Callable[[Array, Array], Array]:
     return constraints.at_least(lambda stiffness, _: stiffness[0, 0], floor)
 
 
-_step = jax.jit(Loop.step, static_argnums=0)
+class Lane(NamedTuple):
+    """A design of a batch.
+
+    Attributes:
+        state: of the optimiser.
+        beta: sharpness at the last step.
+        going: whether it is to take another step.
+        solved: whether all its solves were.
+    """
+
+    state: State
+    beta: Array
+    going: Array
+    solved: Array
+
+
+@partial(jax.jit, static_argnums=0)
+def _init(loop: Loop, variables: Array, bounds: Bounds, solved: Array) -> Lane:
+    state = jax.vmap(loop.init)(variables, bounds)
+    return Lane(state, state.beta, solved, solved)
+
+
+@partial(jax.jit, static_argnums=0)
+def _step(loop: Loop, lanes: Lane, bounds: Bounds) -> Lane:
+    def step(lane: Lane, bounds: Bounds) -> Lane:
+        state, info = loop.step(lane.state, bounds)
+        finite = jnp.isfinite(info.objective)
+        new = Lane(state, lane.state.beta, finite & ~info.done, lane.solved & finite)
+        return jax.tree.map(partial(jnp.where, lane.going), new, lane)
+
+    return jax.vmap(step)(lanes, bounds)
 
 
 @partial(jax.jit, static_argnums=0)
 def _density(loop: Loop, variables: Array, beta: Array) -> Array:
-    return loop.design.physical(variables, beta)
+    return jax.vmap(loop.design.physical)(variables, beta)
 
 
-def optimized(stages: tuple[Stage, ...], start: Array, volume_fraction: float) -> np.ndarray | None:
-    """The binary octant, or None where the density stays grey or a solve fails.
+def optimized(stages: tuple[Stage, ...], start: Array, volume_fractions: Sequence[float]) -> list[np.ndarray | None]:
+    """The binary octants, None where the density stays grey or a solve fails.
 
     Args:
         stages: one after the other, each on a grid of twice the resolution.
-        start: for the first one, (m, m, m).
-        volume_fraction: upper bound.
+        start: for the first one, of designs that are optimised at once, (n, m, m, m).
+        volume_fractions: upper bounds, n of them.
     """
-    variables, density = start, np.asarray(start)
+    variables, beta = start, jnp.zeros(len(start), start.dtype)
+    fraction, solved = jnp.asarray(volume_fractions, start.dtype), jnp.ones(len(start), bool)
     for number, stage in enumerate(stages):
         if number:
-            for axis in range(3):
+            for axis in (1, 2, 3):
                 variables = jnp.repeat(variables, 2, axis)
-        found = _run(stage, variables, volume_fraction)
-        if found is None:
-            return None
-        variables, density = found
-    return None if (4 * density * (1 - density)).mean() > GREY else density > 0.5
-
-
-def _run(stage: Stage, variables: Array, volume_fraction: float) -> tuple[Array, np.ndarray] | None:
-    """The variables after the steps of a stage, and the density as its last step saw the projection."""
-    fraction = jnp.asarray(volume_fraction, variables.dtype)
-    bounds = Bounds(jnp.zeros_like(variables), jnp.ones_like(variables), fraction)
-    state = stage.loop.init(variables, bounds)
-    beta = state.beta
-    for _ in range(stage.steps):
-        beta = state.beta
-        state, info = _step(stage.loop, state, bounds)
-        if not np.isfinite(float(info.objective)):
-            return None
-        if bool(info.done):
-            break
-    return state.variables, np.asarray(_density(stage.loop, state.variables, beta))
+        bounds = Bounds(jnp.zeros_like(variables), jnp.ones_like(variables), fraction)
+        lanes = _init(stage.loop, variables, bounds, solved)
+        for _ in range(stage.steps):
+            lanes = _step(stage.loop, lanes, bounds)
+            if not np.asarray(lanes.going).any():
+                break
+        variables, solved, beta = lanes.state.variables, lanes.solved, lanes.beta
+    density = _density(stages[-1].loop, variables, beta)  # as the last step saw the projection
+    return [
+        rho > 0.5 if whole and (4 * rho * (1 - rho)).mean() <= GREY else None
+        for rho, whole in zip(np.asarray(density), np.asarray(solved), strict=True)
+    ]

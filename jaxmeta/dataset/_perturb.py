@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ class Perturbation:
         length: of its smoothing, likewise.
         level: at which the deformed cell is cut, lowest and highest; most are near the middle.
         lowest, highest: volume fractions of the children.
+        batch: children whose stiffness is computed at once.
     """
 
     count: int
@@ -39,10 +41,12 @@ class Perturbation:
     level: tuple[float, float] = (0.25, 0.75)
     lowest: float = 0.1
     highest: float = 0.95
+    batch: int = 1
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise ValueError(f"Argument `count` must be at least 1, but is {self.count}.")
+        for name in ("count", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Argument `{name}` must be at least 1, but is {getattr(self, name)}.")
         for name in ("amplitude", "length"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
@@ -84,23 +88,32 @@ def task(
     """Records of one task of a round."""
     first = task * CHILDREN_OF_A_TASK
     base = int(columns["identity"].max()) + 1
-    rows = []
-    for item in range(first, min(first + CHILDREN_OF_A_TASK, p.count)):
-        row = chosen[item]
-        inherited = {name: columns[name][row] for name in ("family", "objective", "isotropic", "asked")}
-        own = {"identity": base + item, "parent": columns["identity"][row], "seed": item, "round": number}
-        for attempt in range(TRIES):
-            random = np.random.default_rng([p.seed, number, item, attempt])
-            made = _child(p, random, columns["wedge"][row], side, inherited | own)
-            if made is not None:
-                rows.append(made)
-                break
-    return _records.columns(rows, side)
+    items = range(first, min(first + CHILDREN_OF_A_TASK, p.count))
+    tries = {item: _tries(p, [p.seed, number, item], columns["wedge"][chosen[item]], side) for item in items}
+    rows: dict[int, dict[str, Any] | None] = dict.fromkeys(items)
+    while tries:
+        octants = {item: octant for item in tries if (octant := next(tries[item], None)) is not None}
+        found = []
+        for item, octant in octants.items():
+            row = chosen[item]
+            inherited = {name: columns[name][row] for name in ("family", "objective", "isotropic", "asked")}
+            own = {"identity": base + item, "parent": columns["identity"][row], "seed": item, "round": number}
+            found.append((octant, inherited | own))
+        rows |= zip(octants, _records.records(found, p.batch), strict=True)
+        tries = {item: tries[item] for item in octants if rows[item] is None}
+    return _records.columns(rows.values(), side)
 
 
-def _child(
-    p: Perturbation, random: np.random.Generator, parent: np.ndarray, side: int, provenance: dict[str, Any]
-) -> dict[str, Any] | None:
+def _tries(p: Perturbation, seed: list[int], parent: np.ndarray, side: int) -> Iterator[np.ndarray]:
+    """The deformations of a parent that may be its child."""
+    for attempt in range(TRIES):
+        octant = _child(p, np.random.default_rng([*seed, attempt]), parent, side)
+        if octant is not None:
+            yield octant
+
+
+def _child(p: Perturbation, random: np.random.Generator, parent: np.ndarray, side: int) -> np.ndarray | None:
+    """An octant that holds together and is another cell than its parent, or None."""
     scale = side / 32
     amplitude = scale * np.exp(random.uniform(*np.log(p.amplitude)))
     moved = displacement(random, side, amplitude, scale * random.uniform(*p.length))
@@ -108,6 +121,4 @@ def _child(
     octant = _records.sound(deform(_wedge.unpack(parent, side), moved, level))
     if octant is None or not p.lowest <= octant.mean() <= p.highest:
         return None
-    if _overlap.of_two(parent, _wedge.pack(octant), side) > ALIKE:
-        return None
-    return _records.record(octant, provenance)
+    return None if _overlap.of_two(parent, _wedge.pack(octant), side) > ALIKE else octant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -25,6 +26,7 @@ ABOVE_A_BOUND = 1
 
 
 @jax.jit
+@jax.vmap
 def _solved(octant: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     h = homogenize(octant, SOLID, interpolation=SIMP(1.0, VOID), symmetry="cubic", tolerance=TOLERANCE, throw=False)
     return h.stiffness[jnp.array([0, 0, 3]), jnp.array([0, 1, 3])], h.stats.error.max(), h.result
@@ -63,14 +65,28 @@ def positive(constants: np.ndarray) -> np.ndarray:
     return (c11 > c12) & (c11 + 2 * c12 > 0) & (c44 > 0)
 
 
-def record(octant: Bool[np.ndarray, "m m m"], provenance: dict[str, Any]) -> dict[str, Any] | None:
-    """A row of the file, or None where the solve does not converge or the stiffness is beyond what is possible.
+def records(
+    found: Sequence[tuple[Bool[np.ndarray, "m m m"], dict[str, Any]]], count: int
+) -> list[dict[str, Any] | None]:
+    """Rows of the file; None for a cell whose solve does not converge or whose stiffness is beyond what is possible.
 
     Args:
-        octant: solid or void, as `sound` returns it.
-        provenance: the columns that say how it was made.
+        found: octants, solid or void, as `sound` returns them, and the columns that say how each was made.
+        count: octants whose stiffness is computed at once.
     """
-    constants, error, result = (np.asarray(value) for value in _solved(jnp.asarray(octant, jnp.float32)))
+    rows = []
+    for first in range(0, len(found), count):
+        some = found[first : first + count]
+        octants = [octant for octant, _ in some]
+        octants += octants[:1] * (count - len(some))
+        labels = (np.asarray(values) for values in _solved(jnp.asarray(np.stack(octants), jnp.float32)))
+        rows += [_record(*cell, *label) for cell, *label in zip(some, *labels, strict=False)]
+    return rows
+
+
+def _record(
+    octant: np.ndarray, provenance: dict[str, Any], constants: np.ndarray, error: np.ndarray, result: np.ndarray
+) -> dict[str, Any] | None:
     constants, fraction = constants.astype(float), float(octant.mean())
     above = excess(constants, np.asarray(fraction)).max()
     if result or not positive(constants) or above > ALLOWED:
@@ -79,11 +95,11 @@ def record(octant: Bool[np.ndarray, "m m m"], provenance: dict[str, Any]) -> dic
     return row | {"split": 0, "flags": ABOVE_A_BOUND if above > 0 else 0} | provenance
 
 
-def columns(rows: list[dict[str, Any]], side: int) -> _file.Columns:
-    """Rows as columns of the file."""
-    made = {}
+def columns(rows: Iterable[dict[str, Any] | None], side: int) -> _file.Columns:
+    """Rows as columns of the file, without those that are None."""
+    made, kept = {}, [row for row in rows if row is not None]
     for name, (kind, _) in _file.COLUMNS.items():
         if name != "checksum":
             width = {"wedge": (_wedge.length(side),), "constants": (3,)}.get(name, ())
-            made[name] = np.array([row[name] for row in rows], kind).reshape(len(rows), *width)
+            made[name] = np.array([row[name] for row in kept], kind).reshape(len(kept), *width)
     return made

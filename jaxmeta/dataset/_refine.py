@@ -46,8 +46,8 @@ def task(r: Refinement, columns: _file.Columns, side: int, number: int) -> _file
     provenance = {name: columns[name][number] for name in kept}
     fine = _smoothed(octant) if provenance["round"] else _optimized(r, octant, provenance)
     fine = None if fine is None else _records.sound(fine)
-    made = None if fine is None else _records.record(fine, provenance | {"split": columns["split"][number]})
-    return _records.columns([] if made is None else [made], 2 * side)
+    found = [] if fine is None else [(fine, provenance | {"split": columns["split"][number]})]
+    return _records.columns(_records.records(found, 1), 2 * side)
 
 
 def _split(octant: Bool[np.ndarray, "m m m"]) -> Bool[np.ndarray, "2m 2m 2m"]:
@@ -65,5 +65,5 @@ def _smoothed(octant: Bool[np.ndarray, "m m m"]) -> Bool[np.ndarray, "2m 2m 2m"]
 
 def _optimized(r: Refinement, octant: Bool[np.ndarray, "m m m"], provenance: dict[str, Any]) -> np.ndarray | None:
     stage = _generate.stages(int(provenance["objective"]), bool(provenance["isotropic"]), float(octant.mean()))[-1]
-    start = jnp.asarray(_split(octant), jnp.float32)
-    return _generate.optimized((stage._replace(steps=r.steps),), start, float(octant.mean()))
+    start = jnp.asarray(_split(octant)[None], jnp.float32)
+    return _generate.optimized((stage._replace(steps=r.steps),), start, [float(octant.mean())])[0]

@@ -63,7 +63,8 @@ class Run:
 
     def remaining(self) -> list[int]:
         """Tasks without a file."""
-        return [task for task in range(self.tasks) if not self.part(task).exists()]
+        done = {path.name for path in (self.folder / "parts").iterdir()}
+        return [task for task in range(self.tasks) if self.part(task).name not in done]
 
     def work(self, make: Callable[[int], Mapping[str, np.ndarray]], attributes: Mapping[str, Any]) -> Iterator[int]:
         """Do what is left to do, and give the number of every task that was done here.

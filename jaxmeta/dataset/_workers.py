@@ -1,17 +1,24 @@
-"""Who does the tasks of a run: this process, several on this machine, or the jobs of an array on a cluster."""
+"""Who does the tasks of a run: this process, several on this machine, or the jobs of an array on a cluster.
+
+A process works at one task on each of its devices at the same time.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 
 from ..io._errors import FileError
@@ -79,11 +86,11 @@ class Workers:
         elif self.processes > 1:
             self._spawn(run, make, attributes, tell)
         else:
-            for _ in run.work(make, attributes):
+            for _ in _on_devices(run, make, attributes):
                 tell()
         while run.remaining():  # another process is at these, or was when it ended
             time.sleep(PAUSE)
-            for _ in run.work(make, attributes):
+            for _ in _on_devices(run, make, attributes):
                 tell()
         tell()
 
@@ -139,7 +146,7 @@ def _on_cores(number: int, processes: int) -> Iterator[None]:
 def _worker(run: Run, make: Make, attributes: Mapping[str, Any], parent: int, said: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     try:
-        for _ in run.work(make, attributes):
+        for _ in _on_devices(run, make, attributes):
             if os.getppid() != parent:  # which was killed: end like it, between two tasks
                 return
     except FileError as error:
@@ -148,5 +155,37 @@ def _worker(run: Run, make: Make, attributes: Mapping[str, Any], parent: int, sa
 
 
 def _job(run: Run, make: Make, attributes: Mapping[str, Any]) -> None:
-    for _ in run.work(make, attributes):
+    for _ in _on_devices(run, make, attributes):
         pass
+
+
+def _on_devices(run: Run, make: Make, attributes: Mapping[str, Any]) -> Iterator[int]:
+    """`Run.work` on every device of this process."""
+    devices, precise = jax.local_devices(), jax.config.read("jax_enable_x64")
+    if len(devices) == 1:
+        yield from run.work(make, attributes)
+        return
+    done, stop = queue.SimpleQueue(), threading.Event()
+
+    def work(device: Any) -> None:
+        with jax.enable_x64(precise), jax.default_device(device):  # both are settings of a thread
+            for task in run.work(make, attributes):
+                done.put(task)
+                if stop.is_set():
+                    return
+
+    with ThreadPoolExecutor(len(devices)) as pool:
+        threads = [pool.submit(work, device) for device in devices]
+        try:
+            while not (done.empty() and all(thread.done() for thread in threads)):
+                for thread in threads:
+                    if thread.done():
+                        thread.result()  # raises what it raised
+                try:
+                    yield done.get(timeout=PAUSE)
+                except queue.Empty:
+                    continue
+            for thread in threads:
+                thread.result()
+        finally:
+            stop.set()

@@ -7,6 +7,7 @@ cell, which defines what the operation means; the tests compare the two.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -40,9 +41,18 @@ class CPUKernel(NamedTuple):
     by_planes: bool = False
 
 
-@cache
+_COMPILING = threading.Lock()
+
+
 def _target(module: str, dtype: str) -> str:
-    """Compile the custom call for a type of numbers, or read it from disk, and give XLA its name."""
+    """The name of the custom call for a type of numbers."""
+    with _COMPILING:  # two threads may trace at the same time
+        return _registered(module, dtype)
+
+
+@cache
+def _registered(module: str, dtype: str) -> str:
+    """Compile the custom call, or read it from disk, and give XLA its name."""
     name = f"jaxmeta{module}_{dtype}"
     compiled = import_module(f"{__package__}.{module}").TARGETS[dtype]()
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(compiled.ctypes), platform="cpu")

@@ -1,4 +1,4 @@
-"""Grid transfers and nodal blocks for a CPU, compiled by Numba; see `_transfer.py` and `_multigrid.py`.
+"""Grid transfers and nodal blocks for a CPU, compiled by Numba; see `_transfer.py` and `_blocks.py`.
 
 A coarse grid is periodic if it has half as many nodes as the fine one, and a block if twice as many less one.
 """
@@ -26,7 +26,7 @@ from ._cpu_call import (
     worker,
 )
 
-BLOCKS, RESTRICTED, CORRECTED = range(3)
+BLOCKS, RESTRICTED, CORRECTED, INVERSES = range(4)
 """What may be asked for."""
 _FAST = {"contract", "nsz", "arcp"}
 
@@ -54,6 +54,88 @@ def _blocks(buffers, first, end, like):
         blocks = shifted(part(buffers, 1, 6 * size, cell, like), begin)
         field = shifted(part(buffers, 2, 3 * size, cell, like), begin)
         _times_blocks(blocks, field, shifted(part(buffers, 3, 3 * size, cell, like), begin), size, plane)
+
+
+@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+def _add_moduli(rows, width, lmbda, mu, along_x, along_y, count):
+    """Add λ, μ, and λ + μ with the signs of the products of two slopes xy, x, y, of a row of voxels."""
+    for z in range(count):
+        both = lmbda[z] + mu[z]
+        rows[z] += lmbda[z]
+        rows[width + z] += mu[z]
+        rows[2 * width + z] += along_x * along_y * both
+        rows[3 * width + z] += along_x * both
+        rows[4 * width + z] += along_y * both
+
+
+@numba.njit(nogil=True, fastmath=_FAST, inline="never", error_model="numpy")
+def _invert(rows, width, mask, held, spacing, damping, out, size, count):
+    """Damped inverses of the blocks of a row of nodes, each between the voxels z and z + 1 of the rows."""
+    zero, one = spacing[0] - spacing[0], spacing[0] / spacing[0]
+    third, quarter = one / (one + one + one), one / (one + one + one + one)
+    volume = spacing[0] * spacing[1] * spacing[2]
+    ax, ay, az = one / spacing[0], one / spacing[1], one / spacing[2]
+    ninth, twelfth = volume * third * third, volume * third * quarter
+    for z in range(count):
+        l = rows[z] + rows[z + 1]
+        m = rows[width + z] + rows[width + z + 1]
+        xx, yy, zz = ninth * ax * ax, ninth * ay * ay, ninth * az * az
+        shear = (xx + yy + zz) * m
+        a0, a1, a2 = xx * (l + m) + shear, yy * (l + m) + shear, zz * (l + m) + shear
+        o2 = twelfth * ax * ay * (rows[2 * width + z] + rows[2 * width + z + 1])
+        o1 = twelfth * ax * az * (rows[3 * width + z] - rows[3 * width + z + 1])
+        o0 = twelfth * ay * az * (rows[4 * width + z] - rows[4 * width + z + 1])
+        f0 = mask[z] if held else one
+        f1 = mask[size + z] if held else one
+        f2 = mask[2 * size + z] if held else one
+        trace = a0 + a1 + a2
+        solid = trace > zero
+        scale = one / trace if solid else zero
+        a0, a1, a2 = f0 * a0 * scale + (one - f0), f1 * a1 * scale + (one - f1), f2 * a2 * scale + (one - f2)
+        o0, o1, o2 = f1 * f2 * o0 * scale, f0 * f2 * o1 * scale, f0 * f1 * o2 * scale
+        on0, on1, on2 = a1 * a2 - o0 * o0, a2 * a0 - o1 * o1, a0 * a1 - o2 * o2
+        off0, off1, off2 = o1 * o2 - a0 * o0, o2 * o0 - a1 * o1, o0 * o1 - a2 * o2
+        determinant = a0 * on0 + o1 * off1 + o2 * off2
+        scale = damping * scale / determinant if solid else zero
+        out[z], out[size + z], out[2 * size + z] = scale * f0 * on0, scale * f1 * on1, scale * f2 * on2
+        out[3 * size + z], out[4 * size + z], out[5 * size + z] = scale * off0, scale * off1, scale * off2
+
+
+@numba.njit(nogil=True)
+def _inverses(buffers, first, end, like):
+    """Damped inverses (cells, 6, x, y, z) of the blocks of the nodes, from λ, μ, the spacing, the free components and
+    the damping. The voxel that begins at a node sees its low corner, the one before it the high one."""
+    e, n = shape(buffers, 1), shape(buffers, 6)
+    voxels, nodes = e[1] * e[2] * e[3], n[2] * n[3] * n[4]
+    periodic, held = n[4] == e[3], shape(buffers, 4)[2] > 1
+    one = like.dtype.type(1)
+    width = e[3] + 2
+    place = allocate(5 * width * like.itemsize)
+    rows = pointer(place, like)
+    for unit in range(first, end):
+        cell = unit // n[2]
+        i = unit - cell * n[2]
+        lmbda, mu = part(buffers, 1, voxels, cell, like), part(buffers, 2, voxels, cell, like)
+        spacing, mask = part(buffers, 3, 3, cell, like), part(buffers, 4, 3 * nodes if held else 3, cell, like)
+        damping = part(buffers, 5, 1, cell, like)[0]
+        out = part(buffers, 6, 6 * nodes, cell, like)
+        for j in range(n[3]):
+            _clear(rows, 5 * width)
+            for a in range(2):
+                x = _within(i - a, e[1], periodic)
+                for b in range(2):
+                    y = _within(j - b, e[2], periodic)
+                    if x >= 0 and y >= 0:
+                        at = (x * e[2] + y) * e[3]
+                        low_x, low_y = (one if a else -one), (one if b else -one)
+                        _add_moduli(shifted(rows, 1), width, shifted(lmbda, at), shifted(mu, at), low_x, low_y, e[3])
+            if periodic:
+                for k in range(5):
+                    rows[k * width] = rows[k * width + e[3]]
+            at = (i * n[3] + j) * n[4]
+            to = shifted(out, at)
+            _invert(rows, width, shifted(mask, at if held else 0), held, spacing, damping, to, nodes, n[4])
+    free(place)
 
 
 @numba.njit(nogil=True, fastmath=_FAST, inline="never")
@@ -149,6 +231,8 @@ def _compute(buffers, first, end, like):
         _blocks(buffers, first, end, like)
     elif what == RESTRICTED:
         _restricted(buffers, first, end, like)
+    elif what == INVERSES:
+        _inverses(buffers, first, end, like)
     else:
         _corrected(buffers, first, end, like)
 

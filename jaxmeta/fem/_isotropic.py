@@ -25,13 +25,12 @@ from jax import Array
 from jax.interpreters import ad
 from jaxtyping import Float
 
-from . import _corners, _kernel
-from ._boundary import Block, Boundary, Periodic
+from . import _kernel
+from ._blocks import plain_product
+from ._boundary import Block, Periodic
 from ._cells import CPUKernel, of_cells, of_one, operation
 from ._fields import IsotropicField
-
-FEW_VOXELS = 1000
-"""Grids up to this size, ghosts included, use the element's matrices: these compile sooner and run no slower there."""
+from ._form import form
 
 
 def force(
@@ -91,21 +90,13 @@ def swept(
     return of_one(_SWEEP, displacement, material.lmbda, material.mu, spacing, nothing, load, blocks)
 
 
-def block_product(
-    blocks: Float[Array, "6 x y z"], field: Float[Array, "3 x y z"], boundary: Boundary
-) -> Float[Array, "3 x y z"]:
-    """Product of symmetric 3×3 blocks, entries 11 22 33 23 13 12 of every node, with a nodal field. No derivative."""
-    return of_one(_BLOCKS, blocks, field) if boundary.whole else _plain_blocks(blocks, field)
-
-
 # The plain expressions, of one cell.
 
 
 def _plain_force(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array) -> Array:
     boundary = Periodic() if u.shape[1:] == mu.shape else Block()
     field = IsotropicField(lmbda, mu).map(boundary.ghost_elements)
-    form = _corners if field.mu.size <= FEW_VOXELS else _kernel
-    return form.internal_force(boundary.ghosts(u), field, spacing, macro)
+    return form(field).internal_force(boundary.ghosts(u), field, spacing, macro)
 
 
 def _plain_energies(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array) -> Array:
@@ -122,13 +113,7 @@ def _plain_residual(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Ar
 
 
 def _plain_sweep(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, load: Array, blocks: Array) -> Array:
-    return u + _plain_blocks(blocks, load - _plain_force(u, lmbda, mu, spacing, macro))
-
-
-def _plain_blocks(blocks: Array, field: Array) -> Array:
-    xx, yy, zz, yz, xz, xy = blocks
-    x, y, z = field
-    return jnp.stack([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])
+    return u + plain_product(blocks, load - _plain_force(u, lmbda, mu, spacing, macro))
 
 
 # Derivatives.
@@ -277,4 +262,3 @@ _SLOPES = operation(
     _slopes_jvp,
     _slopes_transpose,
 )
-_BLOCKS = operation("block_product", _plain_blocks, lambda _, field: field.shape, CPUKernel("_cpu_transfer", 0, _nodes))

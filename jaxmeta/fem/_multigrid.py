@@ -13,9 +13,9 @@ import jax.scipy.linalg as jsl
 import numpy as np
 from jax import Array
 
-from ._boundary import Block
+from ._blocks import block_product, inverse_where_positive, inverses, isotropic_inverses
+from ._boundary import Block, Periodic
 from ._fields import IsotropicField
-from ._isotropic import block_product
 from ._kernel import element_strains
 from ._operator import Stiffness
 from ._transfer import corrected, restrict
@@ -26,9 +26,15 @@ _LARGEST_STEP = 1.9
 """Damping times the largest eigenvalue of D⁻¹ K; a sweep contracts below 2."""
 
 
-def inverse_where_positive(diagonal: Array) -> Array:
-    positive = diagonal > 0
-    return jnp.where(positive, 1 / jnp.where(positive, diagonal, 1), 0)
+def _one_by_one(function: Callable[..., Array]) -> Callable[..., Array]:
+    """The function, which closes over no array, and which on a CPU does a batch one after the other.
+
+    jaxlib 0.10 hands a batch of factorisations, but for quite small ones, to the threads that run programs, and waits
+    for it on one of them: two programs at the same time, of two threads of Python or two devices, wait for ever when
+    there are no more threads.
+    """
+    sequential = jax.custom_batching.sequential_vmap(function)
+    return lambda *operands: jax.lax.platform_dependent(*operands, cpu=sequential, default=function)
 
 
 @jax.jit
@@ -49,9 +55,12 @@ def _dense_inverse(operator: Stiffness) -> Array:
         rigid = rigid * jnp.sqrt(inverse_where_positive(total))
         dense = dense + rigid @ rigid.T
     held = jnp.diag((scale == 0).astype(diagonal.dtype))
-    factor = jsl.cho_factor(dense + held, lower=True)
-    inverse = jsl.cho_solve(factor, jnp.eye(size, dtype=diagonal.dtype)) * scale[:, None] * scale[None, :]
+    inverse = _one_by_one(_inverse_of_definite)(dense + held) * scale[:, None] * scale[None, :]
     return 0.5 * (inverse + inverse.T)
+
+
+def _inverse_of_definite(matrix: Array) -> Array:
+    return jsl.cho_solve(jsl.cho_factor(matrix, lower=True), jnp.eye(len(matrix), dtype=matrix.dtype))
 
 
 def _times(matrix: Array, field: Array) -> Array:
@@ -59,24 +68,14 @@ def _times(matrix: Array, field: Array) -> Array:
 
 
 @jax.jit
-def block_inverse(operator: Stiffness) -> Array:
-    """Inverses of the 3×3 blocks on the free components of every node, (6, x, y, z); zero in void.
-
-    With the diagonal a and the entries o = (23, 13, 12) of a symmetric block, and i, j, k cyclic, its cofactors are
-    a_j a_k − o_i² on the diagonal and o_j o_k − a_i o_i off it.
-    """
+def block_inverse(operator: Stiffness, factor: Array | float = 1.0) -> Array:
+    """Inverses of the 3×3 blocks on the free components of every node, times a factor, (6, x, y, z); zero in void."""
+    boundary, material = operator.boundary, operator.material
+    factor = jnp.asarray(factor, operator.spacing.dtype)
+    if isinstance(material, IsotropicField) and isinstance(boundary, Periodic | Block) and boundary.whole:
+        return isotropic_inverses(material, operator.spacing, boundary, factor)
     blocks = operator.blocks()
-    free = operator.boundary.free(jnp.ones((3, *operator.nodes), blocks.dtype))
-    size = blocks[0] + blocks[1] + blocks[2]
-    scaled = blocks * inverse_where_positive(size)[None]
-    # Held components are cut off with a unit entry, which is taken away again from the inverse.
-    a = [free[i] * scaled[i] + (1 - free[i]) for i in range(3)]
-    o = [free[i - 2] * free[i - 1] * scaled[3 + i] for i in range(3)]
-    on = [a[i - 2] * a[i - 1] - o[i] ** 2 for i in range(3)]
-    off = [o[i - 2] * o[i - 1] - a[i] * o[i] for i in range(3)]
-    determinant = a[0] * on[0] + o[1] * off[1] + o[2] * off[2]
-    scale = jnp.where(size > 0, 1 / jnp.where(size > 0, determinant * size, 1), 0)
-    return jnp.stack([scale * free[i] * on[i] for i in range(3)] + [scale * entry for entry in off])
+    return factor * inverses(blocks, boundary.free(jnp.ones((3, *operator.nodes), blocks.dtype)))
 
 
 @jax.jit
@@ -93,20 +92,20 @@ def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
     positive = field.mu > 0
     ratio = jnp.where(positive, field.lmbda / jnp.where(positive, field.mu, 1), jnp.nan)
     ends = jnp.nan_to_num(jnp.stack([jnp.nanmin(ratio), jnp.nanmax(ratio)]), nan=1.0)
-    weights, strains = element_strains(operator.spacing)
+    return jax.vmap(_one_by_one(_largest_of_pencil), (0, None))(ends, operator.spacing).max()
+
+
+def _largest_of_pencil(ratio: Array, spacing: Array) -> Array:
+    weights, strains = element_strains(spacing)
     weights = jnp.asarray(weights, strains.dtype)
     bulk = jnp.asarray(np.outer([1.0] * 3 + [0.0] * 3, [1.0] * 3 + [0.0] * 3), strains.dtype)
     shear = jnp.asarray(np.diag([2.0] * 3 + [1.0] * 3), strains.dtype)
     corner = jnp.asarray(np.tile(np.eye(8), (3, 3)), strains.dtype)
-
-    def pencil(end: Array) -> Array:
-        moduli = end * bulk + shear
-        matrix = jnp.einsum("k,kia,ij,kjb->ab", weights, strains, moduli, strains, precision="highest")
-        root = jnp.linalg.cholesky(matrix * corner)
-        half = jsl.solve_triangular(root, matrix, lower=True)
-        return jnp.linalg.eigvalsh(jsl.solve_triangular(root, half.T, lower=True))[-1]
-
-    return jax.vmap(pencil)(ends).max()
+    moduli = ratio * bulk + shear
+    matrix = jnp.einsum("k,kia,ij,kjb->ab", weights, strains, moduli, strains, precision="highest")
+    root = jnp.linalg.cholesky(matrix * corner)
+    half = jsl.solve_triangular(root, matrix, lower=True)
+    return jnp.linalg.eigvalsh(jsl.solve_triangular(root, half.T, lower=True))[-1]
 
 
 def _power_iteration(operator: Stiffness) -> Array:
@@ -154,7 +153,7 @@ class Multigrid:
         while self._halves(levels[-1].elements):
             levels.append(levels[-1].coarse())
         damping = jnp.minimum(self.damping, _LARGEST_STEP / largest_jacobi_eigenvalue(operator))
-        smoothers = [damping * block_inverse(level) for level in levels]
+        smoothers = [block_inverse(level, damping) for level in levels]
         last = len(levels) - 1
         if math.prod(levels[-1].nodes) <= _DENSE_NODES:
             solve_coarsest = partial(_times, _dense_inverse(levels[-1]))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import ModuleType
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from . import _corners, _kernel
+from . import _corners
+from ._blocks import block_product, nodal_blocks
 from ._boundary import Block, Boundary, Periodic, Shared, by_blocks
 from ._fields import IsotropicField, MaterialField
-from ._isotropic import FEW_VOXELS, block_product, force, residual_force, swept
+from ._form import form
+from ._isotropic import force, residual_force, swept
 
 
 @jax.tree_util.register_dataclass
@@ -71,7 +72,7 @@ class Stiffness:
 
     def blocks(self) -> Float[Array, "6 x y z"]:
         """Diagonal 3×3 blocks of the matrix, entries 11, 22, 33, 23, 13, 12, held components included."""
-        return by_blocks(self.boundary, _nodal_blocks, self.material, self.spacing)
+        return by_blocks(self.boundary, nodal_blocks, self.material, self.spacing)
 
     def matrix(self) -> Float[Array, "n n"]:
         """The dense matrix, unknowns in the order of a nodal field (3, x, y, z); zero in held rows and columns."""
@@ -104,16 +105,7 @@ def _forces(
     if isinstance(material, IsotropicField) and boundary.whole:
         return boundary.free(force(material, spacing, boundary.free(displacement), macro))
     ghosts, ghosted = boundary.ghosts(displacement), material.map(boundary.ghost_elements)
-    return boundary.free(_form(ghosted).internal_force(ghosts, ghosted, spacing, macro))
-
-
-def _nodal_blocks(boundary: Periodic | Block, material: MaterialField, spacing: Array) -> Array:
-    ghosted = material.map(boundary.ghost_elements)
-    return _form(ghosted).nodal_blocks(ghosted, spacing)
-
-
-def _form(ghosted: MaterialField) -> ModuleType:
-    return _corners if ghosted.diagonal[0].size <= FEW_VOXELS else _kernel
+    return boundary.free(form(ghosted).internal_force(ghosts, ghosted, spacing, macro))
 
 
 def _mean_of_children(field: Array) -> Array:

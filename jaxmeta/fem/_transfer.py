@@ -22,8 +22,9 @@ def _shifted(field: Array, axis: int, start: int, count: int, stride: int) -> Ar
 @jax.jit
 def restrict(fine: Array, boundary: Boundary) -> Array:
     """Coarse nodal forces from fine ones, (3, …); `boundary` is the fine grid's."""
-    coarse = by_blocks(boundary, _restricted, fine)
-    return boundary.on_coarse(coarse) if isinstance(boundary, Shared) else coarse
+    if isinstance(boundary, Shared):
+        return boundary.on_coarse(by_blocks(boundary, _restricted, fine))
+    return boundary.coarse().free(of_one(_RESTRICT, boundary.free(fine)))
 
 
 def _restricted(boundary: Periodic | Block, fine: Array) -> Array:

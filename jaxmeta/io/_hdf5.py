@@ -1,12 +1,13 @@
 """HDF5 files: reading one dataset, and writing a result with its units, versions and settings."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
 
-from ._atomic import atomic_path
+from ._atomic import write_bytes
 from ._errors import FileError, Path, brief, file_error, system_text
 from ._json import to_json
 from ._limits import Check, check_shape
@@ -134,7 +135,9 @@ def write_h5(
     import h5py
 
     arrays = check_result(density, stiffness, spacing)
-    with atomic_path(path, overwrite) as temporary, h5py.File(temporary, "w") as file:
+    # In memory first: HDF5 cannot close a file on a full disk, and takes the process with it later.
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
         file.attrs["format"] = "jaxmeta"
         if "density" in arrays:
             dataset = file.create_dataset("density", data=arrays["density"], compression="gzip", shuffle=True)
@@ -148,3 +151,4 @@ def write_h5(
             for key, value in (entries or {}).items():
                 plain = isinstance(value, str | bool | int | float | np.number)
                 group.attrs[str(key)] = value if plain else to_json(value, non_finite="null")
+    write_bytes(path, content.getvalue(), overwrite)

@@ -1,11 +1,27 @@
 """A library from start to end, on octants of 8³ voxels: generated, perturbed, selected, read."""
 
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxmeta as jm
-from jaxmeta.dataset import Generation, Perturbation, Refinement, Workers, _overlap, _records, _select, _wedge
+from jaxmeta.dataset import (
+    Generation,
+    Perturbation,
+    Refinement,
+    Workers,
+    _generate,
+    _overlap,
+    _records,
+    _select,
+    _wedge,
+)
 from jaxmeta.io import FileError
 from tests.dataset.libraries import columns, octant
 
@@ -64,6 +80,41 @@ def test_the_same_call_makes_the_same_library(made, tmp_path):
         np.testing.assert_array_equal(again.column(name), children.column(name))
     with pytest.raises(FileError, match=r"again\.h5`, writing: expected a new file name"):
         jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN)
+
+
+def test_a_batch_makes_the_same_designs(made, tmp_path):
+    """Two designs of one kind, of three at once, and children labelled four at once; what is missing of a batch is made
+    up for, and a design that goes wrong beside them changes nothing."""
+    designs, children, _ = made[1]
+    batch = dataclasses.replace(DESIGNS, batch=3)
+    jm.dataset.generate(tmp_path / "designs.h5", batch)
+    jm.dataset.perturb(designs.path, tmp_path / "children.h5", dataclasses.replace(CHILDREN, batch=4))
+    for name, library in (("designs", designs), ("children", children)):
+        found = jm.dataset.load(tmp_path / f"{name}.h5")
+        np.testing.assert_array_equal(found.column("wedge"), library.column("wedge")[: len(found)])
+        np.testing.assert_allclose(found.constants, library.constants[: len(found)], rtol=1e-4)
+        assert len(found) >= 2
+    ((first, second),) = _generate.tasks(batch)
+    starts = jnp.stack([first.start(batch), jnp.full((4, 4, 4), jnp.nan), second.start(batch)])
+    fractions = [first.volume_fraction, 0.5, second.volume_fraction]
+    good, wrong, other = _generate.optimized(first.stages, starts, fractions)
+    assert wrong is None
+    for found, record in zip((good, other), designs, strict=True):
+        np.testing.assert_array_equal(_records.sound(found), record.octant)
+
+
+def test_devices_share_the_tasks(made, tmp_path):
+    """Each of two devices does some of them, and they make the library that one makes."""
+    designs, children, _ = made[1]
+    program = [sys.executable, str(Path(__file__).with_name("two_devices.py")), str(designs.path), str(tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["devices"] == [0, 1]
+    found = jm.dataset.load(tmp_path / "children.h5")
+    first = len(designs) + (children.column("round") == 1).sum()
+    assert len(found) > first  # more children than there, the first of which are the same
+    np.testing.assert_array_equal(found.column("wedge")[:first], children.column("wedge")[:first])
+    np.testing.assert_allclose(found.constants[:first], children.constants[:first], rtol=1e-4)
 
 
 def test_a_finer_library_is_like_the_coarse_one(made, tmp_path):
@@ -139,13 +190,13 @@ def test_impossible_records_are_refused(monkeypatch):
     solid = np.ones((4, 4, 4), bool)
     solid[:2, :2, :2] = False
     provenance = {"identity": 0}
-    row = _records.record(solid, provenance)
-    assert row is not None and row["flags"] == 0
+    (row,) = _records.records([(solid, provenance)], 1)
+    assert row["flags"] == 0
     exact = row["constants"]
     fraction = row["volume_fraction"]
     limit = 1 / (1 + _records.excess(exact, np.asarray(fraction)).max())
     for factor, flags in ((1.005 * limit, 1), (1.02 * limit, None), (-1.0, None)):
-        solved = (factor * exact, np.array(0.0), np.array(0))
+        solved = (factor * exact[None], np.zeros(1), np.zeros(1, int))
         monkeypatch.setattr(_records, "_solved", lambda _, solved=solved: solved)
-        row = _records.record(solid, provenance)
+        (row,) = _records.records([(solid, provenance)], 1)
         assert (row and row["flags"]) == flags

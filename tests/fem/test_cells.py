@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.fem import _isotropic, _transfer
+from jaxmeta.fem import _blocks, _form, _isotropic, _transfer
 from jaxmeta.fem._cells import of_cells
 from jaxmeta.fem._corners import corners
 from jaxmeta.fem._kernel import element_strains
@@ -15,6 +15,12 @@ from jaxmeta.fem._kernel import element_strains
 SHAPES = [(1, 1, 2), (2, 3, 4), (5, 4, 7), (20, 16, 18), (3, 2, 150)]
 EVEN = [(2, 4, 6), (20, 16, 34), (2, 2, 150)]
 TOLERANCE = {"float32": 2e-6, "float64": 5e-15}
+
+
+@pytest.fixture(autouse=True)
+def _matrices(monkeypatch):
+    """The plain expressions in the form that compiles sooner; test_operator.py compares the two forms."""
+    monkeypatch.setattr(_form, "FEW_VOXELS", 10**9)
 
 
 def random(shape, dtype, seed):
@@ -26,6 +32,16 @@ def elements(shape, nodes, dtype, cells=1):
     u = random((cells, 3, *nodes), dtype, 0)
     lmbda, mu = (1 + random((cells, *shape), dtype, seed) for seed in (1, 2))
     return u, lmbda, mu, jnp.array([[1.0, 1.5, 0.7]], dtype), random((cells, 6), dtype, 3)
+
+
+def inverse_operands(shape, kind, dtype):
+    """λ and μ with void among them, the spacing, the free components, and the damping."""
+    _, lmbda, mu, spacing, _ = elements(shape, shape, dtype)
+    solid = (random((1, *shape), dtype, 6) > -0.5).astype(dtype)
+    free = jnp.ones((1, 3, 1, 1, 1), dtype)
+    if kind == "block":
+        free = (random((1, 3, *(n + 1 for n in shape)), dtype, 7) > -0.5).astype(dtype)
+    return lmbda * solid, mu * solid, spacing, free, jnp.array([0.6], dtype)
 
 
 def agree(made, plain, operands, tolerance):
@@ -45,7 +61,8 @@ def test_forces_residuals_and_sweeps(shape, kind, dtype):
     agree(_isotropic._FORCE, _isotropic._plain_force, operands, TOLERANCE[dtype])
     agree(_isotropic._RESIDUAL, _isotropic._plain_residual, (*operands, load), TOLERANCE[dtype])
     agree(_isotropic._SWEEP, _isotropic._plain_sweep, (*operands, load, blocks), TOLERANCE[dtype])
-    agree(_isotropic._BLOCKS, _isotropic._plain_blocks, (blocks, load), TOLERANCE[dtype])
+    agree(_blocks._PRODUCT, _blocks.plain_product, (blocks, load), TOLERANCE[dtype])
+    agree(_blocks._INVERSES, _blocks._plain_inverses, inverse_operands(shape, kind, dtype), 4 * TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -164,6 +181,22 @@ def test_a_batch_is_one_call_of_more_cells(axes):
 
     actual = force(lambda *operands: _isotropic._FORCE.bind(*(o[None] for o in operands))[0])
     np.testing.assert_allclose(actual, force(_isotropic._plain_force), rtol=0, atol=1e-13)
+
+
+def test_inverses_of_several_boundaries_and_cells():
+    """Cells with a damping of their own, and in each of them loads with held components of their own."""
+    lmbda, mu = (1 + random((2, 4, 3, 5), "float64", seed) for seed in (1, 2))
+    free = (random((3, 3, 5, 4, 6), "float64", 3) > -0.5).astype("float64")
+    spacing, damping = jnp.array([1.0, 1.5, 0.7]), jnp.array([0.5, 0.6])
+
+    def inverses(f):
+        of_loads = jax.vmap(lambda l, m, free, w: f(l, m, spacing, free, w), (None, None, 0, None))
+        return jax.vmap(of_loads, (0, 0, None, 0))(lmbda, mu, free, damping)
+
+    actual = inverses(lambda *operands: _blocks._INVERSES.bind(*(o[None] for o in operands))[0])
+    expected = inverses(_blocks._plain_inverses)
+    assert actual.shape == (2, 3, 6, 5, 4, 6)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13)
 
 
 def test_threads_share_a_grid_without_a_seam():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxmeta.fem import Block, IsotropicField, JacobiFFT, Multigrid, Periodic, Stiffness, octant
-from jaxmeta.fem._isotropic import block_product
+from jaxmeta.fem._blocks import block_product
 from jaxmeta.fem._multigrid import block_inverse, largest_jacobi_eigenvalue
 from tests import cells
 from tests.fem.problems import BOUNDARIES, FIELDS, SPACING

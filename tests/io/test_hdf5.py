@@ -1,5 +1,8 @@
 """HDF5: round trips, what is stored beside the numbers, and files that lie."""
 
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -103,3 +106,32 @@ def test_truncated_foreign_and_odd(tmp_path):
         file["density"] = h5py.Empty("f8")
     with pytest.raises(FileError, match="the dataset is empty"):
         read_density(path)
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from jaxmeta.io import FileError, write_h5
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for room in (0, 1000, 20000, resource.RLIM_INFINITY):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    message = "written"
+    try:
+        write_h5(sys.argv[1], np.random.default_rng(0).random((24, 24, 24)))
+    except FileError as error:
+        message = str(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(message)
+"""
+
+
+def test_a_full_disk(tmp_path):
+    """An error and nothing else; the process lives on, and with room again the file is written."""
+    path = tmp_path / "cell.h5"
+    done = subprocess.run([sys.executable, "-c", FULL, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    wanted = f"File `{path}`, writing: expected room and permission for the file, but file too large."
+    assert done.stdout.splitlines() == [wanted] * 3 + ["written"]
+    assert read_density(path).density.shape == (24, 24, 24)
+    assert list(tmp_path.iterdir()) == [path]
