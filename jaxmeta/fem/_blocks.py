@@ -82,13 +82,13 @@ def _product_planes(_: Array, field: Array) -> tuple[int, int]:
     return field.shape[2], field.shape[3] * field.shape[4]
 
 
-def _nodes(lmbda: Array, free: Array) -> tuple[int, ...]:
-    """Nodes of a cell, or of every cell where there is an axis of them: as many as voxels in a periodic grid."""
-    return lmbda.shape[-3:] if free.shape[-1] == 1 else free.shape[-3:]
+def _nodes(voxels: tuple[int, ...], free: tuple[int, ...]) -> tuple[int, ...]:
+    """Nodes along the axes, from the shapes of moduli and free components: as many as voxels in a periodic grid."""
+    return voxels[-3:] if free[-1] == 1 else free[-3:]
 
 
 def _inverse_planes(lmbda: Array, mu: Array, spacing: Array, free: Array, damping: Array) -> tuple[int, int]:
-    x, y, z = _nodes(lmbda, free)
+    x, y, z = _nodes(lmbda.shape, free.shape)
     return x, y * z
 
 
@@ -98,6 +98,6 @@ _PRODUCT = operation(
 _INVERSES = operation(
     "isotropic_inverses",
     _plain_inverses,
-    lambda lmbda, mu, spacing, free, damping: (6, *_nodes(lmbda, free)),
+    lambda lmbda, mu, spacing, free, damping: (6, *_nodes(lmbda.shape, free.shape)),
     CPUKernel("_cpu_transfer", 3, _inverse_planes),
 )
