@@ -99,7 +99,7 @@ def test_labels_are_those_of_a_tight_solve(library, sample):
         np.testing.assert_allclose(library.stiffness[number], h.stiffness, atol=1e-4 * h.stiffness.max())
 
 
-@pytest.mark.parametrize(("script", "results"), [("check", "results")])
+@pytest.mark.parametrize(("script", "results"), [("check", "results"), ("kill", "kills")])
 def test_the_readme_shows_the_results(script, results, tmp_path, monkeypatch):
     """Made anew from the results, its tables are as they are."""
     monkeypatch.syspath_prepend(FOLDER)
