@@ -69,13 +69,16 @@ SERIES = {
 TAIL = """
 **Where we lose.** Set-up: the first call compiles for some seconds, which only a design run or many cells of one shape
 win back; the very first after installation compiles the kernels of a CPU, too, for some fifteen seconds more. FANS
-needs none, and on binary cells it is three to five times slower, in float64; it is on grey fields, and on cells whose
-symmetry it does not use, that it takes tens of times longer. Random cells take our multigrid some seventy steps. A
-batch by `vmap` is no faster than its cells one by one. Peers work in float64 and with an assembled matrix, or with
-FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a user would not know.
+needs none, and on binary cells of six loads it is less than ten times slower, in float64; it is on grey fields, and on
+cells whose symmetry it does not use, that it takes tens of times longer. Random cells take our multigrid some seventy
+steps. A batch by `vmap` gains next to nothing over its cells one by one. Peers work in float64 and with an assembled
+matrix, or with FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a user would
+not know.
 
-Most rows of grids up to 40,000 voxels, and most gradients, were measured before two late changes: such a grid is now
-left to one thread, and no derivative by the spacing is formed where none is asked for.
+The gyroid with true void and with void 1e-6, the random 64³ and the 256³ cell, cross and sphere of 32³ and 64³, and the
+peers but for FANS and muGrid on the 64³ gyroid, its grey field and the P-surface, were measured in an earlier run on
+the same kind of machine, before the inverses of multigrid's blocks and its restriction were kernels of a CPU. These
+halve compilation ({doc}`performance`).
 
 GPU: not measured.
 """
