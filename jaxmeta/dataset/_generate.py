@@ -108,8 +108,9 @@ def tasks(g: Generation) -> list[list[Plan]]:
     return sorted(batches, key=lambda plans: plans[0].item)
 
 
-def task(g: Generation, plans: list[Plan]) -> _file.Columns:
+def task(g: Generation, batches: list[list[Plan]], number: int) -> _file.Columns:
     """Records of one task; a design that stays grey or falls apart has none."""
+    plans = batches[number]
     padded = plans + plans[:1] * (g.batch - len(plans))  # the last batch of a kind is run by the same program
     start = jnp.stack([plan.start(g) for plan in padded])
     octants = optimized(padded[0].stages, start, [plan.volume_fraction for plan in padded])

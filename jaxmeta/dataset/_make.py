@@ -51,7 +51,7 @@ def generate(
     attributes = _attributes(generation.side, {"generate": generation.settings()})
     tasks = _generate.tasks(generation)
     run = Run(_folder(output), generation.settings(), len(tasks))
-    make = partial(_designs, generation, tasks)
+    make = partial(_generate.task, generation, tasks)
     (workers or Workers()).work(run, make, attributes, "optimised cells", report)
     columns = run.columns()
     order = np.argsort(columns["identity"]) if columns else ()
@@ -176,10 +176,6 @@ def refine(
     fine = _derived(attributes, {"refine": r.settings()}) | {"side": 2 * side}
     (workers or Workers()).work(run, partial(_refine.task, r, columns, side), fine, "finer cells", report)
     return _finish(output, run.columns(), fine)
-
-
-def _designs(generation: _generate.Generation, tasks: list[list[_generate.Plan]], number: int) -> _file.Columns:
-    return _generate.task(generation, tasks[number])
 
 
 def _new(output: Path) -> None:

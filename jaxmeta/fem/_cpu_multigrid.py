@@ -1,4 +1,4 @@
-"""Grid transfers and nodal blocks for a CPU, compiled by Numba; see `_transfer.py` and `_blocks.py`.
+"""What multigrid runs on a CPU, compiled by Numba: transfers and nodal blocks; see `_transfer.py` and `_blocks.py`.
 
 A coarse grid is periodic if it has half as many nodes as the fine one, and a block if twice as many less one.
 """
@@ -245,32 +245,32 @@ def _float32():
     """The custom call of float32, compiled."""
 
     @kept(TASK)
-    def transfer_task_float32(job):
+    def multigrid_task_float32(job):
         _work(job, FLOAT32)
 
-    address = export("jaxmeta_transfer_task_float32", transfer_task_float32)
+    address = export("jaxmeta_multigrid_task_float32", multigrid_task_float32)
 
     @kept(TARGET)
-    def transfer_float32(frame):
+    def multigrid_float32(frame):
         return execute(frame, address())
 
-    return transfer_float32
+    return multigrid_float32
 
 
 def _float64():
     """The custom call of float64, compiled."""
 
     @kept(TASK)
-    def transfer_task_float64(job):
+    def multigrid_task_float64(job):
         _work(job, FLOAT64)
 
-    address = export("jaxmeta_transfer_task_float64", transfer_task_float64)
+    address = export("jaxmeta_multigrid_task_float64", multigrid_task_float64)
 
     @kept(TARGET)
-    def transfer_float64(frame):
+    def multigrid_float64(frame):
         return execute(frame, address())
 
-    return transfer_float64
+    return multigrid_float64
 
 
 TARGETS = {"float32": _float32, "float64": _float64}
