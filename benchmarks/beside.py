@@ -44,8 +44,7 @@ def batch() -> dict:
     one, all_at_once = jax.jit(label), jax.jit(jax.vmap(label))
     steps = [int(one(cell)[1].max()) for cell in cells]
     jax.block_until_ready(all_at_once(cells))
-    alone = median_seconds(lambda: [one(cell) for cell in cells], 7)
-    together = median_seconds(lambda: all_at_once(cells), 7)
+    alone, together = median_seconds([lambda: [one(cell) for cell in cells], lambda: all_at_once(cells)], 7)
     return {"cells": CELLS, "steps": steps, "one_by_one": CELLS / alone, "vmap": CELLS / together}
 
 
@@ -65,8 +64,7 @@ def operator() -> dict:
     source = jnp.ones(2**27 // 4)
     copy = jax.jit(lambda x: -x)
     jax.block_until_ready((apply(field, edges, nodal), copy(source)))
-    seconds = median_seconds(lambda: apply(field, edges, nodal), COPIES)
-    copying = median_seconds(lambda: copy(source), COPIES)
+    seconds, copying = median_seconds([lambda: apply(field, edges, nodal), lambda: copy(source)], COPIES)
     bandwidth = 2 * source.nbytes / copying
     return {
         "seconds": seconds,

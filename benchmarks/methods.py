@@ -20,8 +20,8 @@ from problems import Problem
 from timing import median_seconds
 
 YOUNG, POISSON = 1.0, 0.3
-LONG = 60.0
-"""Seconds of set-up and first solve from which on a solve is measured once."""
+SHORT, LONG = 1.0, 50.0
+"""Seconds of a solve below which it is measured fifteen times, and from which on once; five times in between."""
 
 
 def _held(program: Any) -> int:
@@ -55,22 +55,23 @@ def _jaxmeta(precision: str, gradient: bool, preconditioner: str | None) -> Meth
         compiled = time.perf_counter() - start
         c, result, stats = jax.block_until_ready(program(density))
         setup = time.perf_counter() - start
+        first = setup - compiled
         if int(result):
             raise RuntimeError(jm.Result(int(result)).text)
-        repeats = 5 if setup < LONG else 1
-        seconds = median_seconds(lambda: program(density), repeats)
-        memory, backward = [_held(program) / density.size], None
+        repeats = 15 if first < SHORT else 5 if first < LONG else 1
+        programs = [program]
         if gradient:
             both = jax.jit(jax.value_and_grad(lambda rho: jnp.trace(jm.homogenize(rho, solid, **options).stiffness)))
-            program = both.lower(density).compile()
-            jax.block_until_ready(program(density))
-            backward = median_seconds(lambda: program(density), repeats)
-            memory.append(_held(program) / density.size)
+            programs.append(both.lower(density).compile())
+            jax.block_until_ready(programs[1](density))
+        seconds = median_seconds([lambda each=each: each(density) for each in programs], repeats)
+        memory = tuple(_held(each) / density.size for each in programs)
         notes = f"{precision}, {preconditioner or 'multigrid'}"
         used = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
         peak = used / 1e6 if used else None
         steps = int(stats.steps.max())
-        return Outcome(np.asarray(c, float), setup, seconds, backward, steps, notes, peak, tuple(memory), compiled)
+        backward = seconds[1] if gradient else None
+        return Outcome(np.asarray(c, float), setup, seconds[0], backward, steps, notes, peak, memory, compiled)
 
     return run
 

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 
-def median_seconds(function: Callable[[], Any], repeats: int) -> float:
-    """Median of some calls, each until its result is there."""
+def median_seconds(functions: list[Callable[[], Any]], repeats: int) -> list[float]:
+    """Medians of some calls of each, until the results are there; in turn, so that all see the same machine."""
     import jax
 
-    seconds = []
+    seconds: list[list[float]] = [[] for _ in functions]
     for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(function())
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
+        for function, times in zip(functions, seconds, strict=True):
+            began = time.perf_counter()
+            jax.block_until_ready(function())
+            times.append(time.perf_counter() - began)
+    return [statistics.median(times) for times in seconds]

@@ -1,4 +1,6 @@
-"""Float64, strict dtype promotion and no implicit rank promotion for the whole test run; a way past the type checks."""
+"""Float64, strict dtype promotion and no implicit rank promotion for the whole test run; programs that compile soon;
+a way past the type checks.
+"""
 
 import os
 import shutil
@@ -10,6 +12,9 @@ import jax
 import jaxtyping
 import pytest
 
+# XLA optimises less than for users, which makes compilations shorter. `XLA_FLAGS= pytest` is the default of users, in
+# which .ci/run repeats some tests.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1")
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

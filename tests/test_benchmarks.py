@@ -141,10 +141,10 @@ it   1 .... err   1.9e-02  / 4.6e-01, ratio: 0.0, FFT time: 0.000659 sec
 
 
 def test_page_is_that_of_the_results():
-    results, earlier = (
-        json.loads((FOLDER / "results" / f"{n}.json").read_text("utf-8")) for n in ("cpu", "cpu_earlier")
+    results, of_library = (
+        json.loads((FOLDER / "results" / f"{n}.json").read_text("utf-8")) for n in ("cpu", "library_cpu")
     )
-    assert page.page(results, earlier) == (FOLDER.parent / "docs" / "benchmarks.md").read_text("utf-8")
+    assert page.page(results, of_library) == (FOLDER.parent / "docs" / "benchmarks.md").read_text("utf-8")
 
 
 def test_every_stated_case_was_measured():

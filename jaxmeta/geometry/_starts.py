@@ -63,8 +63,10 @@ def squash(
 @jax.jit
 def _squash(values: jax.Array, target: jax.Array, sharpness: jax.Array) -> jax.Array:
     centred = values - jnp.mean(values)
-    tiny = jnp.finfo(values.dtype).tiny
-    z = sharpness * centred / jnp.sqrt(jnp.maximum(jnp.mean(centred**2), tiny))
+    # The mean of a constant is the constant but for rounding, and not always rounded in the same way.
+    precision = jnp.finfo(values.dtype)
+    least = jnp.maximum(4 * precision.eps * jnp.max(jnp.abs(values)), precision.tiny)
+    z = sharpness * centred / jnp.maximum(jnp.sqrt(jnp.mean(centred**2)), least)
     centre, reach = jnp.log(target) - jnp.log1p(-target), jnp.max(jnp.abs(z))
 
     def halve(_: object, bracket: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

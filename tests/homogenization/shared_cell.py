@@ -10,7 +10,9 @@ import re
 import sys
 from functools import cache
 
-os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={1 if len(sys.argv) > 1 else 8}"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + (
+    f" --xla_force_host_platform_device_count={1 if len(sys.argv) > 1 else 8}"
+)
 
 import jax
 import numpy as np

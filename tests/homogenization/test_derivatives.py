@@ -194,7 +194,7 @@ def mixed(name, seed=0):
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    [*((name, "forward_over_reverse") for name in SETTINGS), ("none", "reverse_over_reverse")],
+    [*((name, "forward_over_reverse") for name in ("none", "cubic", "background")), ("none", "reverse_over_reverse")],
 )
 def test_hessian_products(name, mode):
     """Every leaf of H v to 1e-6, v random in all leaves."""
