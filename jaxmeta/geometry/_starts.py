@@ -62,11 +62,11 @@ def squash(
 
 @jax.jit
 def _squash(values: jax.Array, target: jax.Array, sharpness: jax.Array) -> jax.Array:
-    centred = values - jnp.mean(values)
-    # The mean of a constant is the constant but for rounding, and not always rounded in the same way.
-    precision = jnp.finfo(values.dtype)
-    least = jnp.maximum(4 * precision.eps * jnp.max(jnp.abs(values)), precision.tiny)
-    z = sharpness * centred / jnp.maximum(jnp.sqrt(jnp.mean(centred**2)), least)
+    # The mean of a constant may be another number by rounding; less one of its values, a constant is exactly zero.
+    shifted = values - values[0, 0, 0]
+    centred = shifted - jnp.mean(shifted)
+    tiny = jnp.finfo(values.dtype).tiny
+    z = sharpness * centred / jnp.sqrt(jnp.maximum(jnp.mean(centred**2), tiny))
     centre, reach = jnp.log(target) - jnp.log1p(-target), jnp.max(jnp.abs(z))
 
     def halve(_: object, bracket: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
