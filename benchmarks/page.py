@@ -79,10 +79,10 @@ TAIL = """
 **Where we lose.** Set-up: the first call compiles for some seconds, which only a design run or many cells of one shape
 win back; the very first after installation compiles the kernels of a CPU, too, for some fifteen seconds more. FANS
 needs none, and on binary cells of six loads it is less than ten times slower, in float64; it is on grey fields, and on
-cells whose symmetry it does not use, that it takes tens of times longer. Random cells take our multigrid some seventy
-steps. A batch by `vmap` gains next to nothing over its cells one by one. Peers work in float64 and with an assembled
-matrix, or with FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a user would
-not know.
+cells whose symmetry it does not use, that it takes tens to hundreds of times longer. Random cells take our multigrid
+some seventy steps. A batch by `vmap` gains next to nothing over its cells one by one. Peers work in float64 and with an
+assembled matrix, or with FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a
+user would not know.
 
 GPU: not measured.
 """

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import llvmlite.binding
@@ -25,16 +26,17 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-FLOAT32, FLOAT64 = np.zeros(1, np.float32), np.zeros(1, np.float64)
-"""Examples of an element, by which a function is told the type that a pointer points to."""
-WORD, HALF = np.zeros(1, np.int64), np.zeros(1, np.int32)
+FLOAT32, FLOAT64 = np.float32(1), np.float64(1)
+"""The number one, by which a function is told the type of number that it computes with."""
+WORD, HALF = np.int64(1), np.int32(1)
 _FEW = 40000
 """Voxels up to which one thread does all: to wake another, and to wait for it on a busy machine, gains nothing."""
 _SHARES = 2
 """Shares of the work for each thread: one that is held up then leaves work to the others."""
 
-TASK = types.void(types.CPointer(types.int64))
-TARGET = types.int64(types.CPointer(types.int64))
+WORDS = types.CPointer(types.int64)
+TASK = types.void(WORDS)
+TARGET = types.int64(WORDS)
 
 # Words of the frame, its arrays of operands and results, a buffer, and the interface (XLA_FFI_API_MAJOR 0, MINOR 3).
 _EXTENSION, _API, _CONTEXT, _COUNT, _OPERANDS, _RESULTS = 1, 2, 3, 7, 9, 14
@@ -45,6 +47,11 @@ _VERSION = (0, 3)
 # Words of a job, which the threads share.
 _NEXT, _SHARE_COUNT, _DONE, _HOLDERS, _BUFFERS, _UNITS = range(6)
 
+compiled = partial(
+    numba.njit, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, no_rewrites=True
+)
+"""Decorator of what compiled code calls. Without what only Python would need it takes two thirds of the time."""
+
 
 def _generated(function: Callable) -> Callable[..., Any]:
     """A function of compiled code whose machine code is generated here; its first argument is Numba's own."""
@@ -52,14 +59,14 @@ def _generated(function: Callable) -> Callable[..., Any]:
 
 
 @_generated
-def pointer(_, address, like):
-    """The address as a pointer to numbers of the type of `like`."""
-    kind = types.CPointer(like.dtype)
+def pointer(_, address, one):
+    """The address as a pointer to numbers of the type of `one`."""
+    kind = types.CPointer(one)
 
     def generate(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], context.get_value_type(kind))
 
-    return kind(types.int64, like), generate
+    return kind(types.int64, one), generate
 
 
 @_generated
@@ -82,6 +89,57 @@ def shifted(_, place, count):
     return place(place, types.int64), generate
 
 
+def _word(builder, place, k):
+    """The word k from a place on."""
+    word = llvmlite.ir.IntType(64)
+    return builder.load(builder.gep(builder.bitcast(place, word.as_pointer()), [word(k) if isinstance(k, int) else k]))
+
+
+def _member(builder, buffers, k, which, kind):
+    """What a word of buffer k points to, as a pointer of a kind."""
+    words = llvmlite.ir.IntType(64).as_pointer()
+    buffer = builder.inttoptr(_word(builder, buffers, k), words)
+    return builder.inttoptr(_word(builder, buffer, which), kind)
+
+
+@_generated
+def shape(_, buffers, k):
+    """Dimensions of operand or result k."""
+
+    def generate(context, builder, signature, arguments):
+        buffers, k = arguments
+        return _member(builder, buffers, k, _DIMENSIONS, context.get_value_type(WORDS))
+
+    return WORDS(WORDS, types.int64), generate
+
+
+@_generated
+def data(_, buffers, k, one):
+    """Numbers of operand or result k."""
+    kind = types.CPointer(one)
+
+    def generate(context, builder, signature, arguments):
+        buffers, k, _ = arguments
+        return _member(builder, buffers, k, _DATA, context.get_value_type(kind))
+
+    return kind(WORDS, types.int64, one), generate
+
+
+@_generated
+def part(_, buffers, k, size, cell, one):
+    """The `size` numbers of a cell, of an operand or result (cells, …), or (1, …) where all cells share them."""
+    kind = types.CPointer(one)
+
+    def generate(context, builder, signature, arguments):
+        buffers, k, size, cell, _ = arguments
+        cells = _word(builder, _member(builder, buffers, k, _DIMENSIONS, context.get_value_type(WORDS)), 0)
+        many = builder.icmp_signed(">", cells, cells.type(1))
+        begin = builder.select(many, builder.mul(size, cell), cells.type(0))
+        return builder.gep(_member(builder, buffers, k, _DATA, context.get_value_type(kind)), [begin])
+
+    return kind(WORDS, types.int64, types.int64, types.int64, one), generate
+
+
 def _function(builder, name):
     """A function of one word, which returns one, by the name under which compiled code is linked to it."""
     word = llvmlite.ir.IntType(64)
@@ -89,24 +147,27 @@ def _function(builder, name):
 
 
 @_generated
-def allocate(_, size):
-    """The address of so many bytes."""
+def allocate(_, count, one):
+    """Room for so many numbers of the type of `one`."""
+    kind = types.CPointer(one)
 
     def generate(context, builder, signature, arguments):
-        return builder.call(_function(builder, "malloc"), arguments)
+        size = context.get_abi_sizeof(context.get_value_type(one))
+        place = builder.call(_function(builder, "malloc"), [builder.mul(arguments[0], arguments[0].type(size))])
+        return builder.inttoptr(place, context.get_value_type(kind))
 
-    return types.int64(types.int64), generate
+    return kind(types.int64, one), generate
 
 
 @_generated
 def free(_, place):
-    """Give the bytes at an address back."""
+    """Give room back."""
 
     def generate(context, builder, signature, arguments):
-        builder.call(_function(builder, "free"), arguments)
+        builder.call(_function(builder, "free"), [builder.ptrtoint(arguments[0], llvmlite.ir.IntType(64))])
         return context.get_dummy_value()
 
-    return types.void(types.int64), generate
+    return types.void(place), generate
 
 
 @_generated
@@ -128,7 +189,7 @@ def _add_atomically(_, place, value):
     def generate(context, builder, signature, arguments):
         return builder.atomic_rmw("add", *arguments, "seq_cst")
 
-    return types.int64(types.CPointer(types.int64), types.int64), generate
+    return types.int64(WORDS, types.int64), generate
 
 
 @_generated
@@ -143,24 +204,11 @@ def _call(_, function, argument):
     return types.int64(types.int64, types.int64), generate
 
 
-def kept(signature: Any) -> Callable[[Callable], Any]:
-    """Compile a function, and keep the code on disk if there is a folder that can be written."""
-
-    def compiled(function: Callable) -> Any:
-        try:
-            return numba.cfunc(signature, cache=True)(function)
-        except RuntimeError:  # Numba finds no such folder
-            return numba.cfunc(signature)(function)
-
-    return compiled
-
-
-def export(name: str, compiled: Any) -> Callable[..., Any]:
-    """Give a compiled function a name, and return the function of compiled code that finds its address by it.
+def named(name: str) -> Callable[..., Any]:
+    """A function of compiled code that gives the address of the task which `custom_call` compiles under a name.
 
     Code that Numba keeps on disk may hold a name, but not an address, which is another one in every process.
     """
-    llvmlite.binding.add_symbol(name, compiled.address)
 
     @_generated
     def address(_):
@@ -172,45 +220,43 @@ def export(name: str, compiled: Any) -> Callable[..., Any]:
     return address
 
 
-@numba.njit(nogil=True, inline="always")
-def shape(buffers, k):
-    """Dimensions of operand or result k."""
-    return pointer(pointer(buffers[k], WORD)[_DIMENSIONS], WORD)
+def custom_call(name: str, task: Callable, target: Callable) -> Any:
+    """Compile a task under a name, and the custom call that hands it out.
+
+    Neither may close over anything: what a function closes over belongs to the key under which Numba keeps its code,
+    and may differ from process to process.
+    """
+    llvmlite.binding.add_symbol(name, _kept(TASK, task).address)
+    return _kept(TARGET, target)
 
 
-@numba.njit(nogil=True, inline="always")
-def data(buffers, k, like):
-    """Numbers of operand or result k."""
-    return pointer(pointer(buffers[k], WORD)[_DATA], like)
-
-
-@numba.njit(nogil=True, inline="always")
-def part(buffers, k, size, cell, like):
-    """The `size` numbers of a cell, of an operand or result (cells, …), or (1, …) where all cells share them."""
-    return shifted(data(buffers, k, like), size * cell if shape(buffers, k)[0] > 1 else 0)
+def _kept(signature: Any, function: Callable) -> Any:
+    """Compile a function, and keep the code on disk if there is a folder that can be written."""
+    try:
+        return numba.cfunc(signature, cache=True)(function)
+    except RuntimeError:  # Numba finds no such folder
+        return numba.cfunc(signature)(function)
 
 
 def worker(function: Callable) -> Callable:
     """The function of compiled code that works at a job, of which `function` does a share."""
 
-    @numba.njit(nogil=True, inline="always")
-    def work(job, like):
-        place = address_of(job)
-        done, holders = pointer(place + 8 * _DONE, WORD), pointer(place + 8 * _HOLDERS, WORD)
+    @compiled(inline="always")
+    def work(job, one):
         while True:
             share = _add_atomically(job, 1)
             count, units = job[_SHARE_COUNT], job[_UNITS]
             if share >= count:
                 break
-            function(pointer(job[_BUFFERS], WORD), share * units // count, (share + 1) * units // count, like)
-            _add_atomically(done, 1)
-        if _add_atomically(holders, -1) == 1:  # whoever leaves last frees it
-            free(place)
+            function(pointer(job[_BUFFERS], WORD), share * units // count, (share + 1) * units // count, one)
+            _add_atomically(shifted(job, _DONE), 1)
+        if _add_atomically(shifted(job, _HOLDERS), -1) == 1:  # whoever leaves last frees it
+            free(job)
 
     return work
 
 
-@numba.njit(nogil=True)
+@compiled()
 def execute(frame, task):
     """A custom call: its work is done by the function at the address `task`, of a job, on this thread and others."""
     if frame[_EXTENSION] != 0:  # the call only asks for the version of the interface
@@ -220,14 +266,13 @@ def execute(frame, task):
         version[2] = 0  # no traits
         return 0
     count = frame[_COUNT]
-    place = allocate(8 * (count + 1))
-    buffers = pointer(place, WORD)
+    buffers = allocate(count + 1, WORD)
     for k in range(count):
         buffers[k] = pointer(frame[_OPERANDS], WORD)[k]
     buffers[count] = pointer(frame[_RESULTS], WORD)[0]
 
     interface = pointer(frame[_API], WORD)
-    request = pointer(allocate(48), WORD)
+    request = allocate(6, WORD)
     request[0], request[1], request[2], request[3] = 32, 0, frame[_CONTEXT], address_of(request) + 40
     request[5] = 1
     _call(interface[_THREADS], address_of(request))
@@ -237,18 +282,17 @@ def execute(frame, task):
     shares = min(units, _SHARES * threads) if units * asked[3] > _FEW and threads > 1 else 1
     helpers = min(threads, shares) - 1
 
-    job = pointer(allocate(48), WORD)
+    job = allocate(6, WORD)
     job[_NEXT], job[_SHARE_COUNT], job[_DONE], job[_HOLDERS] = 0, shares, 0, helpers + 2
-    job[_BUFFERS], job[_UNITS] = place, units
+    job[_BUFFERS], job[_UNITS] = address_of(buffers), units
     request[0], request[3], request[4] = 40, task, address_of(job)
     for _ in range(helpers):
         _call(interface[_SCHEDULE], address_of(request))
-    done, holders = pointer(address_of(job) + 8 * _DONE, WORD), pointer(address_of(job) + 8 * _HOLDERS, WORD)
     _call(task, address_of(job))
-    while _add_atomically(done, 0) < shares:
+    while _add_atomically(shifted(job, _DONE), 0) < shares:
         _give_way()
-    if _add_atomically(holders, -1) == 1:
-        free(address_of(job))
-    free(address_of(request))
-    free(place)
+    if _add_atomically(shifted(job, _HOLDERS), -1) == 1:
+        free(job)
+    free(request)
+    free(buffers)
     return 0

@@ -18,22 +18,20 @@ they are given are the buffers of an XLA custom call (see `_cpu_call.py`).
 
 from __future__ import annotations
 
-import numba
+from functools import partial
 
 from ._cpu_call import (
     FLOAT32,
     FLOAT64,
     HALF,
-    TARGET,
-    TASK,
     allocate,
+    compiled,
+    custom_call,
     data,
     execute,
-    export,
     free,
-    kept,
+    named,
     part,
-    pointer,
     shape,
     shifted,
     worker,
@@ -50,7 +48,7 @@ _FAST = {"contract", "nsz", "arcp"}
 """Multiply and add in one, no signed zeros, reciprocals; sums stay in their order."""
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _sums(rows, first, u, a, b, d, e, count):
     """Sums and differences along x and y of four rows of nodes, which begin at a, b, d, e in `u`."""
     for z in range(count):
@@ -62,7 +60,7 @@ def _sums(rows, first, u, a, b, d, e, count):
         rows[first + 3 * STRIDE + z] = d1 - d0
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _forces(b, count, ax, ay, az, volume, third, macro):
     """From the rows 0 … 11 to the forces on their low ends, rows 12 … 23, and on their high ends, rows 24 … 35."""
     for z in range(count):
@@ -152,7 +150,7 @@ def _forces(b, count, ax, ay, az, volume, third, macro):
         b[23 * STRIDE + z], b[35 * STRIDE + z] = f_w110 - f_w111, f_w110 + f_w111
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _collect(b, count):
     """Forces on the nodes between the voxels and behind the last one: on those at x in the rows 4c, at x + 1 in 4c + 1.
 
@@ -176,19 +174,19 @@ def _collect(b, count):
             b[(4 * c + 1) * STRIDE + z] = total + difference
 
 
-@numba.njit(nogil=True, inline="never")
+@compiled(inline="never")
 def _add(out, first, rows, row, count):
     for z in range(count):
         out[first + z] += rows[row + z]
 
 
-@numba.njit(nogil=True, inline="never")
+@compiled(inline="never")
 def _clear(rows, first, count):
     for k in range(count):
         rows[first + k] = 0
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _load_row(rows, u, lmbda, mu, nodes, voxels, x0, x1, y0, y1, z0, count):
     """Sums and moduli of `count` voxels from z0 on and of the one before, whose place is the first of a row.
 
@@ -215,12 +213,11 @@ def _load_row(rows, u, lmbda, mu, nodes, voxels, x0, x1, y0, y1, z0, count):
     rows[43 * STRIDE] = mu[at + before] if there else 0
 
 
-@numba.njit(nogil=True, error_model="numpy")
-def _force_planes(u, lmbda, mu, spacing, macro, out, nodes, voxels, low, high, rows):
+@compiled()
+def _force_planes(u, lmbda, mu, spacing, macro, out, nodes, voxels, low, high, rows, one):
     """Forces of one grid on its planes of nodes low … high − 1."""
     nx, ny, nz = nodes
     vx, vy, vz = voxels
-    one = spacing[0] / spacing[0]
     third, quarter = one / (one + one + one), one / (one + one + one + one)
     ax, ay, az = quarter / spacing[0], quarter / spacing[1], quarter / spacing[2]
     volume = spacing[0] * spacing[1] * spacing[2]
@@ -251,13 +248,13 @@ def _force_planes(u, lmbda, mu, spacing, macro, out, nodes, voxels, low, high, r
                             _add(out, first, rows, (4 * c + side) * STRIDE + 1, asked)
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _less(out, load, count):
     for k in range(count):
         out[k] = load[k] - out[k]
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _swept(value, blocks, load, out, size, count):
     """value + blocks (load − out), out being the forces of the value."""
     for k in range(count):
@@ -268,8 +265,8 @@ def _swept(value, blocks, load, out, size, count):
         out[2 * size + k] = value[2 * size + k] + xz * x + yz * y + blocks[2 * size + k] * z
 
 
-@numba.njit(nogil=True)
-def _force(buffers, first, end, like, what):
+@compiled()
+def _force(buffers, first, end, one, what):
     """Nodal forces (cells, 3, x, y, z) from displacement, λ, μ, spacing and macroscopic strain; or what a load, the
     next operand, exceeds them by; or the displacement after a sweep with the blocks that are the operand after that.
     """
@@ -277,36 +274,37 @@ def _force(buffers, first, end, like, what):
     result = 6 if what == FORCE else 7 if what == RESIDUAL else 8
     nodes, voxels = (u[2], u[3], u[4]), (m[1], m[2], m[3])
     size, moduli = nodes[0] * nodes[1] * nodes[2], voxels[0] * voxels[1] * voxels[2]
-    place = allocate(44 * STRIDE * like.itemsize)
+    rows = allocate(44 * STRIDE, one)
     while first < end:
         cell = first // nodes[0]
         low = first - cell * nodes[0]
         high = min(nodes[0], low + end - first)
-        value, out = part(buffers, 1, 3 * size, cell, like), part(buffers, result, 3 * size, cell, like)
+        value, out = part(buffers, 1, 3 * size, cell, one), part(buffers, result, 3 * size, cell, one)
         _force_planes(
             value,
-            part(buffers, 2, moduli, cell, like),
-            part(buffers, 3, moduli, cell, like),
-            part(buffers, 4, 3, cell, like),
-            part(buffers, 5, 6, cell, like),
+            part(buffers, 2, moduli, cell, one),
+            part(buffers, 3, moduli, cell, one),
+            part(buffers, 4, 3, cell, one),
+            part(buffers, 5, 6, cell, one),
             out,
             nodes,
             voxels,
             low,
             high,
-            pointer(place, like),
+            rows,
+            one,
         )
         if what != FORCE:
             begin, count = low * nodes[1] * nodes[2], (high - low) * nodes[1] * nodes[2]
-            load = part(buffers, 6, 3 * size, cell, like)
+            load = part(buffers, 6, 3 * size, cell, one)
             if what == RESIDUAL:
                 for c in range(3):
                     _less(shifted(out, c * size + begin), shifted(load, c * size + begin), count)
             else:
-                blocks = shifted(part(buffers, 7, 6 * size, cell, like), begin)
+                blocks = shifted(part(buffers, 7, 6 * size, cell, one), begin)
                 _swept(shifted(value, begin), blocks, shifted(load, begin), shifted(out, begin), size, count)
         first += high - low
-    free(place)
+    free(rows)
 
 
 # The polynomials 1, ξ, η, ζ, ηζ, ξζ, ξη: the first of their strain coefficients, how many of these are normal and how
@@ -317,7 +315,7 @@ _SHEAR = (3, 3, 3, 3, 2, 2, 2)
 _STRAINS = 30
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _strains(b, e, first, count, ax, ay, az, macro):
     """The thirty strain coefficients of the voxels of a row, from the rows 0 … 11 of `b` into rows of `e`."""
     for z in range(count):
@@ -348,7 +346,7 @@ def _strains(b, e, first, count, ax, ay, az, macro):
         e[at + 27 * _TILE], e[at + 28 * _TILE], e[at + 29 * _TILE] = az * w111, az * v111, az * u111
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _trace(e, row, count, trace):
     """Sum of `count` normal strains of a polynomial, from `row` on."""
     for z in range(_TILE):
@@ -358,7 +356,7 @@ def _trace(e, row, count, trace):
             trace[z] += e[row + i * _TILE + z]
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _stresses(e, s, first, lmbda, mu, trace, third):
     """w C ε of every strain coefficient ε, with w the mean square of its polynomial."""
     for k in range(7):
@@ -373,7 +371,7 @@ def _stresses(e, s, first, lmbda, mu, trace, third):
                 s[shear + i * _TILE + z] = weight * mu[z] * e[shear + i * _TILE + z]
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _slopes(e, f, first, trace, other, out_lmbda, out_mu, third):
     """Add e·(∂C/∂λ) f and e·(∂C/∂μ) f of a row of voxels, e from `first` on and f from 0 on."""
     for k in range(7):
@@ -389,7 +387,7 @@ def _slopes(e, f, first, trace, other, out_lmbda, out_mu, third):
                 out_mu[z] += double * e[row + i * _TILE + z] * f[second + i * _TILE + z]
 
 
-@numba.njit(nogil=True, fastmath={*_FAST, "reassoc"}, inline="never")
+@compiled(fastmath={*_FAST, "reassoc"}, inline="never")
 def _dot(a, b, count):
     total = a[0] * b[0]
     for k in range(1, count):
@@ -397,16 +395,15 @@ def _dot(a, b, count):
     return total
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _add_times(out, factor, e, count):
     for k in range(count):
         out[k] += factor * e[k]
 
 
-@numba.njit(nogil=True)
-def _strains_of_loads(u, loads, spacing, macros, voxels, i, j, z0, count, rows, e):
+@compiled()
+def _strains_of_loads(u, loads, spacing, macros, voxels, i, j, z0, count, rows, e, one):
     """Strain coefficients of `count` voxels from (i, j, z0) on, (load, 30, _TILE); zero behind the last voxel."""
-    one = spacing[0] / spacing[0]
     quarter = one / (one + one + one + one)
     ny, nz = voxels[1] + 1, voxels[2] + 1
     size = (voxels[0] + 1) * ny * nz
@@ -421,8 +418,8 @@ def _strains_of_loads(u, loads, spacing, macros, voxels, i, j, z0, count, rows, 
         _strains(rows, e, first, count, quarter / spacing[0], quarter / spacing[1], quarter / spacing[2], macro)
 
 
-@numba.njit(nogil=True)
-def _energies(buffers, first, end, like, slopes):
+@compiled()
+def _energies(buffers, first, end, one, slopes):
     """Sums over planes of voxels of the mutual energies of all pairs of loads, (cells, x, loads, loads), or `slopes`:
     what a weighted sum of the mean energies changes by with λ and μ of every voxel, (cells, 2, x, y, z).
 
@@ -433,26 +430,23 @@ def _energies(buffers, first, end, like, slopes):
     vx, vy, vz = m[1], m[2], m[3]
     field = (vx + 1) * (vy + 1) * (vz + 1)
     length = _STRAINS * _TILE
-    place = allocate((12 * STRIDE + (2 * loads * _STRAINS + 6) * _TILE) * like.itemsize)
-    rows = pointer(place, like)
+    rows = allocate(12 * STRIDE + (2 * loads * _STRAINS + 6) * _TILE, one)
     e = shifted(rows, 12 * STRIDE)
     s = shifted(e, loads * length)
     lmbda = shifted(s, loads * length)
     mu, trace, other = shifted(lmbda, _TILE), shifted(lmbda, 2 * _TILE), shifted(lmbda, 3 * _TILE)
     by_lmbda, by_mu = shifted(lmbda, 4 * _TILE), shifted(lmbda, 5 * _TILE)
-    pairs = allocate(8 * loads * loads)
-    sums = pointer(pairs, FLOAT64)  # over a plane
+    sums = allocate(loads * loads, FLOAT64)  # over a plane
     for unit in range(first, end):
         cell = unit // vx
         i = unit - cell * vx
-        u = part(buffers, 1, 3 * loads * field, cell, like)
-        moduli = part(buffers, 2, vx * vy * vz, cell, like), part(buffers, 3, vx * vy * vz, cell, like)
-        spacing, macros = part(buffers, 4, 3, cell, like), part(buffers, 5, 6 * loads, cell, like)
-        weights = part(buffers, 6, loads * loads, cell, like)  # of energies this is the result
-        out = part(buffers, 7, 2 * vx * vy * vz, cell, like) if slopes else weights
+        u = part(buffers, 1, 3 * loads * field, cell, one)
+        moduli = part(buffers, 2, vx * vy * vz, cell, one), part(buffers, 3, vx * vy * vz, cell, one)
+        spacing, macros = part(buffers, 4, 3, cell, one), part(buffers, 5, 6 * loads, cell, one)
+        weights = part(buffers, 6, loads * loads, cell, one)  # of energies this is the result
+        out = part(buffers, 7, 2 * vx * vy * vz, cell, one) if slopes else weights
         if not slopes:
-            out = part(buffers, 6, vx * loads * loads, cell, like)
-        one = spacing[0] / spacing[0]
+            out = part(buffers, 6, vx * loads * loads, cell, one)
         third = one / (one + one + one)
         for k in range(loads * loads):
             sums[k] = 0
@@ -463,7 +457,7 @@ def _energies(buffers, first, end, like, slopes):
                 for z in range(_TILE):
                     lmbda[z] = moduli[0][at + min(z, count - 1)]
                     mu[z] = moduli[1][at + min(z, count - 1)]
-                _strains_of_loads(u, loads, spacing, macros, (vx, vy, vz), i, j, z0, count, rows, e)
+                _strains_of_loads(u, loads, spacing, macros, (vx, vy, vz), i, j, z0, count, rows, e, one)
                 if slopes:
                     for z in range(_TILE):
                         by_lmbda[z] = 0
@@ -492,53 +486,41 @@ def _energies(buffers, first, end, like, slopes):
                 for second in range(load + 1):
                     out[(i * loads + load) * loads + second] = sums[load * loads + second]
                     out[(i * loads + second) * loads + load] = sums[load * loads + second]
-    free(place)
-    free(pairs)
+    free(rows)
+    free(sums)
 
 
-@numba.njit(nogil=True, inline="always")
-def _compute(buffers, first, end, like):
+@compiled(inline="always")
+def _compute(buffers, first, end, one):
     what = data(buffers, 0, HALF)[0]
     if what <= SWEEP:
-        _force(buffers, first, end, like, what)
+        _force(buffers, first, end, one, what)
     else:
-        _energies(buffers, first, end, like, what == SLOPES)
+        _energies(buffers, first, end, one, what == SLOPES)
 
 
-# Written out for each type of number: Numba keeps on disk only functions that close over nothing.
 _work = worker(_compute)
+_float32, _float64 = named("jaxmeta_elements_float32"), named("jaxmeta_elements_float64")
 
 
-def _float32():
-    """The custom call of float32, compiled."""
-
-    @kept(TASK)
-    def task_float32(job):
-        _work(job, FLOAT32)
-
-    address = export("jaxmeta_elements_float32", task_float32)
-
-    @kept(TARGET)
-    def target_float32(frame):
-        return execute(frame, address())
-
-    return target_float32
+def _task_float32(job):
+    _work(job, FLOAT32)
 
 
-def _float64():
-    """The custom call of float64, compiled."""
-
-    @kept(TASK)
-    def task_float64(job):
-        _work(job, FLOAT64)
-
-    address = export("jaxmeta_elements_float64", task_float64)
-
-    @kept(TARGET)
-    def target_float64(frame):
-        return execute(frame, address())
-
-    return target_float64
+def _task_float64(job):
+    _work(job, FLOAT64)
 
 
-TARGETS = {"float32": _float32, "float64": _float64}
+def _target_float32(frame):
+    return execute(frame, _float32())
+
+
+def _target_float64(frame):
+    return execute(frame, _float64())
+
+
+TARGETS = {
+    "float32": partial(custom_call, "jaxmeta_elements_float32", _task_float32, _target_float32),
+    "float64": partial(custom_call, "jaxmeta_elements_float64", _task_float64, _target_float64),
+}
+"""Compiles the custom call of a type of number."""

@@ -5,22 +5,20 @@ A coarse grid is periodic if it has half as many nodes as the fine one, and a bl
 
 from __future__ import annotations
 
-import numba
+from functools import partial
 
 from ._cpu_call import (
     FLOAT32,
     FLOAT64,
     HALF,
-    TARGET,
-    TASK,
     allocate,
+    compiled,
+    custom_call,
     data,
     execute,
-    export,
     free,
-    kept,
+    named,
     part,
-    pointer,
     shape,
     shifted,
     worker,
@@ -31,7 +29,7 @@ BLOCKS, RESTRICTED, CORRECTED, INVERSES = range(4)
 _FAST = {"contract", "nsz", "arcp"}
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _times_blocks(blocks, field, out, size, count):
     """Product of symmetric 3×3 blocks 11 22 33 23 13 12 with a field of nodes, whose components are `size` apart."""
     for k in range(count):
@@ -42,8 +40,8 @@ def _times_blocks(blocks, field, out, size, count):
         out[2 * size + k] = xz * x + yz * y + blocks[2 * size + k] * z
 
 
-@numba.njit(nogil=True)
-def _blocks(buffers, first, end, like):
+@compiled()
+def _blocks(buffers, first, end, one):
     """Products (cells, 3, x, y, z) of the blocks (cells, 6, x, y, z) with a field."""
     nodes = shape(buffers, 2)
     plane = nodes[3] * nodes[4]
@@ -51,12 +49,12 @@ def _blocks(buffers, first, end, like):
     for unit in range(first, end):
         cell = unit // nodes[2]
         begin = (unit - cell * nodes[2]) * plane
-        blocks = shifted(part(buffers, 1, 6 * size, cell, like), begin)
-        field = shifted(part(buffers, 2, 3 * size, cell, like), begin)
-        _times_blocks(blocks, field, shifted(part(buffers, 3, 3 * size, cell, like), begin), size, plane)
+        blocks = shifted(part(buffers, 1, 6 * size, cell, one), begin)
+        field = shifted(part(buffers, 2, 3 * size, cell, one), begin)
+        _times_blocks(blocks, field, shifted(part(buffers, 3, 3 * size, cell, one), begin), size, plane)
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _add_moduli(rows, width, lmbda, mu, along_x, along_y, count):
     """Add λ, μ, and λ + μ with the signs of the products of two slopes xy, x, y, of a row of voxels."""
     for z in range(count):
@@ -68,10 +66,10 @@ def _add_moduli(rows, width, lmbda, mu, along_x, along_y, count):
         rows[4 * width + z] += along_y * both
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never", error_model="numpy")
-def _invert(rows, width, mask, held, spacing, damping, out, size, count):
+@compiled(fastmath=_FAST, inline="never")
+def _invert(rows, width, mask, held, spacing, damping, out, size, count, one):
     """Damped inverses of the blocks of a row of nodes, each between the voxels z and z + 1 of the rows."""
-    zero, one = spacing[0] - spacing[0], spacing[0] / spacing[0]
+    zero = one - one
     third, quarter = one / (one + one + one), one / (one + one + one + one)
     volume = spacing[0] * spacing[1] * spacing[2]
     ax, ay, az = one / spacing[0], one / spacing[1], one / spacing[2]
@@ -101,24 +99,22 @@ def _invert(rows, width, mask, held, spacing, damping, out, size, count):
         out[3 * size + z], out[4 * size + z], out[5 * size + z] = scale * off0, scale * off1, scale * off2
 
 
-@numba.njit(nogil=True)
-def _inverses(buffers, first, end, like):
+@compiled()
+def _inverses(buffers, first, end, one):
     """Damped inverses (cells, 6, x, y, z) of the blocks of the nodes, from λ, μ, the spacing, the free components and
     the damping. The voxel that begins at a node sees its low corner, the one before it the high one."""
     e, n = shape(buffers, 1), shape(buffers, 6)
     voxels, nodes = e[1] * e[2] * e[3], n[2] * n[3] * n[4]
     periodic, held = n[4] == e[3], shape(buffers, 4)[2] > 1
-    one = like.dtype.type(1)
     width = e[3] + 2
-    place = allocate(5 * width * like.itemsize)
-    rows = pointer(place, like)
+    rows = allocate(5 * width, one)
     for unit in range(first, end):
         cell = unit // n[2]
         i = unit - cell * n[2]
-        lmbda, mu = part(buffers, 1, voxels, cell, like), part(buffers, 2, voxels, cell, like)
-        spacing, mask = part(buffers, 3, 3, cell, like), part(buffers, 4, 3 * nodes if held else 3, cell, like)
-        damping = part(buffers, 5, 1, cell, like)[0]
-        out = part(buffers, 6, 6 * nodes, cell, like)
+        lmbda, mu = part(buffers, 1, voxels, cell, one), part(buffers, 2, voxels, cell, one)
+        spacing, mask = part(buffers, 3, 3, cell, one), part(buffers, 4, 3 * nodes if held else 3, cell, one)
+        damping = part(buffers, 5, 1, cell, one)[0]
+        out = part(buffers, 6, 6 * nodes, cell, one)
         for j in range(n[3]):
             _clear(rows, 5 * width)
             for a in range(2):
@@ -134,23 +130,23 @@ def _inverses(buffers, first, end, like):
                     rows[k * width] = rows[k * width + e[3]]
             at = (i * n[3] + j) * n[4]
             to = shifted(out, at)
-            _invert(rows, width, shifted(mask, at if held else 0), held, spacing, damping, to, nodes, n[4])
-    free(place)
+            _invert(rows, width, shifted(mask, at if held else 0), held, spacing, damping, to, nodes, n[4], one)
+    free(rows)
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="never")
+@compiled(fastmath=_FAST, inline="never")
 def _add_times(row, factor, other, count):
     for z in range(count):
         row[z] += factor * other[z]
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _clear(row, count):
     for z in range(count):
         row[z] = 0
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _within(k, size, periodic):
     """The plane k, which may be one before the first or after the last; −1 if there is none."""
     if 0 <= k < size:
@@ -158,20 +154,19 @@ def _within(k, size, periodic):
     return (k + size) % size if periodic else -1
 
 
-@numba.njit(nogil=True, fastmath=_FAST)
-def _restricted(buffers, first, end, like):
+@compiled(fastmath=_FAST)
+def _restricted(buffers, first, end, one):
     """Forces on coarse nodes (cells, 3, x, y, z): along each axis that of the fine node and half of its neighbours'."""
     f, g = shape(buffers, 1), shape(buffers, 2)
     periodic = f[2] == 2 * g[2]
     fine, coarse = f[2] * f[3] * f[4], g[2] * g[3] * g[4]
-    one = like.dtype.type(1)
     half = one / (one + one)
-    place = allocate((f[4] + 2) * like.itemsize)
-    row = shifted(pointer(place, like), 1)
+    place = allocate(f[4] + 2, one)
+    row = shifted(place, 1)
     for unit in range(first, end):
         cell = unit // g[2]
         i = unit - cell * g[2]
-        source, out = part(buffers, 1, 3 * fine, cell, like), part(buffers, 2, 3 * coarse, cell, like)
+        source, out = part(buffers, 1, 3 * fine, cell, one), part(buffers, 2, 3 * coarse, cell, one)
         for c in range(3):
             for j in range(g[3]):
                 _clear(shifted(row, -1), f[4] + 2)
@@ -190,21 +185,19 @@ def _restricted(buffers, first, end, like):
     free(place)
 
 
-@numba.njit(nogil=True, fastmath=_FAST)
-def _corrected(buffers, first, end, like):
+@compiled(fastmath=_FAST)
+def _corrected(buffers, first, end, one):
     """A displacement (cells, 3, x, y, z) with that of the coarse grid added, trilinear between its nodes."""
     g, f = shape(buffers, 1), shape(buffers, 2)
     periodic = f[2] == 2 * g[2]
     fine, coarse = f[2] * f[3] * f[4], g[2] * g[3] * g[4]
-    one = like.dtype.type(1)
     half = one / (one + one)
-    place = allocate((g[4] + 1) * like.itemsize)
-    row = pointer(place, like)
+    row = allocate(g[4] + 1, one)
     for unit in range(first, end):
         cell = unit // f[2]
         i = unit - cell * f[2]
-        source = part(buffers, 1, 3 * coarse, cell, like)
-        value, out = part(buffers, 2, 3 * fine, cell, like), part(buffers, 3, 3 * fine, cell, like)
+        source = part(buffers, 1, 3 * coarse, cell, one)
+        value, out = part(buffers, 2, 3 * fine, cell, one), part(buffers, 3, 3 * fine, cell, one)
         for c in range(3):
             for j in range(f[3]):
                 _clear(row, g[4] + 1)
@@ -221,56 +214,44 @@ def _corrected(buffers, first, end, like):
                     out[to + 2 * z] = value[to + 2 * z] + row[z]
                 for z in range(f[4] // 2):
                     out[to + 2 * z + 1] = value[to + 2 * z + 1] + half * (row[z] + row[z + 1])
-    free(place)
+    free(row)
 
 
-@numba.njit(nogil=True, inline="always")
-def _compute(buffers, first, end, like):
+@compiled(inline="always")
+def _compute(buffers, first, end, one):
     what = data(buffers, 0, HALF)[0]
     if what == BLOCKS:
-        _blocks(buffers, first, end, like)
+        _blocks(buffers, first, end, one)
     elif what == RESTRICTED:
-        _restricted(buffers, first, end, like)
+        _restricted(buffers, first, end, one)
     elif what == INVERSES:
-        _inverses(buffers, first, end, like)
+        _inverses(buffers, first, end, one)
     else:
-        _corrected(buffers, first, end, like)
+        _corrected(buffers, first, end, one)
 
 
-# Written out for each type of number: Numba keeps on disk only functions that close over nothing.
 _work = worker(_compute)
+_float32, _float64 = named("jaxmeta_multigrid_float32"), named("jaxmeta_multigrid_float64")
 
 
-def _float32():
-    """The custom call of float32, compiled."""
-
-    @kept(TASK)
-    def multigrid_task_float32(job):
-        _work(job, FLOAT32)
-
-    address = export("jaxmeta_multigrid_task_float32", multigrid_task_float32)
-
-    @kept(TARGET)
-    def multigrid_float32(frame):
-        return execute(frame, address())
-
-    return multigrid_float32
+def _task_float32(job):
+    _work(job, FLOAT32)
 
 
-def _float64():
-    """The custom call of float64, compiled."""
-
-    @kept(TASK)
-    def multigrid_task_float64(job):
-        _work(job, FLOAT64)
-
-    address = export("jaxmeta_multigrid_task_float64", multigrid_task_float64)
-
-    @kept(TARGET)
-    def multigrid_float64(frame):
-        return execute(frame, address())
-
-    return multigrid_float64
+def _task_float64(job):
+    _work(job, FLOAT64)
 
 
-TARGETS = {"float32": _float32, "float64": _float64}
+def _target_float32(frame):
+    return execute(frame, _float32())
+
+
+def _target_float64(frame):
+    return execute(frame, _float64())
+
+
+TARGETS = {
+    "float32": partial(custom_call, "jaxmeta_multigrid_float32", _task_float32, _target_float32),
+    "float64": partial(custom_call, "jaxmeta_multigrid_float64", _task_float64, _target_float64),
+}
+"""Compiles the custom call of a type of number."""

@@ -148,7 +148,23 @@ class Multigrid:
         return all(n % 2 == 0 for n in shape) and min(shape) > self.coarsest
 
     def __call__(self, operator: Stiffness) -> Callable[[Array], Array]:
-        """The preconditioner of one operator."""
+        """The preconditioner of one operator: in float32, whatever the precision of the solve, for it need not be
+        accurate. Results have the dtype of the residual."""
+        dtype = operator.spacing.dtype
+        if dtype == jnp.float32:
+            return self.cycle(operator)
+        cycle = self.cycle(jax.tree.map(lambda x: x.astype(jnp.float32) if x.dtype == dtype else x, operator))
+
+        def scaled(residual: Array) -> Array:
+            # Of size one: late residuals would come near the least number of float32.
+            largest = jnp.max(jnp.abs(residual))
+            size = jnp.where(largest > 0, largest, 1)
+            return size * cycle((residual / size).astype(jnp.float32)).astype(dtype)
+
+        return scaled
+
+    def cycle(self, operator: Stiffness) -> Callable[[Array], Array]:
+        """The V-cycle of one operator, in the operator's precision."""
         levels = [operator]
         while self._halves(levels[-1].elements):
             levels.append(levels[-1].coarse())
@@ -160,18 +176,18 @@ class Multigrid:
         else:
             solve_coarsest = partial(self._smoothed, levels[-1], smoothers[-1], _SWEEPS_WITHOUT_DENSE)
 
-        def cycle(depth: int, residual: Array) -> Array:
+        def descend(depth: int, residual: Array) -> Array:
             if depth == last:
                 return solve_coarsest(residual)
             level, weight = levels[depth], smoothers[depth]
             value = self._smoothed(level, weight, self.sweeps, residual)
-            coarse = cycle(depth + 1, restrict(level.residual(value, residual), level.boundary))
+            coarse = descend(depth + 1, restrict(level.residual(value, residual), level.boundary))
             value = corrected(value, coarse, level.boundary)
             for _ in range(self.sweeps):
                 value = level.swept(value, residual, weight)
             return value
 
-        return partial(cycle, 0)
+        return partial(descend, 0)
 
     @staticmethod
     def _smoothed(level: Stiffness, weight: Array, sweeps: int, residual: Array) -> Array:

@@ -1,12 +1,18 @@
 """The kernels of a CPU against the plain expressions of the same operations, their derivatives, and batches."""
 
 import itertools
+import os
+import re
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
+import jaxmeta as jm
 from jaxmeta.fem import _blocks, _form, _isotropic, _transfer
 from jaxmeta.fem._cells import of_cells
 from jaxmeta.fem._corners import corners
@@ -17,6 +23,7 @@ LARGE = [(20, 16, 18), (3, 2, 150)]
 CASES = [(shape, "float64") for shape in SMALL + LARGE] + [(shape, "float32") for shape in LARGE]
 EVEN = [(2, 4, 6), (20, 16, 34), (2, 2, 150)]
 TOLERANCE = {"float32": 2e-6, "float64": 5e-15}
+CALLS = re.compile(r"custom_call @([\w.]+)")
 
 
 @pytest.fixture(autouse=True)
@@ -207,3 +214,29 @@ def test_threads_share_a_grid_without_a_seam():
     np.testing.assert_allclose(first, expected, rtol=0, atol=1e-13)
     for _ in range(50):
         np.testing.assert_array_equal(_isotropic._FORCE.bind(*operands), first)
+
+
+@pytest.mark.parametrize("symmetry", ["none", "cubic"])
+def test_other_devices_run_the_plain_expressions(symmetry):
+    """C and its gradient, lowered for a GPU that need not be there, call nothing of the CPU's."""
+
+    def trace_of_stiffness(density):
+        return jnp.trace(jm.homogenize(density, jm.Isotropic(1.0, 0.3), symmetry=symmetry, throw=False).stiffness)
+
+    density = jax.ShapeDtypeStruct((16, 16, 16), jnp.float32)
+    for function in map(jax.jit, (trace_of_stiffness, jax.grad(trace_of_stiffness))):
+        here = set(CALLS.findall(function.lower(density).as_text()))
+        there = set(CALLS.findall(export.export(function, platforms=["cuda"])(density).mlir_module()))
+        assert {call for call in here if call.startswith("jaxmeta_")}
+        assert there == {"cusolver_potrf_ffi", "cusolver_syevd_ffi"}
+
+
+def test_compiled_code_is_kept_once(tmp_path):
+    """The first process keeps it, the second reads it and adds nothing."""
+    program = "from jaxmeta.fem._cells import _target; _target('_cpu_multigrid', 'float32')"
+    kept = []
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", program], env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}, check=True)
+        kept.append({path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()})
+    assert len(kept[0]) == 4  # an index and the code, of the task and of the call
+    assert kept[0] == kept[1]

@@ -12,7 +12,7 @@ from tests import cells
 from tests.fem.problems import BOUNDARIES, FIELDS, SPACING
 
 SHAPE = (8, 8, 8)
-METHODS = {"multigrid": Multigrid(), "fft": JacobiFFT()}
+METHODS = {"multigrid": Multigrid().cycle, "fft": JacobiFFT()}
 OCTANTS = ["octant_0", "octant_3", "octant_4", "octant_5"]
 SERVED = [(m, b) for m in METHODS for b in ["periodic", *OCTANTS]] + [("multigrid", "clamped")]
 FIELD_NAMES = ["isotropic", "general", "void"]
@@ -124,7 +124,19 @@ def test_fft_inverts_a_homogeneous_cell(boundary):
 def test_multigrid_is_exact_on_its_coarsest_grid():
     operator = _operator("isotropic", "octant_3", (4, 3, 4))
     u = operator.boundary.free(jnp.asarray(np.random.default_rng(1).normal(size=(3, *operator.nodes))))
-    np.testing.assert_allclose(Multigrid()(operator)(operator(u)), u, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(Multigrid().cycle(operator)(operator(u)), u, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-200, 1e-30, 1.0, 1e30])
+def test_multigrid_works_in_single_precision(size):
+    """Of residuals of any size it gives the cycle in float64 to the rounding of float32, and nothing of nothing."""
+    operator = _operator("isotropic", "octant_3")
+    rng = np.random.default_rng(3)
+    residual = operator(operator.boundary.free(jnp.asarray(rng.normal(size=(3, *operator.nodes)))))
+    found, expected = Multigrid()(operator)(size * residual), size * Multigrid().cycle(operator)(residual)
+    assert found.dtype == jnp.float64
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    assert size == 0 or not np.array_equal(found, expected)
 
 
 def test_fft_refuses_a_clamped_block():
