@@ -276,7 +276,8 @@ def plot(results: dict, folder: Path) -> None:
         for place, (seconds, name) in enumerate(sorted([(mine[cell]["forward_s"], "jaxmeta"), *times[cell]])[::-1]):
             colour = "#d95f02" if name == "jaxmeta" else "#7570b3"
             axes.plot([seconds], [place], "o", color=colour)
-            axes.annotate(f"{name}, {seconds:.2g} s", (seconds, place), (7, -3), textcoords="offset points", fontsize=8)
+            shown = f"{name}, {float(f'{seconds:.2g}'):g} s"
+            axes.annotate(shown, (seconds, place), (7, -3), textcoords="offset points", fontsize=8)
         axes.set(yticks=[], xscale="log", xlim=(0.05, 10000), ylim=(-0.7, len(times[cell]) + 0.7))
         axes.set_ylabel(cell, rotation=0, ha="right", va="center", fontsize=8)
         axes.grid(axis="x", alpha=0.3)
