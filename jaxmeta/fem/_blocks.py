@@ -1,6 +1,6 @@
 """The 3×3 blocks of the nodes, from which damped block Jacobi sweeps are made.
 
-A symmetric block has the entries 11 22 33 23 13 12. A CPU runs the kernels of `_cpu_multigrid.py` (see `_cells.py`).
+A symmetric block has the entries 11 22 33 23 13 12. A CPU runs the kernels of `cpu/_multigrid.py` (see `_cells.py`).
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ def _inverse_planes(lmbda: Array, mu: Array, spacing: Array, free: Array, dampin
 
 
 _PRODUCT = operation(
-    "block_product", plain_product, lambda _, field: field.shape, CPUKernel("_cpu_multigrid", 0, _product_planes)
+    "block_product", plain_product, lambda _, field: field.shape, CPUKernel("multigrid", 0, _product_planes)
 )
 _INVERSES = operation(
     "isotropic_inverses",
     _plain_inverses,
     lambda lmbda, mu, spacing, free, damping: (6, *_nodes(lmbda.shape, free.shape)),
-    CPUKernel("_cpu_multigrid", 3, _inverse_planes),
+    CPUKernel("multigrid", 3, _inverse_planes),
 )

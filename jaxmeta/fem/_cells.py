@@ -1,8 +1,8 @@
 """Operations on the grids of many cells at once, with a kernel of their own on a CPU.
 
 Every operand has a leading axis of cells, or of length one if all cells share it, so that a batch (`vmap`) is one call
-of more cells. A CPU runs a custom call compiled by Numba (`_cpu_*.py`), any other device the plain expression of one
-cell, which defines what the operation means; the tests compare the two.
+of more cells. A CPU runs a custom call (`cpu/`), any other device the plain expression of one cell, which defines what
+the operation means; the tests compare the two.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import jax
@@ -28,14 +27,14 @@ class CPUKernel(NamedTuple):
     """A custom call.
 
     Attributes:
-        module: of this package, that has its `TARGETS` by type of number.
+        name: of the module in `cpu` that it is made from.
         code: what it is asked for.
         planes: the number of planes of voxels or nodes to each cell, and of numbers in a plane, from the operands. They
             are shared among threads.
         by_planes: it returns a sum for each plane, (cells, planes, …), of which the operation is the sum.
     """
 
-    module: str
+    name: str
     code: int
     planes: Callable[..., tuple[int, int]]
     by_planes: bool = False
@@ -44,18 +43,19 @@ class CPUKernel(NamedTuple):
 _COMPILING = threading.Lock()
 
 
-def _target(module: str, dtype: str) -> str:
+def _target(kernel: str, dtype: str) -> str:
     """The name of the custom call for a type of numbers."""
     with _COMPILING:  # two threads may trace at the same time
-        return _registered(module, dtype)
+        return _registered(kernel, dtype)
 
 
 @cache
-def _registered(module: str, dtype: str) -> str:
-    """Compile the custom call, or read it from disk, and give XLA its name."""
-    name = f"jaxmeta{module}_{dtype}"
-    compiled = import_module(f"{__package__}.{module}").TARGETS[dtype]()
-    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(compiled.ctypes), platform="cpu")
+def _registered(kernel: str, dtype: str) -> str:
+    """Make machine code of the custom call, or read it from disk, and give XLA its name."""
+    from .cpu._code import custom_call  # LLVM is loaded where it is needed only
+
+    name = f"jaxmeta_{kernel}_{dtype}"
+    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(custom_call(kernel, dtype)), platform="cpu")
     return name
 
 
@@ -105,7 +105,7 @@ def operation(
         planes, size = kernel.planes(*operands)
         out = (cells, planes, *rest) if kernel.by_planes else (cells, *rest)
         asked = np.array([kernel.code, cells, planes, size], np.int32)
-        call = jax.ffi.ffi_call(_target(kernel.module, str(dtype)), jax.ShapeDtypeStruct(out, dtype))
+        call = jax.ffi.ffi_call(_target(kernel.name, str(dtype)), jax.ShapeDtypeStruct(out, dtype))
         value = call(asked, *operands)
         return value.sum(1) if kernel.by_planes else value
 

@@ -10,7 +10,7 @@ What is linear is its own derivative. For the transposes, ⟨w, f(λ, μ; u)⟩ 
 w, and its transpose in (λ, μ) is V S of these two loads with ½ for each mixed weight; G and S are each other's
 transpose. By the spacing, and G and S by u, the derivative is that of the plain expressions.
 
-A CPU runs the kernels of `_cpu_kernels.py`, any other device the expressions of `_kernel.py`. The displacement of a
+A CPU runs the kernels of `cpu`, any other device the expressions of `_kernel.py`. The displacement of a
 force is periodic if it has as many nodes as voxels, and that of a free block if it has one more along each axis; that
 of energies is given on all corners. Operands have a leading axis of cells (see `_cells.py`).
 """
@@ -237,20 +237,16 @@ def _voxels(u: Array, lmbda: Array, *_: Array) -> tuple[int, int]:
     return lmbda.shape[1], lmbda.shape[2] * lmbda.shape[3]
 
 
-def _elements(code: int, planes: Callable[..., tuple[int, int]], by_planes: bool = False) -> CPUKernel:
-    return CPUKernel("_cpu_kernels", code, planes, by_planes)
-
-
 _FORCE = operation(
-    "isotropic_force", _plain_force, lambda u, *_: u.shape, _elements(0, _nodes), _force_jvp, _force_transpose
+    "isotropic_force", _plain_force, lambda u, *_: u.shape, CPUKernel("forces", 0, _nodes), _force_jvp, _force_transpose
 )
-_RESIDUAL = operation("isotropic_residual", _plain_residual, lambda u, *_: u.shape, _elements(1, _nodes))
-_SWEEP = operation("isotropic_sweep", _plain_sweep, lambda u, *_: u.shape, _elements(2, _nodes))
+_RESIDUAL = operation("isotropic_residual", _plain_residual, lambda u, *_: u.shape, CPUKernel("forces", 1, _nodes))
+_SWEEP = operation("isotropic_sweep", _plain_sweep, lambda u, *_: u.shape, CPUKernel("forces", 2, _nodes))
 _ENERGIES = operation(
     "isotropic_energies",
     _plain_energies,
     lambda u, *_: (u.shape[0], u.shape[0]),
-    _elements(3, _voxels, by_planes=True),
+    CPUKernel("energies", 0, _voxels, by_planes=True),
     _energies_jvp,
     _energies_transpose,
 )
@@ -258,7 +254,7 @@ _SLOPES = operation(
     "isotropic_slopes",
     _plain_slopes,
     lambda u, lmbda, *_: (2, *lmbda.shape),
-    _elements(4, _voxels),
+    CPUKernel("energies", 1, _voxels),
     _slopes_jvp,
     _slopes_transpose,
 )

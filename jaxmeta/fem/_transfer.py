@@ -94,8 +94,6 @@ _RESTRICT = operation(
     "restrict",
     _plain_restrict,
     lambda fine: (3, *((n + 1) // 2 for n in fine.shape[1:])),
-    CPUKernel("_cpu_multigrid", 1, _coarse_planes),
+    CPUKernel("multigrid", 1, _coarse_planes),
 )
-_CORRECT = operation(
-    "correct", _plain_correct, lambda _, value: value.shape, CPUKernel("_cpu_multigrid", 2, _fine_planes)
-)
+_CORRECT = operation("correct", _plain_correct, lambda _, value: value.shape, CPUKernel("multigrid", 2, _fine_planes))

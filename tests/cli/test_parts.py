@@ -59,6 +59,15 @@ def test_cache_is_set_for_commands_only(shell, environment, tmp_path, given):
     assert place == "mine" if given else place.startswith(environment["XDG_CACHE_HOME"])
 
 
+@pytest.fixture
+def _interrupts():
+    """Python's own handler, which is not there in a process that was started to go on after a Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts")
 def test_stop_waits_for_the_step():
     before = signal.getsignal(signal.SIGINT)
     with stoppable() as check:

@@ -1,10 +1,7 @@
 """The kernels of a CPU against the plain expressions of the same operations, their derivatives, and batches."""
 
 import itertools
-import os
 import re
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +14,8 @@ from jaxmeta.fem import _blocks, _form, _isotropic, _transfer
 from jaxmeta.fem._cells import of_cells
 from jaxmeta.fem._corners import corners
 from jaxmeta.fem._kernel import element_strains
+from jaxmeta.fem.cpu import _code
+from jaxmeta.fem.cpu._code import CODE, KERNELS, SOURCES, hash_of_sources
 
 SMALL = [(1, 1, 2), (2, 3, 4), (5, 4, 7)]
 LARGE = [(20, 16, 18), (3, 2, 150)]
@@ -231,12 +230,26 @@ def test_other_devices_run_the_plain_expressions(symmetry):
         assert there == {"cusolver_potrf_ffi", "cusolver_syevd_ffi"}
 
 
-def test_compiled_code_is_kept_once(tmp_path):
-    """The first process keeps it, the second reads it and adds nothing."""
-    program = "from jaxmeta.fem._cells import _target; _target('_cpu_multigrid', 'float32')"
-    kept = []
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", program], env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}, check=True)
-        kept.append({path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()})
-    assert len(kept[0]) == 4  # an index and the code, of the task and of the call
-    assert kept[0] == kept[1]
+def test_code_is_that_of_the_sources():
+    """Otherwise: python -m jaxmeta.fem.cpu._build"""
+    assert (CODE / SOURCES).read_text() == hash_of_sources() + "\n"
+    assert {file.stem for file in CODE.glob("*.bc")} == {f"{k}_{d}" for k in KERNELS for d in ("float32", "float64")}
+
+
+def test_machine_code_is_kept(tmp_path, monkeypatch):
+    """It is made once; made again if the file is damaged; and made each time where no file can be written."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    code, machine = (CODE / "multigrid_float32.bc").read_bytes(), _code._machine()
+    made = _code._object(code, machine)
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    kept = file.read_bytes()
+    assert kept.endswith(made)
+    written = file.stat().st_mtime_ns
+    assert _code._object(code, machine) == made
+    assert file.stat().st_mtime_ns == written
+    file.write_bytes(kept[:-1] + b"?")
+    assert _code._object(code, machine) == made
+    assert file.read_bytes() == kept
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert _code._object(code, machine) == made

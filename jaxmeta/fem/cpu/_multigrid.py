@@ -5,24 +5,7 @@ A coarse grid is periodic if it has half as many nodes as the fine one, and a bl
 
 from __future__ import annotations
 
-from functools import partial
-
-from ._cpu_call import (
-    FLOAT32,
-    FLOAT64,
-    HALF,
-    allocate,
-    compiled,
-    custom_call,
-    data,
-    execute,
-    free,
-    named,
-    part,
-    shape,
-    shifted,
-    worker,
-)
+from ._call import HALF, allocate, compiled, data, free, part, shape, shifted
 
 BLOCKS, RESTRICTED, CORRECTED, INVERSES = range(4)
 """What may be asked for."""
@@ -218,7 +201,7 @@ def _corrected(buffers, first, end, one):
 
 
 @compiled(inline="always")
-def _compute(buffers, first, end, one):
+def compute(buffers, first, end, one):
     what = data(buffers, 0, HALF)[0]
     if what == BLOCKS:
         _blocks(buffers, first, end, one)
@@ -228,30 +211,3 @@ def _compute(buffers, first, end, one):
         _inverses(buffers, first, end, one)
     else:
         _corrected(buffers, first, end, one)
-
-
-_work = worker(_compute)
-_float32, _float64 = named("jaxmeta_multigrid_float32"), named("jaxmeta_multigrid_float64")
-
-
-def _task_float32(job):
-    _work(job, FLOAT32)
-
-
-def _task_float64(job):
-    _work(job, FLOAT64)
-
-
-def _target_float32(frame):
-    return execute(frame, _float32())
-
-
-def _target_float64(frame):
-    return execute(frame, _float64())
-
-
-TARGETS = {
-    "float32": partial(custom_call, "jaxmeta_multigrid_float32", _task_float32, _target_float32),
-    "float64": partial(custom_call, "jaxmeta_multigrid_float64", _task_float64, _target_float64),
-}
-"""Compiles the custom call of a type of number."""

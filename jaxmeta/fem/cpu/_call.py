@@ -1,4 +1,4 @@
-"""Functions compiled by Numba as custom calls of XLA's CPU backend, on the threads of XLA.
+"""Functions that Numba translates, as custom calls of XLA's CPU backend, on the threads of XLA.
 
 XLA hands a custom call a *frame* (`XLA_FFI_CallFrame`, see `xla/ffi/api/c_api.h` in `jax.ffi.include_dir()`): a struct
 of a stable binary interface from which `execute` reads the addresses of the operands and the result, of the
@@ -7,23 +7,22 @@ how many cells, how many planes there are to each, and of how many voxels a plan
 Threads take shares of them until none is left; the caller works, too, and waits only for shares that somebody has
 begun, so that a pool whose threads are all busy cannot hold it up for ever.
 
-Structs are read as arrays of 8-byte words. Numba keeps compiled code beside this file, or in the user's cache folder
-where that can't be written, and makes it anew when the file of the compiled functions changes.
+Structs are read as arrays of 8-byte words.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 import llvmlite.ir
 import numba
 import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from ._code import GIVE_WAY
 
 FLOAT32, FLOAT64 = np.float32(1), np.float64(1)
 """The number one, by which a function is told the type of number that it computes with."""
@@ -47,10 +46,20 @@ _VERSION = (0, 3)
 _NEXT, _SHARE_COUNT, _DONE, _HOLDERS, _BUFFERS, _UNITS = range(6)
 
 
+ALONE: set[str] = set()
+"""Names of the loops over a row: LLVM is not to merge them with their callers, where it does not vectorise them."""
+
+
 def compiled(**options: Any) -> Callable[[Callable], Any]:
-    """Decorator of what compiled code calls. Without what only Python would need it takes two thirds of the time."""
-    for_code_only = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "no_rewrites": True}
-    return numba.njit(nogil=True, error_model="numpy", **for_code_only, **options)
+    """Decorator of what compiled code calls; `inline="never"` for a loop over a row."""
+    options |= {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+    def decorated(function: Callable) -> Any:
+        if options.get("inline") == "never":
+            ALONE.add(function.__name__)
+        return numba.njit(**options)(function)
+
+    return decorated
 
 
 def _generated(function: Callable) -> Callable[..., Any]:
@@ -173,11 +182,10 @@ def free(_, place):
 @_generated
 def _give_way(_):
     """Let another thread have the core: the one that is waited for may be in want of it."""
-    name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
 
     def generate(context, builder, signature, arguments):
         kind = llvmlite.ir.FunctionType(llvmlite.ir.IntType(32), [])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, GIVE_WAY), [])
 
     return types.int32(), generate
 
@@ -202,40 +210,6 @@ def _call(_, function, argument):
         return builder.call(builder.inttoptr(arguments[0], kind), [arguments[1]])
 
     return types.int64(types.int64, types.int64), generate
-
-
-def named(name: str) -> Callable[..., Any]:
-    """A function of compiled code that gives the address of the task which `custom_call` compiles under a name.
-
-    Code that Numba keeps on disk may hold a name, but not an address, which is another one in every process.
-    """
-
-    @_generated
-    def address(_):
-        def generate(context, builder, signature, arguments):
-            return builder.ptrtoint(_function(builder, name), llvmlite.ir.IntType(64))
-
-        return types.int64(), generate
-
-    return address
-
-
-def custom_call(name: str, task: Callable, target: Callable) -> Any:
-    """Compile a task under a name, and the custom call that hands it out.
-
-    Neither may close over anything: what a function closes over belongs to the key under which Numba keeps its code,
-    and may differ from process to process.
-    """
-    llvmlite.binding.add_symbol(name, _kept(TASK, task).address)
-    return _kept(TARGET, target)
-
-
-def _kept(signature: Any, function: Callable) -> Any:
-    """Compile a function, and keep the code on disk if there is a folder that can be written."""
-    try:
-        return numba.cfunc(signature, cache=True)(function)
-    except RuntimeError:  # Numba finds no such folder
-        return numba.cfunc(signature)(function)
 
 
 def worker(function: Callable) -> Callable:
@@ -296,3 +270,29 @@ def execute(frame, task):
     free(request)
     free(buffers)
     return 0
+
+
+def task_and_target(compute: Callable, name: str, one: Any) -> tuple[Callable, Callable]:
+    """A task of that name, which works at a job by `compute`, and the custom call that hands it out.
+
+    Args:
+        compute: does a range of units for the buffers, with the type of number of `one`.
+        name: by which the custom call finds the address of the task.
+        one: number one.
+    """
+    work = worker(compute)
+
+    @_generated
+    def address(_):
+        def generate(context, builder, signature, arguments):
+            return builder.ptrtoint(_function(builder, name), llvmlite.ir.IntType(64))
+
+        return types.int64(), generate
+
+    def task(job):
+        work(job, one)
+
+    def target(frame):
+        return execute(frame, address())
+
+    return task, target

@@ -1,0 +1,94 @@
+"""Writes the code of the CPU's kernels, which the package brings along: python -m jaxmeta.fem.cpu._build
+
+Numba translates `compute` of `_forces.py`, `_energies.py` and `_multigrid.py` for no processor in particular, each with
+all that it calls, to LLVM's bitcode. `_code.py` makes machine code of it where it is to run. The hash of the
+sources goes into a file of its own, by which a test sees that the code is theirs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from importlib import import_module
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from ._code import CODE, ENTRY, GIVE_WAY, KERNELS, SOURCES, hash_of_sources
+
+_NEUTRAL = {
+    "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_OPT": "0",
+}  # fmt: skip
+_LINKED = {"malloc", "free", GIVE_WAY}
+# A function of Numba's writes its result to the first argument and, if it raises, its exception to the second one.
+_ENTRIES = """
+declare i32 @{task}(ptr, ptr, ptr)
+declare i32 @{target}(ptr, ptr, ptr)
+
+define i64 @{name}(i64 %job) {{
+  %result = alloca ptr
+  %exception = alloca ptr
+  %place = inttoptr i64 %job to ptr
+  %status = call i32 @{task}(ptr %result, ptr %exception, ptr %place)
+  ret i64 0
+}}
+
+define i64 @{entry}(ptr %frame) {{
+  %result = alloca i64
+  %exception = alloca ptr
+  store i64 0, ptr %result
+  %status = call i32 @{target}(ptr %result, ptr %exception, ptr %frame)
+  %value = load i64, ptr %result
+  ret i64 %value
+}}
+"""
+
+
+def bitcode(kernel: str, dtype: str) -> bytes:
+    """The custom call of a kernel under the name `ENTRY`."""
+    import numba
+
+    from . import _call
+
+    name = f"jaxmeta_{kernel}_{dtype}"
+    one = {"float32": _call.FLOAT32, "float64": _call.FLOAT64}[dtype]
+    task, target = _call.task_and_target(import_module(f"{__package__}._{kernel}").compute, name, one)
+    somewhere = ctypes.cast(ctypes.pythonapi.Py_IsInitialized, ctypes.c_void_p).value
+    for symbol in (name, GIVE_WAY):  # Numba links what it compiles; here it never runs
+        llvm.add_symbol(symbol, somewhere)
+    compiled: list[Any] = [
+        numba.cfunc(_call.TASK, error_model="numpy")(task),
+        numba.cfunc(_call.TARGET, error_model="numpy")(target),
+    ]
+    names = [function._wrapper_name.removeprefix("cfunc.") for function in compiled]
+    module = llvm.parse_assembly(_ENTRIES.format(name=name, entry=ENTRY, task=names[0], target=names[1]))
+    for function in compiled:
+        module.link_in(llvm.parse_assembly(function._library.get_llvm_str()))
+    for part in [*module.functions, *module.global_variables]:
+        if not part.is_declaration and part.name != ENTRY:
+            part.linkage = "internal"
+    for function in module.functions:
+        if any(re.search(rf"\d{loop}B", function.name) for loop in _call.ALONE):
+            function.add_function_attribute("noinline")
+    machine = llvm.Target.from_triple(module.triple).create_target_machine(cpu="generic", opt=2)
+    options = llvm.create_pipeline_tuning_options(speed_level=1)
+    options.loop_unrolling = options.loop_interleaving = options.loop_vectorization = options.slp_vectorization = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    unknown = {f.name for f in module.functions if f.is_declaration} - _LINKED
+    if wrong := {called for called in unknown if not called.startswith("llvm.")}:
+        raise RuntimeError(f"The code of {name} calls {sorted(wrong)}.")
+    return module.as_bitcode()
+
+
+def main() -> None:
+    os.environ.update(_NEUTRAL)  # before Numba is imported
+    for kernel in KERNELS:
+        for dtype in ("float32", "float64"):
+            (CODE / f"{kernel}_{dtype}.bc").write_bytes(bitcode(kernel, dtype))
+    (CODE / SOURCES).write_text(hash_of_sources() + "\n")
+
+
+if __name__ == "__main__":
+    main()
