@@ -192,7 +192,7 @@ def _shared(cotangent: Array, operand: ad.UndefinedPrimal) -> Array:
 
 
 def _force_transpose(cotangent, u, lmbda, mu, spacing, macro):
-    if ad.is_undefined_primal(lmbda):
+    if ad.is_undefined_primal(lmbda) or ad.is_undefined_primal(mu):  # the other one may be constant
         return _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro)
     by_u = by_macro = None
     if ad.is_undefined_primal(u):
@@ -206,16 +206,21 @@ def _force_transpose(cotangent, u, lmbda, mu, spacing, macro):
 
 
 def _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro):
-    if u.shape[2:] == lmbda.aval.shape[1:]:  # periodic: on all corners
+    shape = (lmbda.aval if ad.is_undefined_primal(lmbda) else mu.aval).shape[1:]
+    if u.shape[2:] == shape:  # periodic: on all corners
         cotangent, u = (jax.vmap(Periodic().ghosts)(field)[..., 1:, 1:, 1:] for field in (cotangent, u))
     loads = _pair(cotangent[:, None], u[:, None])
     macros = _pair(jnp.zeros((1, 1, 6), macro.dtype), macro[:, None])
     half = jnp.array([[[0.0, 0.5], [0.5, 0.0]]], cotangent.dtype)
     weights = spacing.prod(1)[:, None, None] * half
     # Only the shape of the moduli counts.
-    nothing = jnp.zeros((1, *lmbda.aval.shape[1:]), cotangent.dtype)
+    nothing = jnp.zeros((1, *shape), cotangent.dtype)
     by_both = _SLOPES.bind(loads, nothing, nothing, spacing, macros, weights)
-    return None, _shared(by_both[:, 0], lmbda), _shared(by_both[:, 1], mu), None, None
+    by_lmbda, by_mu = (
+        _shared(by_both[:, k], operand) if ad.is_undefined_primal(operand) else None
+        for k, operand in enumerate((lmbda, mu))
+    )
+    return None, by_lmbda, by_mu, None, None
 
 
 def _energies_transpose(cotangent, u, lmbda, mu, spacing, macro):

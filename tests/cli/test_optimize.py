@@ -148,7 +148,7 @@ def test_constraints_and_a_start_from_a_file(run, tmp_path):
 def test_interrupted_and_resumed(environment, tmp_path):
     """Ctrl-C in the middle: exit code 130, and the advice is a command that goes on."""
     words = ["optimize", *map(str, SMALL), "--young", "70", "--max-steps", "30", "--json"]
-    shared = {name: value for name, value in os.environ.items() if name.startswith("JAX_")}  # compiled above
+    shared = {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_"))}  # compiled above
     options = {"cwd": tmp_path, "env": environment | shared, "text": True}
     with subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
         lines = []

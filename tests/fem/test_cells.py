@@ -151,19 +151,18 @@ POINT = (
 
 @pytest.mark.parametrize("name", ["force", "energies", "slopes"])
 def test_derivatives_are_those_of_sums_over_matrices(name):
-    """Gradients and the gradients of a derivative, by every operand."""
+    """Gradients by every operand, and gradients of a derivative by displacement, moduli and weights."""
     ours, plain = scalars()[name]
     direction = tuple(random(x.shape, "float64", 20 + k) for k, x in enumerate(POINT))
-    every = tuple(range(len(POINT)))
 
     def slope(f):
         return lambda *point: jax.jvp(f, point, direction)[1]
 
-    for make in (lambda f: f, slope):
-        actual, expected = (jax.jit(jax.grad(make(f), every))(*POINT) for f in (ours, plain))
+    for make, operands in ((lambda f: f, range(len(POINT))), (slope, (0, 2, 5))):
+        actual, expected = (jax.jit(jax.grad(make(f), tuple(operands)))(*POINT) for f in (ours, plain))
         for a, b in zip(actual, expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * (1 + float(jnp.abs(b).max())))
-    assert sum(float(jnp.abs(x).max()) > 0 for x in expected) >= 4
+        assert sum(float(jnp.abs(x).max()) > 0 for x in expected) >= 2
 
 
 @pytest.mark.parametrize("axes", list(itertools.product([0, None], repeat=2)), ids=str)

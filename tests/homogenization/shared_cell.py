@@ -28,7 +28,6 @@ GRIDS = {
     (2,): (32, 32, 32),  # the next coarser grid is shared as well
     (2, 2): (16, 16, 16),  # it is whole on every device
     (4, 1, 2): (8, 12, 20),  # does not suit multigrid
-    (1, 1, 2): (4, 4, 4),  # too small to be halved
 }
 """Grid for each shape of a mesh."""
 WITH_GRADIENT = (16, 16, 16)

@@ -17,9 +17,8 @@ import llvmlite.binding as llvm
 
 from ._code import CODE, ENTRY, GIVE_WAY, KERNELS, SOURCES, hash_of_sources
 
-_NEUTRAL = {
-    "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_OPT": "0",
-}  # fmt: skip
+# Loops that are unrolled here would not be vectorised later.
+_NEUTRAL = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_OPT": "0"}
 _LINKED = {"malloc", "free", GIVE_WAY}
 # A function of Numba's writes its result to the first argument and, if it raises, its exception to the second one.
 _ENTRIES = """

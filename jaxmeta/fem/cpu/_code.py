@@ -11,6 +11,7 @@ import ctypes
 import hashlib
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import llvmlite
@@ -59,8 +60,8 @@ def _machine() -> llvm.TargetMachine:
 def _object(code: bytes, machine: llvm.TargetMachine) -> bytes:
     """Machine code of bitcode: what is kept of it, or made now and kept."""
     file = _kept(code)
-    if file is not None and file.exists():
-        digest, _, found = file.read_bytes().partition(b"\n")
+    if file is not None:
+        digest, _, found = _read(file).partition(b"\n")
         if hashlib.sha256(found).hexdigest().encode() == digest:
             return found
     module = llvm.parse_bitcode(code)
@@ -81,12 +82,20 @@ def _kept(code: bytes) -> Path | None:
     base = os.environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"
     folder = root / "jaxmeta" / "kernels"
-    processor = f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()} {llvmlite.__version__}"
+    maker = f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()} {llvmlite.__version__}".encode()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
         return None
-    return folder / hashlib.sha256(processor.encode() + code).hexdigest()[:32]
+    return folder / hashlib.sha256(maker + Path(__file__).read_bytes() + code).hexdigest()[:32]
+
+
+def _read(file: Path) -> bytes:
+    """What is in a file; nothing if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _keep(file: Path, content: bytes) -> None:
@@ -96,4 +105,5 @@ def _keep(file: Path, content: bytes) -> None:
         part.write_bytes(content)
         part.replace(file)
     except OSError:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

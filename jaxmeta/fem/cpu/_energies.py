@@ -1,6 +1,6 @@
 """Mutual energies of isotropic voxels for a CPU, and what they change by with the moduli, row by row of voxels.
 
-The mathematics is that of `_kernel.py`: the thirty strain coefficients of every load, and their stresses.
+The mathematics is that of `fem/_kernel.py`: the thirty strain coefficients of every load, and their stresses.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The element kernel of isotropic voxels for a CPU, row by row of voxels, compiled by Numba.
+"""The element kernel of isotropic voxels for a CPU, row by row of voxels.
 
-The mathematics is that of `_kernel.py`: sums and differences of the corner values (modes), seven polynomials, thirty
-strain coefficients. XLA's CPU compiler writes every intermediate field to memory, or computes it anew at every use.
-Here a row of voxels along z passes through all steps while it is in the cache, so that a displacement is read and a
-force written once.
+The mathematics is that of `fem/_kernel.py`: sums and differences of the corner values (modes), seven polynomials,
+thirty strain coefficients. XLA's CPU compiler writes every intermediate field to memory, or computes it anew at every
+use. Here a row of voxels along z passes through all steps while it is in the cache, so that a displacement is read and
+a force written once.
 
 **Rows.** A scratch array holds rows of `STRIDE` numbers. For a row of voxels between the four rows of nodes A (x, y),
 B (x, y+1), D (x+1, y), E (x+1, y+1) the rows 4c … 4c+3 hold sums and differences of component c along x and y, named
@@ -13,7 +13,7 @@ A row begins with the voxel before the first one asked for, so that every node s
 **Boundary.** A grid with as many nodes as voxels along z is periodic, one with one more node is a block.
 
 A function here works at a range of the planes of its result, so that threads share a grid without any exchange; what
-they are given are the buffers of an XLA custom call (see `_cpu_call.py`).
+they are given are the buffers of an XLA custom call (see `_call.py`).
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ def _collect(b, count):
     """Forces on the nodes between the voxels and behind the last one: on those at x in the rows 4c, at x + 1 in 4c + 1.
 
     Along z, then y, then x a node collects first what the voxels before and after it have in common. So the forces of
-    a uniform strain in a uniform solid cancel to the last bit, as those of `_kernel.py` do. What a row of voxels gives
-    to the nodes at y + 1 waits for the next row in the rows 36 + 2c and 37 + 2c.
+    a uniform strain in a uniform solid cancel to the last bit, as those of `fem/_kernel.py` do. What a row of voxels
+    gives to the nodes at y + 1 waits for the next row in the rows 36 + 2c and 37 + 2c.
     """
     for c in range(3):
         low, high, wait = (12 + 4 * c) * STRIDE, (24 + 4 * c) * STRIDE, (36 + 2 * c) * STRIDE

@@ -1,4 +1,4 @@
-"""What multigrid runs on a CPU, compiled by Numba: transfers and nodal blocks; see `_transfer.py` and `_blocks.py`.
+"""What multigrid runs on a CPU: transfers and nodal blocks; see `fem/_transfer.py` and `fem/_blocks.py`.
 
 A coarse grid is periodic if it has half as many nodes as the fine one, and a block if twice as many less one.
 """
