@@ -44,9 +44,10 @@ Six loads on the whole cell, the same trilinear hexahedra, float64; the median o
 Each stops at the loosest relative residual, out of a list, at which its C is right to 1e-5. FANS runs on as many MPI
 ranks as there are cores, and its seconds are those that it states for its solves; the rest of its run stands under
 "set-up". muGrid's wheel uses one core. JAX-FEM ran with JAX 0.4.38, as its petsc4py was built for NumPy 1. A case of
-more than ten minutes, set-up and looser residuals included, has no result. FANS is measured where its executable is on
-the PATH; muGrid, SfePy, JAX-FEM and feax where they are installed beside jaxmeta or in a Python (with NumPy and SciPy)
-that an environment variable names:
+more than ten minutes, set-up and looser residuals included, has no result. Those, and peers that take more than fifty
+seconds, ran some hours before the rest of this page, on the same machine in faster hours. FANS is measured where its
+executable is on the PATH; muGrid, SfePy, JAX-FEM and feax where they are installed beside jaxmeta or in a Python
+(with NumPy and SciPy) that an environment variable names:
 
 ```bash
 export JAXMETA_BENCH_MUGRID=/path/to/python  # JAXMETA_BENCH_SFEPY, JAXMETA_BENCH_JAXFEM, JAXMETA_BENCH_FEAX

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Literal
+
+from .._cache import cache_folder
 
 Dtype = Literal["float32", "float64"]
 
@@ -33,7 +34,8 @@ def session(dtype: Dtype) -> Iterator[None]:
 
 def _prepare_environment() -> None:
     """Sets what JAX reads when it is imported; what the user has set stays."""
-    folder = cache_folder()
+    # One folder for each kind of processor: programs do not run on another.
+    folder = cache_folder(f"xla-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}")
     if folder is not None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
@@ -41,22 +43,6 @@ def _prepare_environment() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The library that writes checkpoints warns of every save that takes a second.
     logging.getLogger("absl").setLevel(logging.ERROR)
-
-
-def cache_folder() -> Path | None:
-    """Where compiled programs are kept: one folder for each kind of processor, since they do not run on another.
-
-    Returns:
-        The folder, which exists then; or None where the user's cache folder cannot be written.
-    """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"
-    folder = root / "jaxmeta" / f"xla-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
 
 
 def _processor() -> str:

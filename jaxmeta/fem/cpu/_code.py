@@ -17,6 +17,8 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
+from ..._cache import cache_folder
+
 CODE = Path(__file__).with_name("code")
 KERNELS = ("forces", "energies", "multigrid")
 SOURCES = "sources.sha256"
@@ -32,7 +34,7 @@ _engines: list[llvm.ExecutionEngine] = []
 
 def hash_of_sources() -> str:
     """Of the files that the code is made from."""
-    files = [Path(__file__).with_name(f"_{name}.py") for name in (*KERNELS, "call", "build")]
+    files = [Path(__file__).with_name(f"_{name}.py") for name in (*KERNELS, "rows", "call", "build")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -79,15 +81,9 @@ def _object(code: bytes, machine: llvm.TargetMachine) -> bytes:
 
 def _kept(code: bytes) -> Path | None:
     """The file of the machine code of some bitcode on this processor; None if there is no folder for it."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"
-    folder = root / "jaxmeta" / "kernels"
+    folder = cache_folder("kernels")
     maker = f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()} {llvmlite.__version__}".encode()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder / hashlib.sha256(maker + Path(__file__).read_bytes() + code).hexdigest()[:32]
+    return folder and folder / hashlib.sha256(maker + Path(__file__).read_bytes() + code).hexdigest()[:32]
 
 
 def _read(file: Path) -> bytes:

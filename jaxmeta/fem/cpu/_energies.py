@@ -6,7 +6,8 @@ The mathematics is that of `fem/_kernel.py`: the thirty strain coefficients of e
 from __future__ import annotations
 
 from ._call import FLOAT64, HALF, allocate, compiled, data, free, part, shape, shifted
-from ._forces import FAST, STRIDE, clear, sums
+from ._forces import STRIDE, sums
+from ._rows import FAST, add_times, clear
 
 ENERGIES, SLOPES = range(2)
 """What may be asked for."""
@@ -101,12 +102,6 @@ def _dot(a, b, count):
     return total
 
 
-@compiled(fastmath=FAST, inline="never")
-def _add_times(out, factor, e, count):
-    for k in range(count):
-        out[k] += factor * e[k]
-
-
 @compiled()
 def _strains_of_loads(u, loads, spacing, macros, voxels, i, j, z0, count, rows, e, one):
     """Strain coefficients of `count` voxels from (i, j, z0) on, (load, 30, _TILE); zero behind the last voxel."""
@@ -170,13 +165,13 @@ def compute(buffers, first, end, one):
                         by_lmbda[z] = 0
                         by_mu[z] = 0
                     for load in range(loads):  # of a pair of loads both orders at once
-                        clear(s, 0, length)
+                        clear(s, length)
                         for second in range(load + 1):
                             weight = weights[load * loads + second]
                             if second < load:
                                 weight += weights[second * loads + load]
                             if weight != 0:
-                                _add_times(s, weight, shifted(e, second * length), length)
+                                add_times(s, weight, shifted(e, second * length), length)
                         _slopes(e, s, load * length, trace, other, by_lmbda, by_mu, third)
                     for z in range(count):
                         out[at + z] = by_lmbda[z]

@@ -19,14 +19,13 @@ they are given are the buffers of an XLA custom call (see `_call.py`).
 from __future__ import annotations
 
 from ._call import HALF, allocate, compiled, data, free, part, shape, shifted
+from ._rows import FAST, clear
 
 TILE = 128
 """Most voxels of a row that are worked at together."""
 STRIDE = TILE + 32
 FORCE, RESIDUAL, SWEEP = range(3)
 """What may be asked for."""
-FAST = {"contract", "nsz", "arcp"}
-"""Multiply and add in one, no signed zeros, reciprocals; sums stay in their order."""
 
 
 @compiled(fastmath=FAST, inline="never")
@@ -161,12 +160,6 @@ def _add(out, first, rows, row, count):
         out[first + z] += rows[row + z]
 
 
-@compiled(inline="never")
-def clear(rows, first, count):
-    for k in range(count):
-        rows[first + k] = 0
-
-
 @compiled()
 def _load_row(rows, u, lmbda, mu, nodes, voxels, x0, x1, y0, y1, z0, count):
     """Sums and moduli of `count` voxels from z0 on and of the one before, whose place is the first of a row.
@@ -204,7 +197,7 @@ def _force_planes(u, lmbda, mu, spacing, macro, out, nodes, voxels, low, high, r
     volume = spacing[0] * spacing[1] * spacing[2]
     periodic = vz == nz
     for c in range(3):
-        clear(out, (c * nx + low) * ny * nz, (high - low) * ny * nz)
+        clear(shifted(out, (c * nx + low) * ny * nz), (high - low) * ny * nz)
     for i in range(low - 1, high):  # planes of voxels that touch these nodes
         if not periodic and (i < 0 or i >= vx):
             continue
@@ -213,14 +206,14 @@ def _force_planes(u, lmbda, mu, spacing, macro, out, nodes, voxels, low, high, r
         for z0 in range(0, vz, TILE):
             count = min(TILE, vz - z0)
             asked = count + (z0 + count == vz and not periodic)  # nodes from z0 on
-            clear(rows, 12 * STRIDE, 30 * STRIDE)
+            clear(shifted(rows, 12 * STRIDE), 30 * STRIDE)
             for j in range(-1 if periodic else 0, vy if periodic else vy + 1):
                 if j < vy:
                     y0, y1 = j if j >= 0 else ny - 1, j + 1 if j + 1 < ny else 0
                     _load_row(rows, u, lmbda, mu, nodes, voxels, x0, x1, y0, y1, z0, count)
                     _forces(rows, count + 1, ax, ay, az, volume, third, macro)
                 else:  # the last nodes of a block have no voxel behind them
-                    clear(rows, 12 * STRIDE, 24 * STRIDE)
+                    clear(shifted(rows, 12 * STRIDE), 24 * STRIDE)
                 _collect(rows, count + 1)
                 for side in range(2):
                     if low <= i + side < high and j >= 0:

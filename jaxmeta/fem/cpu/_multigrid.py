@@ -6,13 +6,13 @@ A coarse grid is periodic if it has half as many nodes as the fine one, and a bl
 from __future__ import annotations
 
 from ._call import HALF, allocate, compiled, data, free, part, shape, shifted
+from ._rows import FAST, add_times, clear
 
 BLOCKS, RESTRICTED, CORRECTED, INVERSES = range(4)
 """What may be asked for."""
-_FAST = {"contract", "nsz", "arcp"}
 
 
-@compiled(fastmath=_FAST, inline="never")
+@compiled(fastmath=FAST, inline="never")
 def _times_blocks(blocks, field, out, size, count):
     """Product of symmetric 3×3 blocks 11 22 33 23 13 12 with a field of nodes, whose components are `size` apart."""
     for k in range(count):
@@ -37,7 +37,7 @@ def _blocks(buffers, first, end, one):
         _times_blocks(blocks, field, shifted(part(buffers, 3, 3 * size, cell, one), begin), size, plane)
 
 
-@compiled(fastmath=_FAST, inline="never")
+@compiled(fastmath=FAST, inline="never")
 def _add_moduli(rows, width, lmbda, mu, along_x, along_y, count):
     """Add λ, μ, and λ + μ with the signs of the products of two slopes xy, x, y, of a row of voxels."""
     for z in range(count):
@@ -49,7 +49,7 @@ def _add_moduli(rows, width, lmbda, mu, along_x, along_y, count):
         rows[4 * width + z] += along_y * both
 
 
-@compiled(fastmath=_FAST, inline="never")
+@compiled(fastmath=FAST, inline="never")
 def _invert(rows, width, mask, held, spacing, damping, out, size, count, one):
     """Damped inverses of the blocks of a row of nodes, each between the voxels z and z + 1 of the rows."""
     zero = one - one
@@ -99,7 +99,7 @@ def _inverses(buffers, first, end, one):
         damping = part(buffers, 5, 1, cell, one)[0]
         out = part(buffers, 6, 6 * nodes, cell, one)
         for j in range(n[3]):
-            _clear(rows, 5 * width)
+            clear(rows, 5 * width)
             for a in range(2):
                 x = _within(i - a, e[1], periodic)
                 for b in range(2):
@@ -117,18 +117,6 @@ def _inverses(buffers, first, end, one):
     free(rows)
 
 
-@compiled(fastmath=_FAST, inline="never")
-def _add_times(row, factor, other, count):
-    for z in range(count):
-        row[z] += factor * other[z]
-
-
-@compiled()
-def _clear(row, count):
-    for z in range(count):
-        row[z] = 0
-
-
 @compiled()
 def _within(k, size, periodic):
     """The plane k, which may be one before the first or after the last; −1 if there is none."""
@@ -137,7 +125,7 @@ def _within(k, size, periodic):
     return (k + size) % size if periodic else -1
 
 
-@compiled(fastmath=_FAST)
+@compiled(fastmath=FAST)
 def _restricted(buffers, first, end, one):
     """Forces on coarse nodes (cells, 3, x, y, z): along each axis that of the fine node and half of its neighbours'."""
     f, g = shape(buffers, 1), shape(buffers, 2)
@@ -152,14 +140,14 @@ def _restricted(buffers, first, end, one):
         source, out = part(buffers, 1, 3 * fine, cell, one), part(buffers, 2, 3 * coarse, cell, one)
         for c in range(3):
             for j in range(g[3]):
-                _clear(shifted(row, -1), f[4] + 2)
+                clear(shifted(row, -1), f[4] + 2)
                 for a in range(-1, 2):
                     x = _within(2 * i + a, f[2], periodic)
                     for b in range(-1, 2):
                         y = _within(2 * j + b, f[3], periodic)
                         if x >= 0 and y >= 0:
                             share = (one if a == 0 else half) * (one if b == 0 else half)
-                            _add_times(row, share, shifted(source, ((c * f[2] + x) * f[3] + y) * f[4]), f[4])
+                            add_times(row, share, shifted(source, ((c * f[2] + x) * f[3] + y) * f[4]), f[4])
                 if periodic:
                     row[-1] = row[f[4] - 1]
                 to = ((c * g[2] + i) * g[3] + j) * g[4]
@@ -168,7 +156,7 @@ def _restricted(buffers, first, end, one):
     free(place)
 
 
-@compiled(fastmath=_FAST)
+@compiled(fastmath=FAST)
 def _corrected(buffers, first, end, one):
     """A displacement (cells, 3, x, y, z) with that of the coarse grid added, trilinear between its nodes."""
     g, f = shape(buffers, 1), shape(buffers, 2)
@@ -183,13 +171,13 @@ def _corrected(buffers, first, end, one):
         value, out = part(buffers, 2, 3 * fine, cell, one), part(buffers, 3, 3 * fine, cell, one)
         for c in range(3):
             for j in range(f[3]):
-                _clear(row, g[4] + 1)
+                clear(row, g[4] + 1)
                 for a in range(1 + i % 2):
                     x = _within(i // 2 + a, g[2], periodic)
                     for b in range(1 + j % 2):
                         y = _within(j // 2 + b, g[3], periodic)
                         share = (half if i % 2 else one) * (half if j % 2 else one)
-                        _add_times(row, share, shifted(source, ((c * g[2] + x) * g[3] + y) * g[4]), g[4])
+                        add_times(row, share, shifted(source, ((c * g[2] + x) * g[3] + y) * g[4]), g[4])
                 if periodic:
                     row[g[4]] = row[0]
                 to = ((c * f[2] + i) * f[3] + j) * f[4]
