@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..cells import Cell
 from ..elasticity import CubicConstants, Isotropic
-from ..io._errors import Path, file_error, system_text
+from ..io import Path, file_error, system_text
 from . import _file, _wedge
 
 SHIPPED = pathlib.Path(__file__).with_name("library.h5")
