@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io._atomic import write_bytes
-from ..io._errors import FileError, Path, brief, file_error, system_text
+from ..io import FileError, Path, brief, file_error, system_text, write_bytes
 from . import _wedge
 
 FORMAT = "jaxmeta dataset"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..io._errors import file_error, system_text
+from ..io import file_error, system_text
 from . import _file, _records, _space
 from ._library import Library
 

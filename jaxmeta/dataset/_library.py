@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..io._errors import Path, file_error
+from ..io import Path, file_error
 from . import _file, _wedge
 
 SHIPPED = pathlib.Path(__file__).with_name("library.h5")
