@@ -15,13 +15,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Bool, Float
 
-from .. import geometry
+from ..cells import Scorer
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..homogenization import SIMP, Interpolation
 from ..runs import Checkpoint, digest, function_digest
 from ..solvers import Result
-from ._binary import binarize, score
+from ._binary import binary_cell
 from ._design import Design
 from ._filter import DensityFilter, Symmetry
 from ._loop import Bounds, Info, Loop, State
@@ -402,21 +402,21 @@ def _finish(
     design = loop.design
     density = design.physical(state.variables, state.beta)
     fraction = min(float(bounds.volume_fraction), float(density.mean()))
-    cell, islands = binarize(density, fraction, design.symmetry)
-    stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
-    binary = float(design.objective(jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)))
+    scorer = Scorer(design.solid, float(design.interpolation.void), design.spacing)
+    scored = binary_cell(density, fraction, design.symmetry, scorer)
+    binary = float(design.objective(*(jnp.asarray(a, density.dtype) for a in (scored.stiffness, scored.cell))))
     report = {
         "objective_grey": grey,
         "objective_binary": binary,
         "loss_from_binarising": binary - grey,
-        "volume_fraction": float(cell.mean()),
-        "islands_removed": islands,
-        "connected": bool(geometry.is_connected(cell, periodic=True)),
-        "percolates": [bool(p) for p in geometry.percolates(cell)],
-        "scored_in": dtype,
+        "volume_fraction": scored.volume_fraction,
+        "islands_removed": scored.provenance["islands_removed"],
+        "connected": scored.facts.connected,
+        "percolates": list(scored.facts.percolates),
+        "scored_in": scored.solver["dtype"],
         "steps": int(state.step),
     }
-    return Optimization(density, cell, stiffness, history, result, report)
+    return Optimization(density, scored.cell, scored.stiffness, history, result, report)
 
 
 def _checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:
