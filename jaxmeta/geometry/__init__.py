@@ -21,6 +21,7 @@ from ._members import clean as clean
 from ._members import count_hinges as count_hinges
 from ._members import has_hinges as has_hinges
 from ._members import minimum_member as minimum_member
+from ._smooth import smooth_surface as smooth_surface
 from ._starts import random_field as random_field
 from ._starts import squash as squash
 from ._starts import threshold as threshold
