@@ -172,7 +172,7 @@ class _Source:
 
     def _decode(self, item: Element, count: int, dtype: np.dtype) -> np.ndarray:
         form = item.get("format", "ascii")
-        text = "".join((item.text or "", *(child.tail or "" for child in item)))
+        text = item.text or ""
         if form == "ascii":
             return decode_text(self.path, self.place, text, count, dtype)
         if form == "binary":
