@@ -47,11 +47,11 @@ def custom_call(kernel: str, dtype: str) -> int:
     system = ctypes.WinDLL("kernel32") if sys.platform == "win32" else ctypes.CDLL(None)
     give_way = system.SwitchToThread if sys.platform == "win32" else system.sched_yield
     llvm.add_symbol(GIVE_WAY, ctypes.cast(give_way, ctypes.c_void_p).value)
+    machine = _machine()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)  # which makes the process's symbols known
     for name in (*CALLED, "memset"):
         if llvm.address_of_symbol(name) is None:  # LLVM would end the process
             raise OSError(f"There is no {name} to link to.")
-    machine = _machine()
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(_object((CODE / f"{kernel}_{dtype}.bc").read_bytes(), machine)))
     engine.finalize_object()
     _engines.append(engine)
