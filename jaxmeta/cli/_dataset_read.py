@@ -204,15 +204,14 @@ class Nearest:
         import numpy as np
 
         from jaxmeta.dataset import nearest
-        from jaxmeta.dataset._info import check, origin
         from jaxmeta.io import to_json
 
         from ._dataset_tables import print_nearest
         from ._records import export
 
         library = self.source.open()
-        check(library)
-        self._check_solid(**origin(library)["solid"])
+        library.check()
+        self._check_solid(**library.origin["solid"])
         found = nearest(library, np.array([self.c11, self.c12, self.c44]), self.volume_fraction, self.count)
         wanted = {"c11": self.c11, "c12": self.c12, "c44": self.c44, "volume_fraction": self.volume_fraction}
         facts: dict[str, Any] = {"command": "dataset nearest", "library": str(library.path), "wanted": wanted}

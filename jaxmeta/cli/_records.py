@@ -86,9 +86,8 @@ def export(library: Library, numbers: Sequence[int] | np.ndarray, folder: Path, 
 
 def _write(library: Library, number: int, row: int, stem: Path, overwrite: bool) -> None:
     from jaxmeta import io
-    from jaxmeta.dataset._info import origin
 
-    record, made = library[number], origin(library)
+    record, made = library[number], library.origin
     cell = _whole(record.octant)
     settings: dict[str, Any] = {
         "library": Path(library.path).name,

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..io import file_error, system_text
 from . import _file, _records, _space
 from ._library import Library
 
@@ -63,7 +62,7 @@ def info(library: Library, even: int | None = None) -> dict[str, Any]:
     even = min(count, EVEN) if even is None else even
     if not 1 <= even <= count:
         raise ValueError(f"Argument `even` must be from 1 to {count}, but is {even}.")
-    check(library)
+    library.check()
     values = _properties(library)
     return {
         "records": count,
@@ -81,32 +80,8 @@ def info(library: Library, even: int | None = None) -> dict[str, Any]:
         "even_coverage": _coverage({name: v[:even] for name, v in values.items()}),
         "side": library.side,
         "settings": library.settings,
-        **origin(library),
+        **library.origin,
     }
-
-
-def check(library: Library) -> None:
-    """Checks all records.
-
-    Raises:
-        FileError: one of them is damaged.
-    """
-    for wrong in np.flatnonzero(~library.intact())[:1]:
-        library.octants(np.array([wrong]))  # which says so
-
-
-def origin(library: Library) -> dict[str, Any]:
-    """The solid, the version of jaxmeta that made the file, and its licence.
-
-    Raises:
-        FileError: one of them is missing.
-    """
-    attributes = library._handle().attrs
-    try:
-        solid = {name: float(attributes[name]) for name in ("young", "poisson", "void")}
-        return {"solid": solid} | {name: _file._text(attributes[name]) for name in ("version", "licence")}
-    except (KeyError, ValueError, TypeError) as error:
-        raise file_error(library.path, "attributes", "those of a dataset file", system_text(error)) from None
 
 
 def lost(library: Library) -> int:

@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..io import Path, file_error
+from ..io import Path, file_error, system_text
 from . import _file, _wedge
 
 SHIPPED = pathlib.Path(__file__).with_name("library.h5")
@@ -91,6 +91,20 @@ class Library:
         return json.loads(self._handle().attrs["settings"])
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """The solid, the version of jaxmeta that made the file, and its licence.
+
+        Raises:
+            FileError: one of them is missing.
+        """
+        attributes = self._handle().attrs
+        try:
+            solid = {name: float(attributes[name]) for name in ("young", "poisson", "void")}
+            return {"solid": solid} | {name: _file.text(attributes[name]) for name in ("version", "licence")}
+        except (KeyError, ValueError, TypeError) as error:
+            raise file_error(self.path, "attributes", "those of a dataset file", system_text(error)) from None
+
+    @property
     def constants(self) -> Float[np.ndarray, "n 3"]:
         """C11, C12, C44."""
         return self.column("constants")
@@ -128,6 +142,15 @@ class Library:
         """Whether each record is as it was written, by its checksum."""
         columns = {name: self._handle()[name][()] for name in _file.COLUMNS}
         return (_file.checksums(columns) == columns["checksum"])[self.rows]
+
+    def check(self) -> None:
+        """Check all records.
+
+        Raises:
+            FileError: one of them is damaged.
+        """
+        for wrong in np.flatnonzero(~self.intact())[:1]:
+            self.octants(np.array([wrong]))  # which says so
 
     def __len__(self) -> int:
         return len(self.rows)
