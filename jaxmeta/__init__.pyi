@@ -1,3 +1,4 @@
+from . import cells as cells
 from . import dataset as dataset
 from . import elasticity as elasticity
 from . import fem as fem

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..elasticity import Isotropic
 from ..io import FileError, Path, brief, file_error, system_text, write_bytes
 from . import _wedge
 
@@ -125,6 +126,7 @@ def open_file(path: Path, damaged: bool) -> Any:
         schema = int(attributes.get("schema", 0))
         if schema > SCHEMA:
             raise file_error(path, "attribute `schema`", f"at most {SCHEMA}", f"it is {schema}: update jaxmeta")
+        solid(file)
         side, counts = int(attributes["side"]), set()
         for name, (kind, _) in COLUMNS.items():
             column, width = file.get(name), _width(name, side)
@@ -155,6 +157,11 @@ def read_columns(path: Path) -> Columns:
     if len(wrong):
         raise file_error(path, f"record {wrong[0]}", "the record as it was written", "its checksum differs")
     return columns
+
+
+def solid(file: Any) -> Isotropic:
+    """What the cells of an open file are made of; some exception where the file does not say so."""
+    return Isotropic(float(file.attrs["young"]), float(file.attrs["poisson"]))
 
 
 def _completed(path: Path) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from . import _file, _records, _space
+from ..elasticity import CubicConstants
+from . import _file, _records
 from ._library import Library
 
 EVEN = 5000
@@ -104,17 +105,15 @@ def _counts(library: Library) -> dict[str, Any]:
 
 
 def _properties(library: Library) -> dict[str, Float[np.ndarray, " n"]]:
-    columns = {name: library.column(name) for name in ("constants", "volume_fraction")}
-    (c11, c12, c44), (fraction, poisson, bulk) = columns["constants"].T, _space.properties(columns).T
+    cubic, fraction = CubicConstants(*library.constants.T), library.volume_fraction
+    bulk, shear = _records.shares(library.constants, fraction).T
     return {
         "volume_fraction": fraction,
-        "c11": c11,
-        "c12": c12,
-        "c44": c44,
-        "poisson": poisson,
-        "zener": 2 * c44 / (c11 - c12),
+        **cubic._asdict(),
+        "poisson": cubic.poisson,
+        "zener": cubic.zener,
         "bulk": bulk,
-        "shear": 1 + _records.excess(columns["constants"], fraction)[:, 1],
+        "shear": shear,
     }
 
 

@@ -15,13 +15,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Bool, Float
 
-from .. import geometry
+from ..cells import Cell, Scorer
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..homogenization import SIMP, Interpolation
 from ..runs import Checkpoint, digest, function_digest
 from ..solvers import Result
-from ._binary import binarize, score
+from ._binary import binary_cell
 from ._design import Design
 from ._filter import DensityFilter, Symmetry
 from ._loop import Bounds, Info, Loop, State
@@ -64,8 +64,8 @@ class Optimization(NamedTuple):
 
     Attributes:
         density: physical density as optimised, filtered and projected; the octant if the symmetry has one.
-        cell: strictly binary, connected, the whole cell, (nx, ny, nz).
-        stiffness: of `cell`, (6, 6), from an independent tight solve in float64.
+        scored: the strictly binary `Cell`, with its stiffness from an independent tight solve in float64; `cell` is the
+            whole of it, (nx, ny, nz), and `stiffness` its C, (6, 6).
         history: one list for each quantity, one entry for each step.
         result: a `DesignResult`, which has a `text`.
         report: what binarising cost, connectivity and how the score was computed:
@@ -83,11 +83,20 @@ class Optimization(NamedTuple):
     """
 
     density: Float[Array, "x y z"]
-    cell: Float[np.ndarray, "nx ny nz"]
-    stiffness: Float[np.ndarray, "6 6"]
+    scored: Cell
     history: dict[str, list]
     result: DesignResult
     report: dict[str, Any]
+
+    @property
+    def cell(self) -> Float[np.ndarray, "nx ny nz"]:
+        """Strictly binary, connected, the whole cell."""
+        return self.scored.cell
+
+    @property
+    def stiffness(self) -> Float[np.ndarray, "6 6"]:
+        """C of `cell`, Voigt."""
+        return self.scored.stiffness
 
 
 def optimize(
@@ -402,21 +411,21 @@ def _finish(
     design = loop.design
     density = design.physical(state.variables, state.beta)
     fraction = min(float(bounds.volume_fraction), float(density.mean()))
-    cell, islands = binarize(density, fraction, design.symmetry)
-    stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
-    binary = float(design.objective(jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)))
+    scorer = Scorer(design.solid, float(design.interpolation.void), design.spacing)
+    scored = binary_cell(density, fraction, design.symmetry, scorer)
+    binary = float(design.objective(*(jnp.asarray(a, density.dtype) for a in (scored.stiffness, scored.cell))))
     report = {
         "objective_grey": grey,
         "objective_binary": binary,
         "loss_from_binarising": binary - grey,
-        "volume_fraction": float(cell.mean()),
-        "islands_removed": islands,
-        "connected": bool(geometry.is_connected(cell, periodic=True)),
-        "percolates": [bool(p) for p in geometry.percolates(cell)],
-        "scored_in": dtype,
+        "volume_fraction": scored.volume_fraction,
+        "islands_removed": scored.provenance["islands_removed"],
+        "connected": scored.facts.connected,
+        "percolates": list(scored.facts.percolates),
+        "scored_in": scored.solver["dtype"],
         "steps": int(state.step),
     }
-    return Optimization(density, cell, stiffness, history, result, report)
+    return Optimization(density, scored, history, result, report)
 
 
 def _checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:
