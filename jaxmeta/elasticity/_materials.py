@@ -170,7 +170,7 @@ def cubic_stiffness(
     constants = real_arrays(c11=c11, c12=c12, c44=c44)
     dtype = jnp.result_type(*constants, 0.0)
     constants = jnp.broadcast_arrays(*constants)
-    patterns = jnp.asarray(_CUBIC_PATTERNS, dtype)
+    patterns = jnp.asarray(CUBIC_PATTERNS, dtype)
     stacked = jnp.stack([constant.astype(dtype) for constant in constants], axis=-1)
     return jnp.einsum("...k,kij->...ij", stacked, patterns, precision="highest")
 
@@ -183,4 +183,5 @@ def _cubic_patterns() -> np.ndarray:
     return patterns
 
 
-_CUBIC_PATTERNS = _cubic_patterns()
+CUBIC_PATTERNS = _cubic_patterns()
+"""Where C11, C12 and C44 stand in the Voigt form, (3, 6, 6)."""

@@ -23,8 +23,7 @@ def is_closed(corners: Float[np.ndarray, "triangles 3 3"]) -> bool:
 
     Example:
         >>> import numpy as np
-        >>> from jaxmeta.io import surface
-        >>> from jaxmeta.io._voxelize import is_closed
+        >>> from jaxmeta.io import is_closed, surface
         >>> vertices, faces = surface(np.ones((2, 2, 2)))
         >>> is_closed(vertices[faces]), is_closed(vertices[faces[1:]])
         (True, False)

@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float, Real, Shaped
 
 from jaxmeta.elasticity import Isotropic
 from jaxmeta.elasticity.bounds import hashin_shtrikman
-from jaxmeta.io._atomic import atomic_path, write_bytes
-from jaxmeta.io._errors import Path
+from jaxmeta.io import Path, atomic_path, write_bytes
 
 from ._picture import draw_cell
 

@@ -1,37 +1,16 @@
-"""Small parts: cache folder, progress, interrupts, durations, merged rows."""
+"""Small parts: compilation cache, progress, interrupts, durations, merged rows."""
 
 import signal
-import stat
 from types import SimpleNamespace
 
 import pytest
 
-from jaxmeta._cache import cache_folder
 from jaxmeta.cli._interrupt import Stopped, stoppable
 from jaxmeta.cli._moduli import _merged
 from jaxmeta.cli._optimize import Optimize
 from jaxmeta.cli._options import flat
 from jaxmeta.cli._progress import Progress
 from jaxmeta.cli._tables import duration, percent
-
-
-def test_cache_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = cache_folder("programs")
-    assert folder is not None
-    assert folder.parent == tmp_path / "jaxmeta"
-    assert stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    folder = cache_folder("programs")
-    assert folder is not None
-    assert folder.parent == tmp_path / ".cache" / "jaxmeta"
-
-
-def test_no_cache_folder_is_no_error(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert cache_folder("programs") is None
 
 
 @pytest.mark.parametrize("given", [{}, {"JAX_COMPILATION_CACHE_DIR": "mine"}])
