@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from ..io._atomic import write_bytes
-from ..io._errors import FileError, Path, brief, file_error, system_text
+from ..elasticity import Isotropic
+from ..io import FileError, Path, brief, file_error, system_text, write_bytes
 from . import _wedge
 
 FORMAT = "jaxmeta dataset"
@@ -120,12 +120,13 @@ def open_file(path: Path, damaged: bool) -> Any:
             raise file_error(path, "contents", "a whole HDF5 file", hint) from None
         file = _completed(path)
     try:
-        if _text(file.attrs.get("format")) != FORMAT:
+        if text(file.attrs.get("format")) != FORMAT:
             raise file_error(path, "attribute `format`", f'"{FORMAT}"', f"it is {brief(file.attrs.get('format'))}")
         attributes: Any = file.attrs
         schema = int(attributes.get("schema", 0))
         if schema > SCHEMA:
             raise file_error(path, "attribute `schema`", f"at most {SCHEMA}", f"it is {schema}: update jaxmeta")
+        solid(file)
         side, counts = int(attributes["side"]), set()
         for name, (kind, _) in COLUMNS.items():
             column, width = file.get(name), _width(name, side)
@@ -144,6 +145,11 @@ def open_file(path: Path, damaged: bool) -> Any:
     return file
 
 
+def solid(file: Any) -> Isotropic:
+    """What the cells of an open file are made of; some exception where the file does not say so."""
+    return Isotropic(float(file.attrs["young"]), float(file.attrs["poisson"]))
+
+
 def _completed(path: Path) -> Any:
     """The file with zeros for what is missing at its end, in memory."""
     import h5py
@@ -159,5 +165,5 @@ def _completed(path: Path) -> Any:
         raise file_error(path, "contents", "an HDF5 file", found) from None
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io._errors import FileError, file_error
+from ..io import FileError, file_error
 from . import _file, _generate, _overlap, _perturb, _records, _refine, _select
 from ._run import Run, joined, read_columns
 from ._workers import Report, Workers

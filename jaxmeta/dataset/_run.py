@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io._atomic import write_bytes
-from ..io._errors import FileError, file_error
+from ..io import FileError, file_error, write_bytes
 from . import _file
 
 SETTINGS = "run.json"

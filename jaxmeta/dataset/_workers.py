@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..io._errors import FileError
+from ..io import FileError
 from ._run import Run
 
 Make = Callable[[int], Mapping[str, np.ndarray]]

@@ -1,6 +1,12 @@
 """Files: densities in, results out. Host code on NumPy arrays; readers do not trust what they read."""
 
+from ._atomic import atomic_path as atomic_path
+from ._atomic import write_bytes as write_bytes
 from ._errors import FileError as FileError
+from ._errors import Path as Path
+from ._errors import brief as brief
+from ._errors import file_error as file_error
+from ._errors import system_text as system_text
 from ._hdf5 import write_h5 as write_h5
 from ._json import to_json as to_json
 from ._json import write_json as write_json

@@ -22,6 +22,14 @@ def atomic_path(path: Path, overwrite: bool) -> Iterator[_Path]:
 
     Raises:
         FileError: If the target exists and `overwrite` is False, or if it cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from jaxmeta.io import atomic_path
+        >>> with atomic_path("numbers.txt", overwrite=True) as temporary:
+        ...     _ = temporary.write_text("1 2 3")
+        >>> Path("numbers.txt").read_text()
+        '1 2 3'
     """
     target = _Path(path)
     if target.is_dir():
@@ -77,6 +85,13 @@ def write_bytes(path: Path, content: bytes, overwrite: bool) -> None:
 
     Raises:
         FileError: If the file exists or cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from jaxmeta.io import write_bytes
+        >>> write_bytes("numbers.bin", bytes(3), overwrite=True)
+        >>> Path("numbers.bin").stat().st_size
+        3
     """
     with atomic_path(path, overwrite) as temporary:
         temporary.write_bytes(content)

@@ -1,8 +1,9 @@
-"""The one error of this package, and the one form of its text."""
+"""The one error about files, and the one form of its text."""
 
 import os
 
 Path = str | os.PathLike[str]
+"""The name of a file: text, or an object of `pathlib`."""
 
 
 class FileError(ValueError):
@@ -29,6 +30,11 @@ def file_error(path: Path, place: str, expected: str, found: str) -> FileError:
 
     Returns:
         The error, to be raised by the caller.
+
+    Example:
+        >>> from jaxmeta.io import file_error
+        >>> print(file_error("cell.npy", "byte 0", "the start of an .npy file", "it is something else"))
+        File `cell.npy`, byte 0: expected the start of an .npy file, but it is something else.
     """
     return FileError(f"File `{os.fspath(path)}`, {place}: expected {expected}, but {found}.")
 
@@ -42,6 +48,11 @@ def brief(value: object, limit: int = 60) -> str:
 
     Returns:
         The text.
+
+    Example:
+        >>> from jaxmeta.io import brief
+        >>> print(brief("a\\x1b[31m" + 80 * "b", limit=24))
+        'a\\x1b[31mbbbbbbbbbbb...
     """
     text = ascii(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
@@ -55,6 +66,11 @@ def system_text(error: BaseException) -> str:
 
     Returns:
         The text, with no capital letter at its start and no full stop.
+
+    Example:
+        >>> from jaxmeta.io import system_text
+        >>> system_text(OSError(28, "No space left on device"))
+        'no space left on device'
     """
     text = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
     text = "".join(letter if letter.isprintable() else "?" for letter in text)

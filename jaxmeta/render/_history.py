@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxmeta.io._atomic import write_bytes
-from jaxmeta.io._errors import Path
+from jaxmeta.io import Path, write_bytes
 
 History = Mapping[str, Sequence[float] | np.ndarray]
 _COLORS = ("#2f6690", "#c8553d", "#588157", "#8e6c8a", "#b08900", "#5b7b7a")

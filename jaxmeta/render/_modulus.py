@@ -9,8 +9,7 @@ import io
 import numpy as np
 from jaxtyping import Float, Real
 
-from jaxmeta.io._atomic import write_bytes
-from jaxmeta.io._errors import Path
+from jaxmeta.io import Path, write_bytes
 
 from ._mesh import Mesh
 

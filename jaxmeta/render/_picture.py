@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from jaxmeta.io._atomic import write_bytes
-from jaxmeta.io._errors import Path
+from jaxmeta.io import Path, write_bytes
 
 from ._errors import PictureError
 from ._mesh import Mesh, cell_mesh

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Real, Shaped
 
-from jaxmeta.io._atomic import write_bytes
-from jaxmeta.io._errors import Path
+from jaxmeta.io import Path, write_bytes
 
 from ._embed import picture_html, viewer_html
 from ._errors import PictureError

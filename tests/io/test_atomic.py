@@ -6,8 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from jaxmeta.io import FileError, surface, write_h5, write_json, write_npz, write_stl, write_vti
-from jaxmeta.io._atomic import atomic_path
+from jaxmeta.io import FileError, atomic_path, surface, write_h5, write_json, write_npz, write_stl, write_vti
 
 CELL = np.ones((2, 2, 2))
 WRITERS = {

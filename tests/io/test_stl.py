@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from jaxmeta.geometry import is_closed
 from jaxmeta.io import FileError, read_density, surface, write_stl
 from jaxmeta.io._stl_read import RECORD, read_triangles
-from jaxmeta.io._voxelize import is_closed
 
 
 def blob(shape=(10, 12, 14), seed=0):
