@@ -49,7 +49,7 @@ def test_raw_bytes_are_scaled(tmp_path):
         ((-2, -2, 2), "u1", FileError, "at least one voxel"),
     ],
 )
-def test_bad_raw(tmp_path, shape, dtype, error, text):
+def test_bad_raw(tmp_path, shape, dtype, error, text, unchecked):
     path = tmp_path / "cell.raw"
     path.write_bytes(bytes(8))
     with pytest.raises(error, match=text):
