@@ -184,6 +184,6 @@ def test_arguments(tmp_path, unchecked):
             read_density(path, resolution=resolution)
     with pytest.raises(ValueError, match="`faces`"):
         write_stl(tmp_path / "b.stl", np.zeros((2, 3)), np.array([[0, 1, 2]]))
-    with pytest.raises(ValueError, match=r"must exceed 0\.5"):
+    with pytest.raises(ValueError, match=r"must exceed the level 0\.5"):
         surface(np.zeros((2, 2, 2)))
     assert read_triangles(path).shape[1:] == (3, 3)
