@@ -109,6 +109,7 @@ def test_control_characters_of_a_file_are_not_printed(tmp_path):
 
 
 def test_import_is_light():
-    code = "import sys, jaxmeta.io; print([m for m in ('h5py', 'skimage', 'trimesh', 'pyvista') if m in sys.modules])"
+    heavy = ("jax", "h5py", "scipy", "skimage", "trimesh", "pyvista")
+    code = f"import sys, jaxmeta.io; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
