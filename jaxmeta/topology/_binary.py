@@ -13,6 +13,7 @@ from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..homogenization import SIMP, homogenize
 from ._filter import Symmetry
+from ._held import Held
 
 
 class Binary(NamedTuple):
@@ -21,28 +22,39 @@ class Binary(NamedTuple):
     Attributes:
         cell: the whole cell, 0 and 1, (nx, ny, nz).
         islands_removed: number of voxels that hung on nothing.
+        held_apart: number of those that were left, because their part holds voxels that are held solid.
     """
 
     cell: np.ndarray
     islands_removed: int
+    held_apart: int
 
 
-def binarize(density: jax.Array, volume_fraction: float, symmetry: Symmetry) -> Binary:
-    """Cut a density at its volume fraction and keep the largest connected part.
+def binarize(density: jax.Array, volume_fraction: float, symmetry: Symmetry, held: Held | None = None) -> Binary:
+    """Cut a density at its volume fraction, and keep the largest connected part and those with voxels held solid.
 
     Args:
         density: the cell, or its octant, (nx, ny, nz).
-        volume_fraction: fraction of solid voxels wanted.
+        volume_fraction: fraction of solid voxels wanted, those included that are held.
         symmetry: of the cell.
+        held: voxels of the density that are held.
     """
     values = np.asarray(density)
     if symmetry == "cubic":
         # Voxels that a permutation of the axes exchanges are cut together, whatever rounding did to them.
         values = values[tuple(np.sort(np.indices(values.shape), axis=0))]
-    solid = geometry.threshold(values, volume_fraction)
-    cell = solid if symmetry == "none" else symmetries.unfold(solid)
-    kept = np.asarray(geometry.keep_largest(cell, periodic=True)) > 0.5
-    return Binary(kept.astype(values.dtype), int(np.asarray(cell).sum() - kept.sum()))
+    if held is None:
+        cut, fixed = np.asarray(geometry.threshold(values, volume_fraction)), np.zeros(values.shape, bool)
+    else:
+        # Below all others, and above: the cut is among those that are free.
+        void, fixed = np.asarray(held.void), np.asarray(held.solid)
+        values = np.where(void, -1, np.where(fixed, 2, values))
+        cut = (np.asarray(geometry.threshold(values, volume_fraction)) | fixed) & ~void
+    cell, fixed = (part if symmetry == "none" else np.asarray(symmetries.unfold(part)) for part in (cut, fixed))
+    largest = np.asarray(geometry.keep_largest(cell, periodic=True)) > 0.5
+    parts, _ = geometry.label(cell, periodic=True)
+    kept = largest | np.isin(parts, np.unique(parts[fixed & cell]))
+    return Binary(kept.astype(density.dtype), int(cell.sum() - kept.sum()), int(kept.sum() - largest.sum()))
 
 
 def score(

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._loop import State
+from ..design import State
 
 
 class Checkpoint:
