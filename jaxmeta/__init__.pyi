@@ -1,3 +1,4 @@
+from . import cells as cells
 from . import dataset as dataset
 from . import design as design
 from . import elasticity as elasticity
@@ -7,6 +8,7 @@ from . import homogenization as homogenization
 from . import io as io
 from . import optimizers as optimizers
 from . import render as render
+from . import runs as runs
 from . import solvers as solvers
 from . import topology as topology
 from .design import Continuation as Continuation

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..elasticity import Isotropic
 from ..io import FileError, Path, brief, file_error, system_text, write_bytes
 from . import _wedge
 
@@ -119,12 +120,13 @@ def open_file(path: Path, damaged: bool) -> Any:
             raise file_error(path, "contents", "a whole HDF5 file", hint) from None
         file = _completed(path)
     try:
-        if _text(file.attrs.get("format")) != FORMAT:
+        if text(file.attrs.get("format")) != FORMAT:
             raise file_error(path, "attribute `format`", f'"{FORMAT}"', f"it is {brief(file.attrs.get('format'))}")
         attributes: Any = file.attrs
         schema = int(attributes.get("schema", 0))
         if schema > SCHEMA:
             raise file_error(path, "attribute `schema`", f"at most {SCHEMA}", f"it is {schema}: update jaxmeta")
+        solid(file)
         side, counts = int(attributes["side"]), set()
         for name, (kind, _) in COLUMNS.items():
             column, width = file.get(name), _width(name, side)
@@ -143,6 +145,25 @@ def open_file(path: Path, damaged: bool) -> Any:
     return file
 
 
+def read_columns(path: Path) -> Columns:
+    """All columns of a file but the checksum, checked.
+
+    Raises:
+        FileError: the file or a record of it is damaged.
+    """
+    with open_file(path, damaged=False) as file:
+        columns = {name: file[name][()] for name in COLUMNS}
+    wrong = np.flatnonzero(checksums(columns) != columns.pop("checksum"))
+    if len(wrong):
+        raise file_error(path, f"record {wrong[0]}", "the record as it was written", "its checksum differs")
+    return columns
+
+
+def solid(file: Any) -> Isotropic:
+    """What the cells of an open file are made of; some exception where the file does not say so."""
+    return Isotropic(float(file.attrs["young"]), float(file.attrs["poisson"]))
+
+
 def _completed(path: Path) -> Any:
     """The file with zeros for what is missing at its end, in memory."""
     import h5py
@@ -158,5 +179,5 @@ def _completed(path: Path) -> Any:
         raise file_error(path, "contents", "an HDF5 file", found) from None
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from ..homogenization import SIMP
 from ..optimizers import MMA, OC
 from ..topology import DensityFilter, Design, constraints, objectives
 from . import _file, _records
+from ._settings import Generation
 
 BULK, SHEAR, LOWEST, HIGHEST = range(4)
 """Objectives, numbered as in the file: bulk modulus, shear modulus, lowest and highest Poisson's ratio."""
@@ -28,50 +29,6 @@ _FLOORS = {
     HIGHEST: ((0.4, 0.06), (1.0, 0.25)),
 }
 """Least C11 in units of Young's modulus, up to a volume fraction: with less a cell for Poisson's ratio falls apart."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What `generate` is given.
-
-    Args:
-        count: designs.
-        seed: of all choices.
-        side: voxels along an edge of the octant, even.
-        lowest, highest: volume fractions.
-        isotropic: share of the designs for bulk and shear modulus that are constrained to isotropy.
-        frequencies: of the trigonometric starts.
-        batch: designs of one kind that are optimised at once; a CPU gains nothing by more than one.
-    """
-
-    count: int = 2000
-    seed: int = 0
-    side: int = 32
-    lowest: float = 0.2
-    highest: float = 0.9
-    isotropic: float = 0.3
-    frequencies: int = 3
-    batch: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("count", "batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Argument `{name}` must be at least 1, but is {getattr(self, name)}.")
-        if self.side < 8 or self.side % 2:
-            raise ValueError(f"Argument `side` must be even and at least 8, but is {self.side}.")
-        if not 0 < self.lowest <= self.highest < 1:
-            raise ValueError(
-                f"Arguments `lowest` and `highest` must satisfy 0 < lowest ≤ highest < 1, but are {self.lowest} and "
-                f"{self.highest}."
-            )
-        if not 0 <= self.isotropic <= 1:
-            raise ValueError(f"Argument `isotropic` must be from 0 to 1, but is {self.isotropic}.")
-        if self.frequencies < 1:
-            raise ValueError(f"Argument `frequencies` must be at least 1, but is {self.frequencies}.")
-
-    def settings(self) -> dict[str, Any]:
-        """As they are kept beside the results."""
-        return {"command": "generate", **asdict(self)}
 
 
 class Plan(NamedTuple):
@@ -85,9 +42,14 @@ class Plan(NamedTuple):
     key: int
 
     @property
+    def kind(self) -> tuple[int, bool, float]:
+        """Designs of one kind share their stages."""
+        return _kind(self.goal, self.isotropic, self.volume_fraction)
+
+    @property
     def stages(self) -> tuple[Stage, Stage]:
-        """The same for all designs of a kind."""
-        return stages(self.goal, self.isotropic, self.volume_fraction)
+        """What is done one after the other."""
+        return _stages(*self.kind)
 
     def start(self, g: Generation) -> Array:
         """Density on an octant of half the resolution."""
@@ -105,7 +67,7 @@ def tasks(g: Generation) -> list[list[Plan]]:
     kinds: dict[Any, list[Plan]] = {}
     for item in range(g.count):
         plan = _plan(g, item)
-        kinds.setdefault(plan.stages, []).append(plan)
+        kinds.setdefault(plan.kind, []).append(plan)
     batches = [kind[first : first + g.batch] for kind in kinds.values() for first in range(0, len(kind), g.batch)]
     return sorted(batches, key=lambda plans: plans[0].item)
 
@@ -143,14 +105,16 @@ class Stage(NamedTuple):
 
 def stages(goal: int, isotropic: bool, volume_fraction: float) -> tuple[Stage, Stage]:
     """On half as many voxels along an edge first, then on all of them with a sharp projection from the beginning."""
-    return _stages(
-        goal, isotropic, next((least for top, least in _FLOORS.get(goal, ()) if volume_fraction <= top), 0.0)
-    )
+    return _stages(*_kind(goal, isotropic, volume_fraction))
+
+
+def _kind(goal: int, isotropic: bool, volume_fraction: float) -> tuple[int, bool, float]:
+    """What tells the stages of designs apart: the goal, with isotropy or without, and the least C11."""
+    return goal, isotropic, next((least for top, least in _FLOORS.get(goal, ()) if volume_fraction <= top), 0.0)
 
 
 @cache
 def _stages(goal: int, isotropic: bool, floor: float) -> tuple[Stage, Stage]:
-    """Cached, for it is the same for all designs of a kind."""
     limits = (constraints.isotropic(0.05),) if isotropic else (constraints.at_least(_c11, floor),) if floor else ()
     if goal in (BULK, SHEAR):
         method = MMA(move=0.15) if isotropic else OC(move=0.1)

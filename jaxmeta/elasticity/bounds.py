@@ -22,8 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Real
 
+from .._arguments import real_array, real_arrays, require_kind, require_values
 from ._averages import Moduli
-from ._checks import require_values
+from ._cubic import CubicConstants
 from ._materials import Isotropic
 
 _ROUNDING = 1e-6  # a volume fraction is often a mean of many voxels in float32
@@ -48,7 +49,8 @@ def hashin_shtrikman(
         Bulk and shear modulus, each of shape (...), unit of stress.
 
     Raises:
-        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+        ValueError: if an argument is not as described, or a concrete volume fraction is outside [0, 1] by more than
+            rounding.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic, bounds
@@ -84,7 +86,8 @@ def hashin_shtrikman_lower(
         Bulk and shear modulus, each of shape (...), unit of stress.
 
     Raises:
-        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+        ValueError: if an argument is not as described, or a concrete volume fraction is outside [0, 1] by more than
+            rounding.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic, bounds
@@ -116,7 +119,8 @@ def voigt(volume_fraction: Real[ArrayLike, "..."], solid: Isotropic, background:
         Bulk and shear modulus, each of shape (...), unit of stress.
 
     Raises:
-        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+        ValueError: if an argument is not as described, or a concrete volume fraction is outside [0, 1] by more than
+            rounding.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic, bounds
@@ -147,7 +151,8 @@ def reuss(volume_fraction: Real[ArrayLike, "..."], solid: Isotropic, background:
         Bulk and shear modulus, each of shape (...), unit of stress.
 
     Raises:
-        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+        ValueError: if an argument is not as described, or a concrete volume fraction is outside [0, 1] by more than
+            rounding.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic, bounds
@@ -165,15 +170,50 @@ def reuss(volume_fraction: Real[ArrayLike, "..."], solid: Isotropic, background:
     )
 
 
+def shares(
+    moduli: Moduli | CubicConstants,
+    volume_fraction: Real[ArrayLike, "..."],
+    solid: Isotropic,
+    background: Isotropic | None = None,
+) -> Moduli:
+    """Return bulk and shear modulus as shares of their upper bounds by `hashin_shtrikman`; one is on the bound.
+
+    Args:
+        moduli: with a `bulk` and a `shear` modulus, of shape (...), unit of stress; of a cubic tensor the shear modulus
+            is Voigt's average, which the bound holds for.
+        volume_fraction: fraction of `solid`, scalar or shape (...), no unit, in [0, 1].
+        solid: the first phase; its moduli are scalars or of the shape of `volume_fraction`.
+        background: the second phase; void when None.
+
+    Returns:
+        Both shares, each of shape (...), no unit; not finite where the bound is zero.
+
+    Raises:
+        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+
+    Example:
+        >>> from jaxmeta.elasticity import CubicConstants, Isotropic, bounds
+        >>> found = bounds.shares(CubicConstants(0.14, 0.06, 0.05), 0.3, Isotropic(young=1.0, poisson=0.3))
+        >>> [round(float(share), 3) for share in found]
+        [0.741, 0.652]
+    """
+    upper = hashin_shtrikman(volume_fraction, solid, background)
+    return Moduli(bulk=moduli.bulk / upper.bulk, shear=moduli.shear / upper.shear)
+
+
 def _phases(volume_fraction: ArrayLike, solid: Isotropic, background: Isotropic | None) -> tuple[Array, Moduli, Moduli]:
     def valid(fraction: np.ndarray) -> np.ndarray:
         return (fraction >= -_ROUNDING) & (fraction <= 1 + _ROUNDING)
 
-    require_values("volume_fraction", volume_fraction, valid, "lie in [0, 1]")
+    fraction = real_array("volume_fraction", require_values("volume_fraction", volume_fraction, valid, "lie in [0, 1]"))
+    require_kind("solid", solid, (Isotropic,))
+    if background is not None:
+        require_kind("background", background, (Isotropic,))
     first = Moduli(bulk=solid.bulk, shear=solid.shear)
     void = Moduli(bulk=jnp.zeros_like(first.bulk), shear=jnp.zeros_like(first.shear))
     second = void if background is None else Moduli(bulk=background.bulk, shear=background.shear)
-    return jnp.asarray(volume_fraction), first, second
+    real_arrays(volume_fraction=fraction, solid=first.bulk, background=second.bulk)
+    return fraction, first, second
 
 
 def _comparison(bulk: Array, shear: Array) -> tuple[Array, Array]:

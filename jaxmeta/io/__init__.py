@@ -7,7 +7,7 @@ from ._errors import Path as Path
 from ._errors import brief as brief
 from ._errors import file_error as file_error
 from ._errors import system_text as system_text
-from ._hdf5 import write_h5 as write_h5
+from ._hdf5_write import write_h5 as write_h5
 from ._json import to_json as to_json
 from ._json import write_json as write_json
 from ._npz_write import write_npz as write_npz
@@ -17,7 +17,6 @@ from ._orders import to_abaqus as to_abaqus
 from ._orders import to_vtk as to_vtk
 from ._stl_write import write_stl as write_stl
 from ._surface import surface as surface
-from ._voxelize import is_closed as is_closed
 from ._voxels import VoxelFile as VoxelFile
 from ._voxels import read_density as read_density
 from ._voxels import read_stiffness as read_stiffness

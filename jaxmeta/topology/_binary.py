@@ -1,37 +1,39 @@
-"""From the optimised density to a strictly binary, connected cell with an independent score."""
+"""From the optimised density to a strictly binary, connected cell."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from .. import geometry
-from ..elasticity import Isotropic
+from ..cells import clean
 from ..geometry import symmetry as symmetries
-from ..homogenization import SIMP, homogenize
 from ._filter import Symmetry
 from ._held import Held
 
 
 class Binary(NamedTuple):
-    """A strictly binary cell.
+    """A strictly binary density.
 
     Attributes:
-        cell: the whole cell, 0 and 1, (nx, ny, nz).
-        islands_removed: number of voxels that hung on nothing.
-        held_apart: number of those that were left, because their part holds voxels that are held solid.
+        density: 0 and 1, of the shape of the grey one.
+        islands_removed: voxels that hung on nothing.
+        held_apart: voxels that hang on nothing and are there all the same, for their part holds voxels that are held
+            solid. Both counts are of the whole cell.
     """
 
-    cell: np.ndarray
+    density: Float[np.ndarray, "x y z"]
     islands_removed: int
     held_apart: int
 
 
-def binarize(density: jax.Array, volume_fraction: float, symmetry: Symmetry, held: Held | None = None) -> Binary:
-    """Cut a density at its volume fraction, and keep the largest connected part and those with voxels held solid.
+def cut(
+    density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry, held: Held | None = None
+) -> Float[np.ndarray, "x y z"]:
+    """The density cut at a volume fraction, 0 and 1.
 
     Args:
         density: the cell, or its octant, (nx, ny, nz).
@@ -40,48 +42,38 @@ def binarize(density: jax.Array, volume_fraction: float, symmetry: Symmetry, hel
         held: voxels of the density that are held.
     """
     values = np.asarray(density)
+    dtype = values.dtype
     if symmetry == "cubic":
         # Voxels that a permutation of the axes exchanges are cut together, whatever rounding did to them.
         values = values[tuple(np.sort(np.indices(values.shape), axis=0))]
     if held is None:
-        cut, fixed = np.asarray(geometry.threshold(values, volume_fraction)), np.zeros(values.shape, bool)
-    else:
-        # Below all others, and above: the cut is among those that are free.
-        void, fixed = np.asarray(held.void), np.asarray(held.solid)
-        values = np.where(void, -1, np.where(fixed, 2, values))
-        cut = (np.asarray(geometry.threshold(values, volume_fraction)) | fixed) & ~void
-    cell, fixed = (part if symmetry == "none" else np.asarray(symmetries.unfold(part)) for part in (cut, fixed))
-    largest = np.asarray(geometry.keep_largest(cell, periodic=True)) > 0.5
-    parts, _ = geometry.label(cell, periodic=True)
-    kept = largest | np.isin(parts, np.unique(parts[fixed & cell]))
-    return Binary(kept.astype(density.dtype), int(cell.sum() - kept.sum()), int(kept.sum() - largest.sum()))
+        return np.asarray(geometry.threshold(values, volume_fraction)).astype(dtype)
+    # Held voxels are below all others, or above, so that the cut is among those that are free.
+    void, solid = np.asarray(held.void), np.asarray(held.solid)
+    values = np.where(void, -1, np.where(solid, 2, values)).astype(dtype)
+    return ((np.asarray(geometry.threshold(values, volume_fraction)) | solid) & ~void).astype(dtype)
 
 
-def score(
-    cell: np.ndarray, solid: Isotropic, void: float, spacing: tuple[float, float, float], residual: float = 1e-6
-) -> tuple[np.ndarray, str]:
-    """Stiffness of a binary cell in float64, from a solve that shares nothing with the optimisation's last one.
-
-    The whole cell is solved under six loads unless it is mirror-symmetric, when its octant is.
+def binarize(
+    density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry, held: Held | None = None
+) -> Binary:
+    """Cut a density at its volume fraction; keep the largest connected part, and those with voxels held solid.
 
     Args:
-        cell: 0 and 1, (nx, ny, nz).
-        solid: the solid.
-        void: modulus of void relative to the solid.
-        spacing: edges of a voxel.
-        residual: relative residual of every load.
-
-    Returns:
-        C (6, 6) and the dtype it was computed in.
+        density: the cell, or its octant, (nx, ny, nz).
+        volume_fraction: fraction of solid voxels wanted, those included that are held.
+        symmetry: of the cell.
+        held: voxels of the density that are held.
     """
-    with jax.enable_x64(True):
-        field = jnp.asarray(np.asarray(cell, np.float64))
-        symmetry = symmetries.detect(field)
-        if symmetry == "cubic" and len(set(spacing)) != 1:
-            symmetry = "mirror"
-        part = field if symmetry == "none" else symmetries.fold(field)
-        fixed = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf, np.float64)), solid)
-        h = homogenize(
-            part, fixed, interpolation=SIMP(1.0, float(void)), spacing=spacing, symmetry=symmetry, residual=residual
-        )
-        return np.asarray(h.stiffness), str(h.stiffness.dtype)
+    whole = cut(density, volume_fraction, symmetry, held)
+    cleaned = clean(whole, symmetry)
+    if held is None:
+        return Binary(cleaned.density, cleaned.islands_removed, 0)
+    solid = np.asarray(held.solid)
+    if symmetry != "none":
+        whole, solid = (np.asarray(symmetries.unfold(part)) for part in (whole, solid))
+    parts, _ = geometry.label(whole, periodic=True)
+    wanted = np.isin(parts, np.unique(parts[solid]))[tuple(slice(side) for side in density.shape)]
+    kept = np.where(wanted, 1, cleaned.density).astype(whole.dtype)
+    back = int((kept - cleaned.density).sum()) * (whole.size // kept.size)
+    return Binary(kept, cleaned.islands_removed - back, back)

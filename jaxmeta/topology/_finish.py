@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import geometry
+from ..cells import Cell, Scorer
 from ..design import DesignResult, Kept, Level, State
-from ._binary import binarize, score
+from ._binary import binarize
 from ._design import Design
 from ._record import Record
 from ._setup import Settings
@@ -24,8 +24,8 @@ class Optimization(NamedTuple):
     Attributes:
         density: physical density as optimised, filtered and projected, of the last step in `history`; the octant if the
             symmetry has one.
-        cell: strictly binary, connected, the whole cell, (nx, ny, nz).
-        stiffness: of `cell`, (6, 6), from an independent tight solve in float64.
+        scored: the strictly binary `Cell`, with its stiffness from an independent tight solve in float64; `cell` is the
+            whole of it, (nx, ny, nz), and `stiffness` its C, (6, 6).
         history: one list for each quantity, one entry for each step.
         result: a `DesignResult`, which has a `text`.
         report: what binarising cost, connectivity and how the score was computed:
@@ -45,11 +45,20 @@ class Optimization(NamedTuple):
     """
 
     density: Float[Array, "x y z"]
-    cell: Float[np.ndarray, "nx ny nz"]
-    stiffness: Float[np.ndarray, "6 6"]
+    scored: Cell
     history: dict[str, list]
     result: DesignResult
     report: dict[str, Any]
+
+    @property
+    def cell(self) -> Float[np.ndarray, "nx ny nz"]:
+        """Strictly binary, connected, the whole cell."""
+        return self.scored.cell
+
+    @property
+    def stiffness(self) -> Float[np.ndarray, "6 6"]:
+        """C of `cell`, Voigt."""
+        return self.scored.stiffness
 
 
 def finish(settings: Settings, design: Design, state: State, history: dict[str, list]) -> Optimization:
@@ -66,24 +75,24 @@ def finish(settings: Settings, design: Design, state: State, history: dict[str, 
     # The eroded density is another one, so its objective says nothing of this one.
     grey = float(_solved(design, kept, state.memory) if settings.erosion else kept.objective)
     fraction = min(settings.volume_fraction, float(density.mean()))
-    void = float(settings.interpolation.void)
-    cell, islands, apart = binarize(density, fraction, settings.symmetry, design.held)
-    stiffness, dtype = score(cell, settings.solid, void, settings.spacing)
-    c, rho = jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)
-    binary = float(design.objective(Record(c, rho, rho, rho, None, design.filtering)))
+    binary = binarize(density, fraction, settings.symmetry, design.held)
+    scorer = Scorer(settings.solid, float(settings.interpolation.void), settings.spacing)
+    scored = scorer(binary.density, settings.symmetry, {"islands_removed": binary.islands_removed})
+    stiffness, cell = (jnp.asarray(array, density.dtype) for array in (scored.stiffness, scored.cell))
+    value = float(design.objective(Record(stiffness, cell, cell, cell, None, design.filtering)))
     report = {
         "objective_grey": grey,
-        "objective_binary": binary,
-        "loss_from_binarising": binary - grey,
-        "volume_fraction": float(cell.mean()),
-        "islands_removed": islands,
-        "held_apart": apart,
-        "connected": bool(geometry.is_connected(cell, periodic=True)),
-        "percolates": [bool(p) for p in geometry.percolates(cell)],
-        "scored_in": dtype,
+        "objective_binary": value,
+        "loss_from_binarising": value - grey,
+        "volume_fraction": scored.volume_fraction,
+        "islands_removed": binary.islands_removed,
+        "held_apart": binary.held_apart,
+        "connected": scored.facts.connected,
+        "percolates": list(scored.facts.percolates),
+        "scored_in": scored.solver["dtype"],
         "steps": int(state.step),
     }
-    return Optimization(density, cell, stiffness, history, DesignResult(int(state.result)), report)
+    return Optimization(density, scored, history, DesignResult(int(state.result)), report)
 
 
 @jax.jit

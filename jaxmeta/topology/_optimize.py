@@ -11,7 +11,7 @@ from ..design import Continuation, append, run
 from ..elasticity import Isotropic
 from ..homogenization import SIMP, Interpolation
 from ..optimizers import Optimizer
-from ._checkpoint import Checkpoint
+from ..runs import Checkpoint
 from ._filter import Symmetry
 from ._finish import Optimization, finish
 from ._info import Info
@@ -96,7 +96,7 @@ def optimize(
     history: dict[str, list] = {}
     saved = None
     if checkpoint is not None:
-        saved = Checkpoint(checkpoint, settings.told(variables))
+        saved = Checkpoint(checkpoint, settings.told(loop, design, state))
         restored = saved.restore(state)
         if restored is not None:
             state, history = restored

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike
 
-from ..design import Continuation, Loop
+from ..design import Continuation, Loop, State
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..homogenization import Interpolation
-from ..optimizers import MMA, OC, Optimizer
+from ..optimizers import MMA, OC, Optimizer, Problem, Seen
+from ..runs import digest, function_digest
 from ._design import Design
 from ._filter import DensityFilter, Symmetry
 from ._held import Held
-from ._record import Function
+from ._record import Function, Record, Term
 from .constraints import Constraining
 
 CALM = OC(move=0.05)
@@ -77,19 +77,36 @@ class Settings(NamedTuple):
         )
         return Loop(self.optimizer or self._default(), self.projection, self.stop), design
 
-    def told(self, variables: Array) -> dict[str, str]:
+    def told(self, loop: Loop, design: Design, state: State) -> dict[str, Any]:
         """What makes two runs the same, in a form that does not change between processes."""
+        variables = state.variables
+        stiffness = jax.ShapeDtypeStruct((6, 6), variables.dtype)
 
-        def name(function: Constraining) -> str:
-            own = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
-            return getattr(function, "name", None) or own
+        def program(term: Term) -> str:
+            def value(c: Array, filtered: Array) -> Array:
+                return term(Record(c, filtered, filtered, filtered, design.held, design.filtering))
 
-        rest = self._replace(objective=len, constraints=(), passive=None, max_steps=0)
-        return {
-            "objective": name(self.objective),
-            "constraints": str([name(c) for c in self.constraints]),
-            "start": hashlib.sha256(np.asarray(variables).tobytes()).hexdigest(),
-            "settings": repr(rest),
+            return function_digest(jax.value_and_grad(value, (0, 1)), stiffness, variables)
+
+        count = len(design.constraints) + 1
+        seen = Seen(variables.sum(), variables, jnp.zeros(count), jnp.zeros((count, *variables.shape)))
+
+        def update(optimizer: Any, x: Array, seen: Seen) -> Any:
+            # In place of what it may ask, which is told already.
+            asked = Problem(0.0, 1.0, count, lambda trial: (trial.sum(), seen.constraints), jnp.mean, self.tolerance)
+            return loop.optimizer.update(optimizer, x, seen, asked)
+
+        names = ("symmetry", "spacing", "volume_fraction", "erosion", "tolerance", "stop")
+        return {name: getattr(self, name) for name in names} | {
+            "objective": program(design.objective),
+            "constraints": digest([(program(term), term.relaxation) for term in design.constraints]),
+            "interpolation": function_digest(jax.value_and_grad(design.interpolation), design.volume_fraction),
+            "start": digest(variables),
+            "passive": digest(design.held),
+            "filter": repr(design.filtering),
+            "solid": repr(jax.tree.map(float, self.solid)),
+            "optimizer": function_digest(update, state.optimizer, variables, seen),
+            "projection": repr(self.projection),
         }
 
     def _default(self) -> Optimizer:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from ..elasticity import directional_young, kelvin_norm, voigt_average
+from ..elasticity import directional_young, kelvin_norm, poisson_ratio, voigt_average
 from ._record import Function, as_pytree
 
 
@@ -57,9 +57,7 @@ def _shear(c: Array, _: Array) -> Array:
 
 
 def _poisson(c: Array, _: Array) -> Array:
-    c11 = (c[0, 0] + c[1, 1] + c[2, 2]) / 3
-    c12 = (c[0, 1] + c[0, 2] + c[1, 2]) / 3
-    return c12 / (c11 + c12)
+    return poisson_ratio(c)
 
 
 def _young(direction: tuple[Array | float, ...], c: Array, _: Array) -> Array:
