@@ -1,3 +1,4 @@
+from . import cells as cells
 from . import dataset as dataset
 from . import elasticity as elasticity
 from . import fem as fem
@@ -5,6 +6,7 @@ from . import geometry as geometry
 from . import homogenization as homogenization
 from . import io as io
 from . import render as render
+from . import runs as runs
 from . import solvers as solvers
 from . import topology as topology
 from .elasticity import Isotropic as Isotropic

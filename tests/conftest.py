@@ -47,9 +47,15 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # loading from it is chatty
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-        for name in ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs", "jax_persistent_cache_min_entry_size_bytes"):
+        for name in (
+            "jax_compilation_cache_dir",
+            "jax_persistent_cache_min_compile_time_secs",
+            "jax_persistent_cache_min_entry_size_bytes",
+        ):
             value = os.environ[name.upper()]
-            jax.config.update(name, value if name.endswith("dir") else float(value) if name.endswith("secs") else int(value))
+            jax.config.update(
+                name, value if name.endswith("dir") else float(value) if name.endswith("secs") else int(value)
+            )
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -105,5 +105,9 @@ def test_no_module_is_longer_than_400_lines(folder):
 
 def test_the_architecture_page_shows_this_plan():
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    listed = [name for row in re.findall(r"^\| (`.*?`(?:, `\w+`)*) \|", text, re.MULTILINE) for name in re.findall(r"\w+", row)]
+    listed = [
+        name
+        for row in re.findall(r"^\| (`.*?`(?:, `\w+`)*) \|", text, re.MULTILINE)
+        for name in re.findall(r"\w+", row)
+    ]
     assert listed == list(ARROWS)

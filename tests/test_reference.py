@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from tests import cells, reference
+from tests import example_cells as cells
+from tests import reference
 
 SOLID = reference.isotropic_young(1.0, 0.3)
 SPACING = (0.7, 1.1, 1.6)

@@ -1,11 +1,11 @@
 """A library of cubic microstructures: making one, its file, reading it, and the cells nearest to a wanted stiffness."""
 
+from ..cells import Cell
 from ._batches import Batch as Batch
 from ._batches import Batches as Batches
 from ._generate import Generation as Generation
 from ._info import info as info
 from ._library import Library as Library
-from ._library import Record as Record
 from ._library import load as load
 from ._make import generate as generate
 from ._make import perturb as perturb
@@ -17,3 +17,6 @@ from ._perturb import Perturbation as Perturbation
 from ._refine import Refinement as Refinement
 from ._workers import WorkerError as WorkerError
 from ._workers import Workers as Workers
+
+Record = Cell
+"""What a library gives for a number."""

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..elasticity import Isotropic
 from ..io import FileError, Path, brief, file_error, system_text, write_bytes
 from . import _wedge
 
@@ -125,6 +126,7 @@ def open_file(path: Path, damaged: bool) -> Any:
         schema = int(attributes.get("schema", 0))
         if schema > SCHEMA:
             raise file_error(path, "attribute `schema`", f"at most {SCHEMA}", f"it is {schema}: update jaxmeta")
+        solid(file)
         side, counts = int(attributes["side"]), set()
         for name, (kind, _) in COLUMNS.items():
             column, width = file.get(name), _width(name, side)
@@ -141,6 +143,11 @@ def open_file(path: Path, damaged: bool) -> Any:
         file.close()
         raise file_error(path, "contents", "a whole dataset file", system_text(error)) from None
     return file
+
+
+def solid(file: Any) -> Isotropic:
+    """What the cells of an open file are made of; some exception where the file does not say so."""
+    return Isotropic(float(file.attrs["young"]), float(file.attrs["poisson"]))
 
 
 def _completed(path: Path) -> Any:

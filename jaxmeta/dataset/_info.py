@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..io import file_error, system_text
-from . import _file, _records, _space
+from ..elasticity import CubicConstants
+from . import _file, _records
 from ._library import Library
 
 EVEN = 5000
@@ -101,12 +101,8 @@ def origin(library: Library) -> dict[str, Any]:
     Raises:
         FileError: one of them is missing.
     """
-    attributes = library._handle().attrs
-    try:
-        solid = {name: float(attributes[name]) for name in ("young", "poisson", "void")}
-        return {"solid": solid} | {name: _file._text(attributes[name]) for name in ("version", "licence")}
-    except (KeyError, ValueError, TypeError) as error:
-        raise file_error(library.path, "attributes", "those of a dataset file", system_text(error)) from None
+    solid = {name: library.attribute(name, float) for name in ("young", "poisson", "void")}
+    return {"solid": solid} | {name: library.attribute(name, _file._text) for name in ("version", "licence")}
 
 
 def lost(library: Library) -> int:
@@ -129,17 +125,15 @@ def _counts(library: Library) -> dict[str, Any]:
 
 
 def _properties(library: Library) -> dict[str, Float[np.ndarray, " n"]]:
-    columns = {name: library.column(name) for name in ("constants", "volume_fraction")}
-    (c11, c12, c44), (fraction, poisson, bulk) = columns["constants"].T, _space.properties(columns).T
+    cubic, fraction = CubicConstants(*library.constants.T), library.volume_fraction
+    bulk, shear = _records.shares(library.constants, fraction).T
     return {
         "volume_fraction": fraction,
-        "c11": c11,
-        "c12": c12,
-        "c44": c44,
-        "poisson": poisson,
-        "zener": 2 * c44 / (c11 - c12),
+        **cubic._asdict(),
+        "poisson": cubic.poisson,
+        "zener": cubic.zener,
         "bulk": bulk,
-        "shear": 1 + _records.excess(columns["constants"], fraction)[:, 1],
+        "shear": shear,
     }
 
 

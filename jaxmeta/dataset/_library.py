@@ -5,51 +5,29 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..io import Path, file_error
+from ..cells import Cell
+from ..elasticity import CubicConstants, Isotropic
+from ..io import Path, file_error, system_text
 from . import _file, _wedge
 
 SHIPPED = pathlib.Path(__file__).with_name("library.h5")
 """The library that comes with the package."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """One cell.
-
-    Attributes:
-        octant: solid or void, (m, m, m); `jm.symmetry.unfold` makes the cell of it.
-        stiffness: (6, 6), Voigt order 11 22 33 23 13 12, relative to a solid with Young's modulus one.
-        volume_fraction: share of solid voxels.
-        provenance: how it was made: objective, seed, parent, family, round, split and more.
-    """
-
-    octant: Bool[np.ndarray, "m m m"]
-    stiffness: Float[np.ndarray, "6 6"]
-    volume_fraction: float
-    provenance: dict[str, Any]
-
-
-def stiffness_of(constants: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 6 6"]:
-    """Cubic stiffness from C11, C12, C44."""
-    c11, c12, c44 = (constants[..., i, None, None] for i in range(3))
-    normal = np.zeros((6, 6))
-    normal[:3, :3] = 1
-    first, last = np.diag([1.0, 1, 1, 0, 0, 0]), np.diag([0.0, 0, 0, 1, 1, 1])
-    return c12 * normal + (c11 - c12) * first + c44 * last
-
-
 @dataclass
 class Library:
     """Cells of one file, or some of them; nothing but small columns is read before it is asked for.
 
-    A number gives a `Record`; a slice, an array of numbers or a mask gives the `Library` of these.
+    A number gives a `Cell`, whose `provenance` has objective, seed, parent, family, round, split and more. A slice, an
+    array of numbers or a mask gives the `Library` of these.
 
     Args:
         path: the file.
@@ -90,6 +68,22 @@ class Library:
         """What the commands were given that made the library."""
         return json.loads(self._handle().attrs["settings"])
 
+    def attribute(self, name: str, kind: Callable[[Any], Any]) -> Any:
+        """An attribute of the file, as a number or text.
+
+        Raises:
+            FileError: it is missing or something else.
+        """
+        try:
+            return kind(self._handle().attrs[name])
+        except (KeyError, ValueError, TypeError) as error:
+            raise file_error(self.path, "attributes", "those of a dataset file", system_text(error)) from None
+
+    @cached_property
+    def solid(self) -> Isotropic:
+        """What the cells are made of."""
+        return _file.solid(self._handle())
+
     @property
     def constants(self) -> Float[np.ndarray, "n 3"]:
         """C11, C12, C44."""
@@ -98,7 +92,7 @@ class Library:
     @property
     def stiffness(self) -> Float[np.ndarray, "n 6 6"]:
         """Effective stiffness, Voigt, relative to a solid with Young's modulus one."""
-        return stiffness_of(self.constants)
+        return np.asarray(CubicConstants(*self.constants.T).stiffness)
 
     @property
     def volume_fraction(self) -> Float[np.ndarray, " n"]:
@@ -132,15 +126,15 @@ class Library:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[Cell]:
         return (self[i] for i in range(len(self)))
 
     @overload
-    def __getitem__(self, index: int | np.integer) -> Record: ...
+    def __getitem__(self, index: int | np.integer) -> Cell: ...
     @overload
     def __getitem__(self, index: slice | np.ndarray | list) -> Library: ...
 
-    def __getitem__(self, index: int | np.integer | slice | np.ndarray | list) -> Record | Library:
+    def __getitem__(self, index: int | np.integer | slice | np.ndarray | list) -> Cell | Library:
         if not isinstance(index, int | np.integer):
             return Library(self.path, self.rows[index], self.damaged, self._open, self._columns)
         if not -len(self) <= index < len(self):
@@ -148,12 +142,14 @@ class Library:
         one = np.arange(len(self))[index : index + 1 or None]
         octant = self.octants(one)[0]
         values = {name: self.column(name)[one[0]] for name in _file.COLUMNS if name not in ("wedge", "checksum")}
-        constants, volume_fraction = values.pop("constants"), float(values.pop("volume_fraction"))
+        stiffness = np.asarray(CubicConstants(*values.pop("constants")).stiffness)
+        del values["volume_fraction"]  # which is that of the octant
         provenance = {name: value.item() for name, value in values.items()}
         provenance["objective"] = _file.OBJECTIVES[provenance["objective"]]
         provenance["split"] = _file.SPLITS[provenance["split"]]
         provenance["isotropic"] = bool(provenance["isotropic"])
-        return Record(octant, stiffness_of(constants), volume_fraction, provenance)
+        solver = {"dtype": "float32", "error": provenance["error"]}
+        return Cell(octant, "cubic", stiffness, self.solid, solver=solver, provenance=provenance)
 
     def split(self, name: str) -> Library:
         """The records of one split.

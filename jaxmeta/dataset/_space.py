@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..elasticity import CubicConstants
 from . import _file, _records
 
 
 def properties(columns: _file.Columns) -> Float[np.ndarray, "n 3"]:
     """Volume fraction, Poisson's ratio C12/(C11 + C12), and the bulk modulus relative to its bound."""
-    c11, c12, _ = columns["constants"].T
-    fraction = columns["volume_fraction"]
-    return np.column_stack([fraction, c12 / (c11 + c12), (c11 + 2 * c12) / 3 / _records.limits(fraction)[0]])
+    constants, fraction = columns["constants"], columns["volume_fraction"]
+    return np.column_stack([fraction, CubicConstants(*constants.T).poisson, _records.shares(constants, fraction)[:, 0]])
 
 
 BOX = np.array([0.05, 0.05, 0.1])

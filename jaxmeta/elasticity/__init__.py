@@ -12,6 +12,8 @@ from ._averages import Moduli as Moduli
 from ._averages import hill_average as hill_average
 from ._averages import reuss_average as reuss_average
 from ._averages import voigt_average as voigt_average
+from ._cubic import CubicConstants as CubicConstants
+from ._cubic import cubic_constants as cubic_constants
 from ._engineering import EngineeringConstants as EngineeringConstants
 from ._engineering import compliance as compliance
 from ._engineering import directional_young as directional_young
@@ -19,8 +21,6 @@ from ._engineering import engineering_constants as engineering_constants
 from ._materials import Isotropic as Isotropic
 from ._materials import cubic_stiffness as cubic_stiffness
 from ._materials import isotropic_stiffness as isotropic_stiffness
-from ._nearest import CubicConstants as CubicConstants
-from ._nearest import cubic_constants as cubic_constants
 from ._nearest import nearest_cubic as nearest_cubic
 from ._nearest import nearest_isotropic as nearest_isotropic
 from ._rotation import rotate as rotate

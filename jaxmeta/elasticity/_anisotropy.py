@@ -3,7 +3,7 @@
 from jaxtyping import Array, ArrayLike, Float
 
 from ._averages import reuss_average, voigt_average
-from ._nearest import cubic_constants
+from ._cubic import cubic_constants
 
 
 def zener(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Float[Array, "*batch"]:
@@ -26,8 +26,7 @@ def zener(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Float[Array, "*batch"]:
     References:
         Zener (1948), "Elasticity and Anelasticity of Metals", ch. II.
     """
-    c11, c12, c44 = cubic_constants(stiffness)
-    return 2 * c44 / (c11 - c12)
+    return cubic_constants(stiffness).zener
 
 
 def universal_anisotropy(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Float[Array, "*batch"]:
@@ -76,5 +75,4 @@ def poisson_ratio(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Float[Array, "*b
     References:
         Nye (1957), "Physical Properties of Crystals", ch. VIII.
     """
-    c11, c12, _ = cubic_constants(stiffness)
-    return c12 / (c11 + c12)
+    return cubic_constants(stiffness).poisson

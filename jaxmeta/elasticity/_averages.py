@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from jaxtyping import Array, ArrayLike, Float
 
+from ._cubic import cubic_constants
 from ._engineering import compliance
-from ._nearest import cubic_constants
 
 
 class Moduli(NamedTuple):
@@ -48,8 +48,8 @@ def voigt_average(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Moduli:
     References:
         Hill (1952), "The elastic behaviour of a crystalline aggregate".
     """
-    c11, c12, c44 = cubic_constants(stiffness)
-    return Moduli(bulk=(c11 + 2 * c12) / 3, shear=(c11 - c12 + 3 * c44) / 5)
+    cubic = cubic_constants(stiffness)
+    return Moduli(bulk=cubic.bulk, shear=cubic.shear)
 
 
 def reuss_average(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Moduli:

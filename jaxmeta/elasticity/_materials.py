@@ -177,7 +177,7 @@ def cubic_stiffness(
     """
     dtype = jnp.result_type(c11, c12, c44, 0.0)
     constants = jnp.broadcast_arrays(*(jnp.asarray(constant) for constant in (c11, c12, c44)))
-    patterns = jnp.asarray(_CUBIC_PATTERNS, dtype)
+    patterns = jnp.asarray(CUBIC_PATTERNS, dtype)
     stacked = jnp.stack([constant.astype(dtype) for constant in constants], axis=-1)
     return jnp.einsum("...k,kij->...ij", stacked, patterns, precision="highest")
 
@@ -190,4 +190,5 @@ def _cubic_patterns() -> np.ndarray:
     return patterns
 
 
-_CUBIC_PATTERNS = _cubic_patterns()
+CUBIC_PATTERNS = _cubic_patterns()
+"""Where C11, C12 and C44 stand in the Voigt form, (3, 6, 6)."""

@@ -7,63 +7,10 @@ off-diagonal, shear), hence plain means. The isotropic class is spanned by $J_{i
 $I - J$, with $I$ the identity on symmetric tensors, hence $3K_V J + 2G_V (I - J)$ with Voigt's averages $K_V$, $G_V$.
 """
 
-from typing import NamedTuple
-
-import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from ._checks import require_trailing_shape
+from ._cubic import cubic_constants
 from ._materials import cubic_stiffness, isotropic_stiffness
-
-
-class CubicConstants(NamedTuple):
-    """The three constants of a cubic tensor.
-
-    Attributes:
-        c11: shape (...), unit of stress.
-        c12: shape (...), unit of stress.
-        c44: shape (...), unit of stress.
-    """
-
-    c11: Float[Array, "*batch"]
-    c12: Float[Array, "*batch"]
-    c44: Float[Array, "*batch"]
-
-
-def cubic_constants(stiffness: Float[ArrayLike, "*batch 6 6"]) -> CubicConstants:
-    """Return the constants of the nearest cubic tensor with edges along the axes.
-
-    Args:
-        stiffness: Voigt form, shape (..., 6, 6), unit of stress.
-
-    Returns:
-        Means of the three normal, six coupling and three shear entries, each of shape (...).
-
-    Raises:
-        ValueError: if the last axes are not (6, 6).
-
-    Example:
-        >>> from jaxmeta.elasticity import cubic_constants, cubic_stiffness
-        >>> [round(float(value), 4) for value in cubic_constants(cubic_stiffness(3.0, 1.0, 2.0))]
-        [3.0, 1.0, 2.0]
-
-    References:
-        Moakher and Norris (2006), "The closest elastic tensor of arbitrary symmetry to an elasticity tensor of lower
-        symmetry".
-    """
-    stiffness = require_trailing_shape("stiffness", stiffness, 6, 6)
-    normal = stiffness[..., :3, :3]
-    diagonal = jnp.trace(normal, axis1=-2, axis2=-1)
-    coupling = (
-        normal[..., 0, 1]
-        + normal[..., 1, 0]
-        + normal[..., 0, 2]
-        + normal[..., 2, 0]
-        + normal[..., 1, 2]
-        + normal[..., 2, 1]
-    )
-    shear = jnp.trace(stiffness[..., 3:, 3:], axis1=-2, axis2=-1)
-    return CubicConstants(c11=diagonal / 3, c12=coupling / 6, c44=shear / 3)
 
 
 def nearest_cubic(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Float[Array, "*batch 6 6"]:

@@ -24,6 +24,7 @@ from jaxtyping import Array, ArrayLike, Real
 
 from ._averages import Moduli
 from ._checks import require_values
+from ._cubic import CubicConstants
 from ._materials import Isotropic
 
 _ROUNDING = 1e-6  # a volume fraction is often a mean of many voxels in float32
@@ -163,6 +164,37 @@ def reuss(volume_fraction: Real[ArrayLike, "..."], solid: Isotropic, background:
     return Moduli(
         bulk=_mean(fraction, first.bulk, second.bulk, none), shear=_mean(fraction, first.shear, second.shear, none)
     )
+
+
+def shares(
+    moduli: Moduli | CubicConstants,
+    volume_fraction: Real[ArrayLike, "..."],
+    solid: Isotropic,
+    background: Isotropic | None = None,
+) -> Moduli:
+    """Return bulk and shear modulus as shares of their upper bounds by `hashin_shtrikman`; one is on the bound.
+
+    Args:
+        moduli: with a `bulk` and a `shear` modulus, of shape (...), unit of stress; of a cubic tensor the shear modulus
+            is Voigt's average, which the bound holds for.
+        volume_fraction: fraction of `solid`, scalar or shape (...), no unit, in [0, 1].
+        solid: the first phase; its moduli are scalars or of the shape of `volume_fraction`.
+        background: the second phase; void when None.
+
+    Returns:
+        Both shares, each of shape (...), no unit; not finite where the bound is zero.
+
+    Raises:
+        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+
+    Example:
+        >>> from jaxmeta.elasticity import CubicConstants, Isotropic, bounds
+        >>> found = bounds.shares(CubicConstants(0.14, 0.06, 0.05), 0.3, Isotropic(young=1.0, poisson=0.3))
+        >>> [round(float(share), 3) for share in found]
+        [0.741, 0.652]
+    """
+    upper = hashin_shtrikman(volume_fraction, solid, background)
+    return Moduli(bulk=moduli.bulk / upper.bulk, shear=moduli.shear / upper.shear)
 
 
 def _phases(volume_fraction: ArrayLike, solid: Isotropic, background: Isotropic | None) -> tuple[Array, Moduli, Moduli]:

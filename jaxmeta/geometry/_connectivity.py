@@ -4,6 +4,7 @@ Voxels are connected through their faces; a contact through an edge or a corner 
 where its density exceeds one half. These functions run on the host.
 """
 
+import itertools
 from collections import deque
 
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Int, Shaped
 
 from . import _checks
+from .symmetry import Symmetry
 
 
 def solid_mask(cell: ArrayLike, name: str = "cell") -> np.ndarray:
@@ -91,19 +93,25 @@ def is_connected(cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True) -> 
     return label(cell, periodic)[1] == 1
 
 
-def keep_largest(cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True) -> Shaped[Array, "nx ny nz"]:
+def keep_largest(
+    cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True, symmetry: Symmetry = "none"
+) -> Shaped[Array, "nx ny nz"]:
     """Removes every part of the solid but the one with most voxels.
+
+    Where that part is one of several mirror images, or of images under permutations of the axes, keeping it alone would
+    take the cell's symmetry away; with a `symmetry` all its images are kept.
 
     Args:
         cell: (nx, ny, nz), the whole cell; solid where it exceeds one half.
         periodic: Whether opposite faces touch.
+        symmetry: "none", "mirror" or "cubic": one that the cell has, and is to keep.
 
     Returns:
         (nx, ny, nz), the cell with zeros in the other parts, in its dtype. Of several largest parts the one that comes
         first in memory is kept; densities up to one half are left as they are.
 
     Raises:
-        ValueError: The cell does not have three axes, or is traced.
+        ValueError: The cell does not have three axes, is traced, or does not have the symmetry.
 
     Example:
         >>> import numpy as np
@@ -111,13 +119,32 @@ def keep_largest(cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True) -> 
         >>> geometry.keep_largest(np.array([1, 1, 0, 1, 0]).reshape(5, 1, 1)).ravel().tolist()
         [1, 1, 0, 0, 0]
     """
-    labels, count = label(cell, periodic)
-    values = np.asarray(cell)
+    solid, values = solid_mask(cell), np.asarray(cell)
+    kept = largest_part(solid, periodic, symmetry)
+    return jnp.asarray(np.where(solid & ~kept, np.zeros((), values.dtype), values))
+
+
+def largest_part(solid: np.ndarray, periodic: bool, symmetry: Symmetry) -> np.ndarray:
+    """The voxels of the largest part and of its images under the symmetry."""
+    if not np.array_equal(_with_images(solid, symmetry), solid):
+        raise ValueError(f"Argument `cell` must have {symmetry} symmetry, but images of its solid differ.")
+    labels, count = label(solid, periodic)
     if count <= 1:
-        return jnp.asarray(values)
+        return solid
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    largest = 1 + int(np.argmax(sizes[1:]))
-    return jnp.asarray(np.where((labels > 0) & (labels != largest), np.zeros((), values.dtype), values))
+    return _with_images(labels == 1 + int(np.argmax(sizes[1:])), symmetry)
+
+
+def _with_images(mask: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+    """A set of voxels and its images under the symmetry."""
+    if symmetry == "none":
+        return mask
+    if symmetry == "cubic":
+        _checks.equal_sides(mask.shape, "cell")
+        mask = np.logical_or.reduce([mask.transpose(order) for order in itertools.permutations(range(3))])
+    for axis in range(3):
+        mask = mask | np.flip(mask, axis)
+    return mask
 
 
 def percolates(cell: Shaped[ArrayLike, "nx ny nz"]) -> tuple[bool, bool, bool]:

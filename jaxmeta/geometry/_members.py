@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Shaped
 
 from . import _checks
-from ._connectivity import keep_largest, solid_mask
+from ._connectivity import largest_part, solid_mask
+from .symmetry import Symmetry
 
 _CORNERS: tuple[tuple[int, ...], ...] = tuple(itertools.product((0, 1), repeat=3))
 
@@ -27,7 +28,14 @@ class Hinges(NamedTuple):
 
 
 class Cleaned(NamedTuple):
-    """What `clean` returns: the cell, and how many voxels each step changed."""
+    """What `clean` returns.
+
+    Attributes:
+        cell: (nx, ny, nz), binary.
+        thin_removed: voxels of members that were too thin.
+        islands_removed: voxels of parts that hang on nothing.
+        hinges_filled: voxels that were added.
+    """
 
     cell: Shaped[Array, "nx ny nz"]
     thin_removed: int
@@ -196,27 +204,31 @@ def _hinges_filled(solid: np.ndarray, periodic: bool) -> np.ndarray:
 
 
 def clean(
-    cell: Shaped[ArrayLike, "nx ny nz"], size: int = 1, fill_hinges: bool = False, periodic: bool = True
+    cell: Shaped[ArrayLike, "nx ny nz"],
+    size: int = 1,
+    fill_hinges: bool = False,
+    periodic: bool = True,
+    symmetry: Symmetry = "none",
 ) -> Cleaned:
     """Removes thin members and islands, fills hinges, and says how much each step changed.
 
     In this order: opening with a block of the given size, `keep_largest`, and filling every 2 × 2 × 2 block that holds
-    a hinge until there is none. The last step only adds material next to the part that is kept, so the result is
-    connected, free of hinges and, for a size of 2 and a periodic cell, without thinner members. Every step treats
-    mirror images and permutations alike, except where two largest parts tie.
+    a hinge until there is none. The last step only adds material next to what is kept, so the result is free of hinges
+    and, for a size of 2 and a periodic cell, without thinner members; it is connected unless several images of a part
+    were kept. Every step treats mirror images and permutations alike, so a `symmetry` that the cell has is kept.
 
     Args:
         cell: (nx, ny, nz), the whole cell; solid where it exceeds one half.
         size: Smallest member to keep, in voxels; 1 keeps all.
         fill_hinges: Whether to fill hinges.
         periodic: Whether opposite faces touch.
+        symmetry: "none", "mirror" or "cubic": one that the cell has; all images of the largest part are kept.
 
     Returns:
-        The binary cell in the dtype of the input, and the numbers of voxels `thin_removed`, `islands_removed` and
-        `hinges_filled`.
+        The binary cell in the dtype of the input, and what was changed.
 
     Raises:
-        ValueError: The cell does not have three axes or is traced, or the size is below 1.
+        ValueError: The cell does not have three axes, is traced or does not have the symmetry, or the size is below 1.
 
     Example:
         >>> import numpy as np
@@ -227,7 +239,7 @@ def clean(
     _check_size(size)
     solid = solid_mask(cell)
     thick = _opened(solid, size, periodic)
-    kept = np.asarray(keep_largest(thick, periodic))
+    kept = largest_part(thick, periodic, symmetry)
     full = _hinges_filled(kept, periodic) if fill_hinges else kept
     counts = [int(np.count_nonzero(stage)) for stage in (solid, thick, kept, full)]
     result = jnp.asarray(full.astype(_checks.concrete(cell, "cell").dtype))

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from .. import geometry
-from ..elasticity import Isotropic
-from ..geometry import symmetry as symmetries
-from ..homogenization import SIMP, homogenize
+from ..cells import Cell, Scorer, clean
 from ._filter import Symmetry
 
 
-class Binary(NamedTuple):
-    """A strictly binary cell.
-
-    Attributes:
-        cell: the whole cell, 0 and 1, (nx, ny, nz).
-        islands_removed: number of voxels that hung on nothing.
-    """
-
-    cell: np.ndarray
-    islands_removed: int
-
-
-def binarize(density: jax.Array, volume_fraction: float, symmetry: Symmetry) -> Binary:
-    """Cut a density at its volume fraction and keep the largest connected part.
+def cut(density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry) -> Float[np.ndarray, "x y z"]:
+    """The density cut at a volume fraction, 0 and 1.
 
     Args:
         density: the cell, or its octant, (nx, ny, nz).
@@ -39,37 +23,20 @@ def binarize(density: jax.Array, volume_fraction: float, symmetry: Symmetry) -> 
     if symmetry == "cubic":
         # Voxels that a permutation of the axes exchanges are cut together, whatever rounding did to them.
         values = values[tuple(np.sort(np.indices(values.shape), axis=0))]
-    solid = geometry.threshold(values, volume_fraction)
-    cell = solid if symmetry == "none" else symmetries.unfold(solid)
-    kept = np.asarray(geometry.keep_largest(cell, periodic=True)) > 0.5
-    return Binary(kept.astype(values.dtype), int(np.asarray(cell).sum() - kept.sum()))
+    return np.asarray(geometry.threshold(values, volume_fraction)).astype(values.dtype)
 
 
-def score(
-    cell: np.ndarray, solid: Isotropic, void: float, spacing: tuple[float, float, float], residual: float = 1e-6
-) -> tuple[np.ndarray, str]:
-    """Stiffness of a binary cell in float64, from a solve that shares nothing with the optimisation's last one.
-
-    The whole cell is solved under six loads unless it is mirror-symmetric, when its octant is.
+def binary_cell(density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry, score: Scorer) -> Cell:
+    """Cut a density at its volume fraction, keep the largest connected part, and score it.
 
     Args:
-        cell: 0 and 1, (nx, ny, nz).
-        solid: the solid.
-        void: modulus of void relative to the solid.
-        spacing: edges of a voxel.
-        residual: relative residual of every load.
+        density: the cell, or its octant, (nx, ny, nz).
+        volume_fraction: fraction of solid voxels wanted.
+        symmetry: of the cell.
+        score: computes the stiffness.
 
     Returns:
-        C (6, 6) and the dtype it was computed in.
+        The cell; `islands_removed` of its provenance counts the voxels that hung on nothing.
     """
-    with jax.enable_x64(True):
-        field = jnp.asarray(np.asarray(cell, np.float64))
-        symmetry = symmetries.detect(field)
-        if symmetry == "cubic" and len(set(spacing)) != 1:
-            symmetry = "mirror"
-        part = field if symmetry == "none" else symmetries.fold(field)
-        fixed = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf, np.float64)), solid)
-        h = homogenize(
-            part, fixed, interpolation=SIMP(1.0, float(void)), spacing=spacing, symmetry=symmetry, residual=residual
-        )
-        return np.asarray(h.stiffness), str(h.stiffness.dtype)
+    cleaned = clean(cut(density, volume_fraction, symmetry), symmetry)
+    return score(cleaned.density, symmetry, {"islands_removed": cleaned.islands_removed})

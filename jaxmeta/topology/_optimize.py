@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -17,13 +15,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Bool, Float
 
-from .. import geometry
+from ..cells import Scorer
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..homogenization import SIMP, Interpolation
+from ..runs import Checkpoint, digest, function_digest
 from ..solvers import Result
-from ._binary import binarize, score
-from ._checkpoint import Checkpoint
+from ._binary import binary_cell
 from ._design import Design
 from ._filter import DensityFilter, Symmetry
 from ._loop import Bounds, Info, Loop, State
@@ -307,25 +305,29 @@ def _loop(
     return Loop(design, _optimizer(optimizer, objective, constraints), projection, stop)
 
 
-def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str]:
+def _settings(loop: Loop, variables: Array, bounds: Bounds) -> dict[str, str | float]:
     """What makes two runs the same, in a form that does not change between processes."""
-
-    def name(function: Constraining) -> str:
-        own = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
-        return getattr(function, "name", None) or own
-
-    def digest(*arrays: Array) -> str:
-        return hashlib.sha256(b"".join(np.asarray(array).tobytes() for array in arrays)).hexdigest()
-
     design = loop.design
-    rest = replace(loop, design=replace(design, objective=len, constraints=()))
-    return {
-        "objective": name(design.objective),
-        "constraints": str([name(c) for c in design.constraints]),
+    stiffness = jax.eval_shape(lambda x: design.solve(design.filtered(x), None).stiffness, variables)
+
+    def told(function: Constraining) -> str:
+        if isinstance(function, SmallestFeature):
+            return digest(function)
+        return function_digest(jax.value_and_grad(function, (0, 1)), stiffness, variables)
+
+    parts = {name: getattr(design, name) for name in ("symmetry", "spacing", "tolerance", "erosion")}
+    return parts | {
+        "objective": told(design.objective),
+        "constraints": digest([told(constraint) for constraint in design.constraints]),
+        "interpolation": function_digest(jax.value_and_grad(design.interpolation), bounds.volume_fraction),
         "start": digest(variables),
-        "volume_fraction": str(float(bounds.volume_fraction)),
-        "passive": digest(bounds.lower, bounds.upper),
-        "settings": repr(rest),
+        "volume_fraction": float(bounds.volume_fraction),
+        "passive": digest((bounds.lower, bounds.upper)),
+        "filter": repr(design.filtering),
+        "solid": repr(design.solid),
+        "optimizer": repr(loop.optimizer),
+        "projection": repr(loop.continuation),
+        "stop": loop.tolerance,
     }
 
 
@@ -400,21 +402,21 @@ def _finish(
     design = loop.design
     density = design.physical(state.variables, state.beta)
     fraction = min(float(bounds.volume_fraction), float(density.mean()))
-    cell, islands = binarize(density, fraction, design.symmetry)
-    stiffness, dtype = score(cell, design.solid, float(design.interpolation.void), design.spacing)
-    binary = float(design.objective(jnp.asarray(stiffness, density.dtype), jnp.asarray(cell, density.dtype)))
+    scorer = Scorer(design.solid, float(design.interpolation.void), design.spacing)
+    scored = binary_cell(density, fraction, design.symmetry, scorer)
+    binary = float(design.objective(*(jnp.asarray(a, density.dtype) for a in (scored.stiffness, scored.cell))))
     report = {
         "objective_grey": grey,
         "objective_binary": binary,
         "loss_from_binarising": binary - grey,
-        "volume_fraction": float(cell.mean()),
-        "islands_removed": islands,
-        "connected": bool(geometry.is_connected(cell, periodic=True)),
-        "percolates": [bool(p) for p in geometry.percolates(cell)],
-        "scored_in": dtype,
+        "volume_fraction": scored.volume_fraction,
+        "islands_removed": scored.provenance["islands_removed"],
+        "connected": scored.facts.connected,
+        "percolates": list(scored.facts.percolates),
+        "scored_in": scored.solver["dtype"],
         "steps": int(state.step),
     }
-    return Optimization(density, cell, stiffness, history, result, report)
+    return Optimization(density, scored.cell, scored.stiffness, history, result, report)
 
 
 def _checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:

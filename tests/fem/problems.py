@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmeta.fem import Block, Boundary, CubicField, GeneralField, IsotropicField, MaterialField, Periodic, octant
-from tests import cells, reference
+from tests import example_cells as cells
+from tests import reference
 
 SPACING = (0.7, 1.1, 1.6)
 

@@ -8,7 +8,7 @@ import pytest
 from jaxmeta.fem import Block, IsotropicField, JacobiFFT, Multigrid, Periodic, Stiffness, octant
 from jaxmeta.fem._blocks import block_product
 from jaxmeta.fem._multigrid import block_inverse, largest_jacobi_eigenvalue
-from tests import cells
+from tests import example_cells as cells
 from tests.fem.problems import BOUNDARIES, FIELDS, SPACING
 
 SHAPE = (8, 8, 8)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
-from tests import cells, reference
+from tests import example_cells as cells
+from tests import reference
 
 SPACING = (1.0, 0.7, 1.2)
 

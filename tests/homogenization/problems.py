@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxmeta as jm
-from tests import cells, reference
+from tests import example_cells as cells
+from tests import reference
 
 SOLID = jm.Isotropic(young=1.0, poisson=0.3)
 BASE = reference.isotropic_young(1.0, 0.3)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
-from tests import cells, reference
+from tests import example_cells as cells
+from tests import reference
 from tests.homogenization.problems import (
     BASE,
     BRICK,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
-from tests import cells
+from tests import example_cells as cells
 from tests.homogenization.problems import BASE, EXACT, SOLID, homogenize, modulus
 
 SOFT = 1e-3

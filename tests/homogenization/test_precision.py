@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests import cells
+from tests import example_cells as cells
 from tests.homogenization.problems import EXACT, homogenize, random_field, relative_error
 
 VOID = 1e-9

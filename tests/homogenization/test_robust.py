@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from tests import cells
+from tests import example_cells as cells
 from tests.homogenization.problems import homogenize, random_field, relative_error
 
 N = 32

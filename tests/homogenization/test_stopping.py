@@ -7,7 +7,7 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta.solvers import Result, SolverError
-from tests import cells
+from tests import example_cells as cells
 from tests.homogenization.problems import EXACT, SOLID, exact, homogenize, relative_error
 
 CARRYING = [c.name for c in cells.select(percolates=True)]

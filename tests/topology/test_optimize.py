@@ -215,8 +215,8 @@ start = jm.geometry.trigonometric(jax.random.key(0), (4, 4, 4), symmetry="cubic"
 def slow(step, info):
     print(step, flush=True)
     time.sleep(float(sys.argv[3]))
-from jaxmeta.topology import _checkpoint
-_checkpoint.Checkpoint.__init__.__defaults__ = (0.05,)
+from jaxmeta.runs import Checkpoint
+Checkpoint.__init__.__defaults__ = (0.05,)
 d = jm.optimize(jm.objectives.maximize_bulk(), start, solid=jm.Isotropic(1.0, 0.3), volume_fraction=0.4,
                 filter_radius=1.0, projection=Continuation(1.0, 2.0, 6, 8.0), max_steps=20,
                 checkpoint=sys.argv[1] or None, callback=slow)

@@ -1,0 +1,111 @@
+r"""The three constants of a cubic tensor, and the moduli and ratios that follow from them.
+
+With $C_{11}$, $C_{12}$, $C_{44}$ along the edges of the cube, a deformation stores the energy of a change of volume, of
+an elongation without one, and of a shear along the faces,
+
+$$3K = C_{11} + 2 C_{12}, \quad 2 C' = C_{11} - C_{12}, \quad C_{44},$$
+
+and the stiffness is positive definite when all three are positive. The mean over all rotations has the shear modulus
+$G = (2 C' + 3 C_{44})/5$. Zener's ratio is $C_{44}/C'$.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike, Bool, Float
+
+from ._checks import require_trailing_shape
+from ._materials import CUBIC_PATTERNS, cubic_stiffness
+
+
+class CubicConstants(NamedTuple):
+    """The three constants of a cubic tensor; NumPy's arrays give NumPy's, JAX's give JAX's.
+
+    Attributes:
+        c11: shape (...), unit of stress.
+        c12: shape (...), unit of stress.
+        c44: shape (...), unit of stress.
+
+    Example:
+        >>> from jaxmeta.elasticity import CubicConstants
+        >>> copper = CubicConstants(168.4, 121.4, 75.4)
+        >>> [round(float(x), 2) for x in (copper.bulk, copper.shear, copper.poisson, copper.zener)]
+        [137.07, 54.64, 0.42, 3.21]
+
+    References:
+        Nye (1957), "Physical Properties of Crystals", ch. VIII.
+    """
+
+    c11: Float[ArrayLike, "*batch"]
+    c12: Float[ArrayLike, "*batch"]
+    c44: Float[ArrayLike, "*batch"]
+
+    @property
+    def bulk(self) -> Float[ArrayLike, "*batch"]:
+        r"""Bulk modulus $K = (C_{11} + 2 C_{12})/3$."""
+        return (self.c11 + 2 * self.c12) / 3
+
+    @property
+    def shear(self) -> Float[ArrayLike, "*batch"]:
+        r"""Voigt's average $G = (C_{11} - C_{12} + 3 C_{44})/5$, the shear modulus where the tensor is isotropic."""
+        return (self.c11 - self.c12 + 3 * self.c44) / 5
+
+    @property
+    def poisson(self) -> Float[ArrayLike, "*batch"]:
+        r"""Poisson's ratio $C_{12}/(C_{11} + C_{12})$ for tension along an edge."""
+        return self.c12 / (self.c11 + self.c12)
+
+    @property
+    def zener(self) -> Float[ArrayLike, "*batch"]:
+        r"""Zener's ratio $2 C_{44}/(C_{11} - C_{12})$; one where the tensor is isotropic."""
+        return 2 * self.c44 / (self.c11 - self.c12)
+
+    @property
+    def positive(self) -> Bool[ArrayLike, "*batch"]:
+        """Whether every deformation costs energy."""
+        return (self.c11 > self.c12) & (self.c11 + 2 * self.c12 > 0) & (self.c44 > 0)
+
+    @property
+    def stiffness(self) -> Float[ArrayLike, "*batch 6 6"]:
+        """Voigt form, shape (..., 6, 6)."""
+        if any(isinstance(constant, jax.Array) for constant in self):
+            return cubic_stiffness(*self)
+        return np.einsum("...k,kij->...ij", np.stack(np.broadcast_arrays(*self), axis=-1), CUBIC_PATTERNS)
+
+
+def cubic_constants(stiffness: Float[ArrayLike, "*batch 6 6"]) -> CubicConstants:
+    """Return the constants of the nearest cubic tensor with edges along the axes.
+
+    Args:
+        stiffness: Voigt form, shape (..., 6, 6), unit of stress.
+
+    Returns:
+        Means of the three normal, six coupling and three shear entries, each of shape (...).
+
+    Raises:
+        ValueError: if the last axes are not (6, 6).
+
+    Example:
+        >>> from jaxmeta.elasticity import cubic_constants, cubic_stiffness
+        >>> [round(float(value), 4) for value in cubic_constants(cubic_stiffness(3.0, 1.0, 2.0))]
+        [3.0, 1.0, 2.0]
+
+    References:
+        Moakher and Norris (2006), "The closest elastic tensor of arbitrary symmetry to an elasticity tensor of lower
+        symmetry".
+    """
+    stiffness = require_trailing_shape("stiffness", stiffness, 6, 6)
+    normal = stiffness[..., :3, :3]
+    diagonal = jnp.trace(normal, axis1=-2, axis2=-1)
+    coupling = (
+        normal[..., 0, 1]
+        + normal[..., 1, 0]
+        + normal[..., 0, 2]
+        + normal[..., 2, 0]
+        + normal[..., 1, 2]
+        + normal[..., 2, 1]
+    )
+    shear = jnp.trace(stiffness[..., 3:, 3:], axis1=-2, axis2=-1)
+    return CubicConstants(c11=diagonal / 3, c12=coupling / 6, c44=shear / 3)

@@ -1,0 +1,123 @@
+"""A design goes on from the checkpoint of the same run only."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxmeta as jm
+
+
+def entry(i, j):
+    return lambda c, rho: -c[i, j]
+
+
+def weighted(value):
+    weights = np.full((6, 6), value)
+    return lambda c, rho: -jnp.sum(weights * c)
+
+
+def mean(value):
+    return lambda c, rho, target=value: (c[0, 0] - target) ** 2
+
+
+class Entry:
+    def __init__(self, i):
+        self.i = i
+
+    def value(self, c, rho):
+        return -c[self.i, self.i]
+
+
+def bounded(function):
+    return [jm.constraints.at_most(function, 0.5)]
+
+
+START = jm.geometry.trigonometric(jax.random.key(0), (4, 4, 4), symmetry="cubic", volume_fraction=0.4)
+OPTIONS = {
+    "objective": entry(0, 0),
+    "start": START,
+    "constraints": bounded(entry(3, 3)),
+    "solid": jm.Isotropic(1.0, 0.3),
+    "volume_fraction": 0.4,
+    "filter_radius": 1.5,
+    "projection": jm.Continuation(start=1.0, factor=4.0, every=2, final=4.0),
+    "max_steps": 1,
+}
+PASSIVE = np.zeros((4, 4, 4), bool)
+CORNER = PASSIVE.copy()
+CORNER[0, 0, 0] = True
+
+
+def optimize(folder, **changes):
+    return jm.optimize(**{**OPTIONS, **changes}, checkpoint=folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The checkpoint of a run with the options above."""
+    folder = tmp_path_factory.mktemp("run") / "checkpoint"
+    optimize(folder)
+    return folder
+
+
+OTHERS = {
+    "objective": [
+        {"objective": f}
+        for f in (entry(3, 3), weighted(1.0), mean(0.1), Entry(3).value, functools.partial(entry(1, 1)))
+    ],
+    "constraints": [{"constraints": c} for c in (bounded(entry(0, 0)), [jm.constraints.at_most(entry(3, 3), 0.6)], ())],
+    "start": [{"start": START.at[0, 0, 0].multiply(0.5)}],
+    "passive": [{"passive": (PASSIVE, CORNER)}],
+    "volume_fraction": [{"volume_fraction": 0.41}],
+    "filter": [{"filter_radius": 1.6}],
+    "interpolation": [{"interpolation": i} for i in (jm.SIMP(3.1, 1e-9), jm.SIMP(3.0, 1e-8), jm.RAMP(3.0, 1e-9))],
+    "solid": [{"solid": jm.Isotropic(1.0, 0.31)}],
+    "optimizer": [{"optimizer": jm.MMA(move=0.1)}],
+    "projection": [{"projection": jm.Continuation(start=1.0, factor=4.0, every=3, final=4.0)}],
+    "stop": [{"stop": 1e-2}],
+    "tolerance": [{"tolerance": 2e-4}],
+    "erosion": [{"erosion": 0.1}],
+    "symmetry": [{"symmetry": "mirror"}],
+}
+
+
+@pytest.mark.parametrize(("name", "changes"), [(n, c) for n, many in OTHERS.items() for c in many])
+def test_another_run_is_refused(folder, name, changes):
+    with pytest.raises(ValueError, match=f"be a folder of this same run, but .* one with another .*{name}"):
+        optimize(folder, **changes)
+
+
+def test_another_precision_is_refused(folder):
+    with pytest.raises(ValueError, match=r"state"):
+        optimize(folder, start=START.astype(jnp.float32))
+    with jax.enable_x64(False), pytest.raises(ValueError, match=r"x64 \(true, not false\)"):
+        optimize(folder, start=START.astype(jnp.float32))
+
+
+def test_another_version_is_refused(folder, monkeypatch):
+    from jaxmeta.runs import _checkpoint
+
+    monkeypatch.setattr(_checkpoint, "version", lambda name: "0.9.9")
+    with pytest.raises(ValueError, match=r'another jax \("0\.\d+\.\d+.*", not "0\.9\.9"\), jaxlib'):
+        optimize(folder)
+
+
+def test_captured_values_count(tmp_path):
+    """Functions made anew are the same ones with the same values only, to the last digit."""
+    seen = []
+    optimize(tmp_path, objective=weighted(1.0))
+    optimize(tmp_path, objective=weighted(1.0), max_steps=2, callback=lambda step, _: seen.append(step))
+    assert seen == [2]
+    with pytest.raises(ValueError, match=r"holds one with another objective\."):
+        optimize(tmp_path, objective=weighted(1.0 + 1e-15))
+
+
+def test_python_called_back_is_refused(tmp_path):
+    def own(c, rho):
+        return jax.pure_callback(lambda x: x, jax.ShapeDtypeStruct((), c.dtype), jax.lax.stop_gradient(c[0, 0]))
+
+    with pytest.raises(ValueError, match=r"must be JAX's from end to end"):
+        optimize(tmp_path, objective=own)
