@@ -26,6 +26,7 @@ from score import SOLID, score
 
 import jaxmeta as jm
 from jaxmeta import geometry
+from jaxmeta.elasticity import CubicConstants, poisson_ratio
 from jaxmeta.topology import MMA, Continuation
 
 HERE = Path(__file__).parent
@@ -34,17 +35,13 @@ HEALING = 0.0025
 """Volume fraction left for filling hinges."""
 
 
-def _poisson(c: jax.Array) -> jax.Array:
-    return c[0, 1] / (c[0, 0] + c[0, 1])
-
-
 def _shear(c: np.ndarray) -> float:
-    return (c[0, 0] - c[0, 1] + 3 * c[3, 3]) / 5
+    return CubicConstants(c[0, 0], c[0, 1], c[3, 3]).shear
 
 
 def _skew(c: np.ndarray) -> float:
     """How far Zener's ratio is beyond 3 % from one."""
-    return abs(2 * c[3, 3] / (c[0, 0] - c[0, 1]) - 1) - 0.0298
+    return abs(CubicConstants(c[0, 0], c[0, 1], c[3, 3]).zener - 1) - 0.0298
 
 
 @dataclass(frozen=True)
@@ -225,7 +222,7 @@ def design(name: str, before: dict | None, more: int) -> tuple[np.ndarray, dict]
         cell = np.asarray(jm.symmetry.unfold(exchange(np.asarray(jm.symmetry.fold(cell)), _shear, _skew, c.exchange)))
     if c.fill:
         opened = np.asarray(geometry.clean(cell, size=2).cell)
-        octant = fill(np.asarray(jm.symmetry.fold(opened)), c.volume_fraction - HEALING, _poisson)
+        octant = fill(np.asarray(jm.symmetry.fold(opened)), c.volume_fraction - HEALING, poisson_ratio)
         cell = heal(np.asarray(geometry.clean(np.asarray(jm.symmetry.unfold(octant)), size=2).cell))
     seconds = spent + time.perf_counter() - began
     row = {"seed": c.seed, "hops": hops, "steps": d.report["steps"], "result": d.result.text}

@@ -3,5 +3,11 @@
 from ._cell import Cell as Cell
 from ._clean import Cleaned as Cleaned
 from ._clean import clean as clean
+from ._describe import connection as connection
+from ._describe import describe as describe
+from ._describe import properties as properties
+from ._export import Exported as Exported
+from ._export import export as export
+from ._export import write as write
 from ._facts import Facts as Facts
 from ._score import Scorer as Scorer

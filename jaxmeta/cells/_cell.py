@@ -98,7 +98,7 @@ class Cell:
     def constants(self) -> CubicConstants:
         """C11, C12 and C44 of the nearest cubic tensor, with the moduli and ratios that follow from them."""
         with jax.enable_x64(True):
-            return CubicConstants(*map(float, cubic_constants(self.stiffness)))
+            return CubicConstants(*map(np.float64, cubic_constants(self.stiffness)))
 
     @cached_property
     def bounds(self) -> Moduli | None:

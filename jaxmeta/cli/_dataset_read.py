@@ -18,6 +18,7 @@ from ._session import session
 if TYPE_CHECKING:
     import numpy as np
 
+    from jaxmeta import Isotropic
     from jaxmeta.dataset import Library
 
 _DTYPE = "float64"
@@ -175,25 +176,30 @@ class Nearest:
 
     def run(self, words: list[str]) -> int:
         """Runs the command; `words` is not needed here."""
-        self._check()
         with session(_DTYPE):
+            self._check()
             self._run()
         return 0
 
     def _check(self) -> None:
+        from jaxmeta.elasticity import CubicConstants
+
         for name in ("c11", "c12", "c44"):
             if not math.isfinite(getattr(self, name)):
                 raise UsageError(f"Argument `{name}` must be a finite number, but is {getattr(self, name)}.")
-        if not (self.c11 > self.c12 and self.c11 + 2 * self.c12 > 0 and self.c44 > 0):
+        if not CubicConstants(self.c11, self.c12, self.c44).positive:
             raise UsageError(
                 "Arguments `c11`, `c12` and `c44` must make a positive definite stiffness, but some deformation of it "
                 "would cost no energy."
             )
 
-    def _check_solid(self, young: float, poisson: float, void: float) -> None:
+    def _check_solid(self, solid: Isotropic) -> None:
         """Refuses what is stiffer than the full solid, by more than rounding, as numbers in another unit are."""
-        bulk, shear = young / 3 / (1 - 2 * poisson), young / 2 / (1 + poisson)
-        shares = (self.c11 + 2 * self.c12) / 3 / bulk, (self.c11 - self.c12) / 2 / shear, self.c44 / shear
+        from jaxmeta.elasticity import CubicConstants
+
+        bulk, shear = float(solid.bulk), float(solid.shear)
+        wanted = CubicConstants(self.c11, self.c12, self.c44)
+        shares = wanted.bulk / bulk, (self.c11 - self.c12) / 2 / shear, self.c44 / shear
         if max(shares) > 1.01:
             raise UsageError(
                 "Arguments `c11`, `c12` and `c44` must be in units of the solid's Young's modulus, but are stiffer "
@@ -204,15 +210,14 @@ class Nearest:
         import numpy as np
 
         from jaxmeta.dataset import nearest
-        from jaxmeta.dataset._info import check, origin
         from jaxmeta.io import to_json
 
         from ._dataset_tables import print_nearest
         from ._records import export
 
         library = self.source.open()
-        check(library)
-        self._check_solid(**origin(library)["solid"])
+        library.check()
+        self._check_solid(library.solid)
         found = nearest(library, np.array([self.c11, self.c12, self.c44]), self.volume_fraction, self.count)
         wanted = {"c11": self.c11, "c12": self.c12, "c44": self.c44, "volume_fraction": self.volume_fraction}
         facts: dict[str, Any] = {"command": "dataset nearest", "library": str(library.path), "wanted": wanted}

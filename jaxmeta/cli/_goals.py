@@ -38,6 +38,7 @@ class Match:
         """
         import numpy as np
 
+        from jaxmeta.elasticity import CubicConstants
         from jaxmeta.io import read_stiffness
 
         cubic = (self.c11, self.c12, self.c44)
@@ -48,9 +49,7 @@ class Match:
         if self.target is not None:
             matrix = read_stiffness(self.target)
         else:
-            c11, c12, c44 = (float(value or 0.0) for value in cubic)
-            matrix = np.diag([c11 - c12] * 3 + [c44] * 3)
-            matrix[:3, :3] += c12
+            matrix = np.asarray(CubicConstants(*(float(value or 0.0) for value in cubic)).stiffness)
         if not np.linalg.eigvalsh(matrix).min() > 0:
             raise UsageError(
                 f"Argument `{'c11' if self.target is None else 'target'}` must make a positive definite stiffness, "

@@ -13,7 +13,7 @@ import tyro
 
 from ._errors import UsageError
 from ._options import Flag, Output, Solid, Triple, Unset, check_positive, check_void, flat
-from ._output import Result, claimed, write_result
+from ._output import claimed
 from ._session import Dtype, session, versions
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ class Homogenize:
         return 0
 
     def _run(self) -> None:
+        from jaxmeta.cells import Cell, connection, describe, export, properties
         from jaxmeta.io import to_json
 
-        from ._moduli import Cell, connectivity, describe, rows
         from ._tables import duration, print_result
 
         began = time.perf_counter()
@@ -147,15 +147,12 @@ class Homogenize:
         solid, background = self.solid.isotropic(), self._background()
         file = self.reading.read(self.file)
         spacing = self.reading.spacing or file.spacing
-        part, whole, symmetry = self._reduce(file.density, spacing)
+        part, symmetry = self._reduce(file.density, spacing)
         solved = time.perf_counter()
         h = self._solve(part, solid, background, symmetry, spacing)
         stiffness = _host(h.stiffness)
         seconds = time.perf_counter() - solved
-        cell = Cell(whole, spacing, stiffness, solid, background, self.solid.unit)
-        facts = {"command": "homogenize", "source": file.source} | describe(cell)
-        facts["symmetry"] = symmetry
-        facts["solver"] = {
+        solver = {
             "result": "converged",
             "steps": _host(h.stats.steps).tolist(),
             "residual": _host(h.stats.residual).tolist(),
@@ -163,17 +160,28 @@ class Homogenize:
             "dtype": self.solver.dtype,
             "seconds": seconds,
         }
+        source = {"source": file.source}
+        cell = Cell(part, symmetry, stiffness, solid, background, spacing, self.solid.unit, solver, source)
+        facts: dict[str, Any] = {"command": "homogenize"} | source | describe(cell)
+        facts |= {"symmetry": symmetry, "solver": solver}
         settings = flat(self) | {"symmetry": symmetry, "spacing": list(spacing)}
         if background is None:
             settings["void"] = self._void()
         facts |= {"settings": settings, "versions": versions()}
         notes = _grey_note(cell, self.mixture.penalty)
-        table, names = rows(facts), []
+        names = []
         if self.output.folder is not None:
-            result = Result(f"Stiffness of {self.file.name}", cell, facts, table, settings, facts["versions"], notes)
             with spinner("Writing the result"):
-                names, notes = write_result(
-                    self.output.folder, result, overwrite=self.output.overwrite, pictures=self.output.pictures
+                names, notes = export(
+                    cell,
+                    self.output.folder,
+                    title=f"Stiffness of {self.file.name}",
+                    facts=facts,
+                    settings=settings,
+                    versions=facts["versions"],
+                    notes=notes,
+                    pictures=self.output.pictures,
+                    overwrite=self.output.overwrite,
                 )
             facts["files"] = [str(self.output.folder / name) for name in names]
         facts["notes"] = notes
@@ -184,15 +192,17 @@ class Homogenize:
         steps = facts["solver"]["steps"]
         several = f"{min(steps)} to {max(steps)}" if min(steps) < max(steps) else f"{steps[0]}"
         lines = [
-            connectivity(facts),
+            connection(facts),
             f"Solved {len(steps)} loads in {several} steps and {duration(seconds)} to a relative error of about "
             f"{max(facts['solver']['error']):.0e}.",
         ]
         if self.output.folder is not None:
             lines.append(f"Wrote {', '.join(names)} to {self.output.folder}.")
-        counts = " × ".join(map(str, whole.shape))
+        counts = " × ".join(map(str, facts["shape"]))
         named = {"none": "no symmetry used", "mirror": "mirror symmetry", "cubic": "cubic symmetry"}[symmetry]
-        print_result(f"{self.file}: {counts} voxels, {named}, {self.solver.dtype}", facts, table, lines, notes)
+        print_result(
+            f"{self.file}: {counts} voxels, {named}, {self.solver.dtype}", facts, properties(facts), lines, notes
+        )
 
     def _void(self) -> float:
         return 1e-9 if self.mixture.void is None else self.mixture.void
@@ -212,8 +222,8 @@ class Homogenize:
 
     def _reduce(
         self, density: np.ndarray, spacing: tuple[float, float, float]
-    ) -> tuple[np.ndarray, np.ndarray, Literal["none", "mirror", "cubic"]]:
-        """Returns what is solved, the whole cell, and the symmetry."""
+    ) -> tuple[np.ndarray, Literal["none", "mirror", "cubic"]]:
+        """Returns what is solved, the whole cell or its octant, and the symmetry."""
         from jaxmeta import symmetry as symmetries
 
         asked = self.solver.symmetry
@@ -232,7 +242,7 @@ class Homogenize:
                 f"Argument `symmetry` must be one that the cell has, but {asked} was asked for and {self.file} has "
                 f"{'none' if found == 'none' else found + ' symmetry only'}."
             )
-        return (whole if asked == "none" else _host(symmetries.fold(whole))), whole, asked
+        return (whole if asked == "none" else _host(symmetries.fold(whole))), asked
 
     def _solve(self, part: np.ndarray, solid: Any, background: Any, symmetry: Any, spacing: Any) -> Homogenization:
         import jax

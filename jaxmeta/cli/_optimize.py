@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,7 +18,7 @@ from ._goals import Goal, Limits, Match, ObjectiveName, make_goal
 from ._homogenize import spinner
 from ._interrupt import stoppable
 from ._options import Flag, Output, Solid, Triple, check_positive, check_void, flat
-from ._output import Result, claimed, write_result
+from ._output import claimed
 from ._progress import Progress
 from ._session import Dtype, session, versions
 from ._start import Start
@@ -109,20 +109,20 @@ class Optimize:
             The exit code: 0, or 1 when the solver or the optimiser failed on the way; what there is is written then.
         """
         self._check()
-        replace = self.output.overwrite or self.output.resume
+        overwrite = self.output.overwrite or self.output.resume
         with session(self.loop.dtype):
             began = time.perf_counter()
             goal = self._goal()
             start, spacing = self.start.build(
                 self.symmetry, self.volume_fraction, max(self.loop.filter_radius, 1.0), self.loop.dtype
             )
-            with claimed(self._folder, replace):
+            with claimed(self._folder, overwrite):
                 self._clear_checkpoint()
                 try:
                     with stoppable() as check:
                         found = self._optimize(goal, start, spacing, check)
                         check()
-                    self._report(goal, found, spacing, replace, began)
+                    self._report(goal, found, spacing, overwrite, began)
                 except KeyboardInterrupt as stop:
                     print(self._advice(words), file=sys.stderr)
                     return getattr(stop, "code", 130)
@@ -191,50 +191,50 @@ class Optimize:
             )
 
     def _report(
-        self, goal: Goal, found: Optimization, spacing: tuple[float, float, float], replace: bool, began: float
+        self, goal: Goal, found: Optimization, spacing: tuple[float, float, float], overwrite: bool, began: float
     ) -> None:
+        from jaxmeta.cells import connection, describe, export, properties
         from jaxmeta.io import to_json
 
-        from ._moduli import Cell, connectivity, describe, rows
         from ._tables import duration, print_result
 
-        cell = Cell(found.cell, spacing, found.stiffness, self.solid.isotropic(), None, self.solid.unit)
+        cell = replace(found.scored, unit=self.solid.unit)
         facts: dict[str, Any] = {"command": "optimize"} | describe(cell) | {"symmetry": self.symmetry}
         facts["optimization"] = _outcome(goal, found)
         settings = flat(self) | {"spacing": list(spacing)}
         facts |= {"settings": settings, "versions": versions()}
         notes = [*goal.notes, *([] if int(found.result) == 0 else [name_flags(found.result.text, self)])]
-        table = rows(facts)
-        result = Result(
-            f"{goal.name[0].upper()}{goal.name[1:]} at volume fraction {self.volume_fraction:g}",
-            cell,
-            facts,
-            table,
-            settings,
-            facts["versions"],
-            notes,
-            history=_curves(goal, found),
-            bounds={"volume fraction": self.volume_fraction},
-            extra={"history.json": _signed(goal, found.history)},
-            optimised=_whole(found.density, self.symmetry),
-        )
         with spinner("Writing the result"):
-            names, notes = write_result(self._folder, result, overwrite=replace, pictures=self.output.pictures)
+            names, notes = export(
+                cell,
+                self._folder,
+                title=f"{goal.name[0].upper()}{goal.name[1:]} at volume fraction {self.volume_fraction:g}",
+                facts=facts,
+                settings=settings,
+                versions=facts["versions"],
+                notes=notes,
+                optimised=_whole(found.density, self.symmetry),
+                history=_curves(goal, found),
+                bounds={"volume fraction": self.volume_fraction},
+                extra={"history.json": _signed(goal, found.history)},
+                pictures=self.output.pictures,
+                overwrite=overwrite,
+            )
         facts["files"] = [str(self._folder / name) for name in names]
         facts["notes"] = notes
         facts["seconds"] = time.perf_counter() - began
         if self.output.json:
             print(to_json(facts, non_finite="null"))
             return
-        counts = " × ".join(map(str, cell.density.shape))
+        counts = " × ".join(map(str, facts["shape"]))
         lines = [
             _sentence(goal, facts["optimization"]),
-            connectivity(facts),
+            connection(facts),
             f"{facts['optimization']['steps']} steps, {duration(facts['seconds'])}. "
             f"Wrote {', '.join(names)} to {self._folder}.",
         ]
         heading = f"Binary cell of {counts} voxels, {self.symmetry} symmetry, scored in {found.report['scored_in']}"
-        print_result(heading, facts, table, lines, notes)
+        print_result(heading, facts, properties(facts), lines, notes)
 
     def _advice(self, words: list[str]) -> str:
         if not _steps(self.checkpoint):

@@ -85,12 +85,10 @@ def export(library: Library, numbers: Sequence[int] | np.ndarray, folder: Path, 
 
 
 def _write(library: Library, number: int, row: int, stem: Path, overwrite: bool) -> None:
-    from jaxmeta import io
-    from jaxmeta.dataset._info import origin
+    from jaxmeta.cells import write
 
-    record, made = library[number], origin(library)
-    cell = _whole(record.octant)
-    settings: dict[str, Any] = {
+    record, made = library[number], library.origin
+    about: dict[str, Any] = {
         "library": Path(library.path).name,
         "record": row,
         "volume_fraction": record.volume_fraction,
@@ -98,18 +96,9 @@ def _write(library: Library, number: int, row: int, stem: Path, overwrite: bool)
         "solid": made["solid"],
         "provenance": record.provenance,
     }
-    io.write_npz(
-        stem.with_suffix(".npz"),
-        cell,
-        record.stiffness,
-        units={"density": "1", "stiffness": "Young's modulus of the solid", "spacing": "voxels"},
-        settings=settings,
-        versions={"jaxmeta": made["version"]},
-        overwrite=overwrite,
-    )
-    io.write_vti(stem.with_suffix(".vti"), cell, overwrite=overwrite)
-    vertices, faces = io.surface(cell)
-    io.write_stl(stem.with_suffix(".stl"), vertices, faces, overwrite=overwrite)
+    for kind in _KINDS:
+        path, versions = stem.with_suffix(kind), {"jaxmeta": made["version"]}
+        write(record, path, settings=about, versions=versions, overwrite=overwrite)
 
 
 def draw_sheet(folder: Path, library: Library, overwrite: bool) -> str:
@@ -121,20 +110,14 @@ def draw_sheet(folder: Path, library: Library, overwrite: bool) -> str:
     Raises:
         PictureError: If cells cannot be drawn on this machine.
     """
+    from jaxmeta.elasticity import CubicConstants
     from jaxmeta.render import contact_sheet
 
     some, path = library[:_SHEET], str(folder / "contact-sheet.png")
-    cells = [_whole(octant) for octant in some.octants(np.arange(len(some)))]
+    ratios = CubicConstants(*some.constants.T).poisson
     labels = [
-        f"{row}:  f {fraction:.3f}   ν {c12 / (c11 + c12):.3f}"
-        for row, fraction, (c11, c12, _) in zip(some.rows, some.volume_fraction, some.constants, strict=True)
+        f"{row}:  f {fraction:.3f}   ν {ratio:.3f}"
+        for row, fraction, ratio in zip(some.rows, some.volume_fraction, ratios, strict=True)
     ]
-    contact_sheet(path, cells, labels=labels, overwrite=overwrite)
+    contact_sheet(path, [record.cell for record in some], labels=labels, overwrite=overwrite)
     return path
-
-
-def _whole(octant: np.ndarray) -> np.ndarray:
-    """The cell of an octant, 0 or 1."""
-    from jaxmeta.geometry import symmetry
-
-    return np.asarray(symmetry.unfold(octant.astype(np.float32))).astype(np.uint8)

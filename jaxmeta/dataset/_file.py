@@ -120,7 +120,7 @@ def open_file(path: Path, damaged: bool) -> Any:
             raise file_error(path, "contents", "a whole HDF5 file", hint) from None
         file = _completed(path)
     try:
-        if _text(file.attrs.get("format")) != FORMAT:
+        if text(file.attrs.get("format")) != FORMAT:
             raise file_error(path, "attribute `format`", f'"{FORMAT}"', f"it is {brief(file.attrs.get('format'))}")
         attributes: Any = file.attrs
         schema = int(attributes.get("schema", 0))
@@ -165,5 +165,5 @@ def _completed(path: Path) -> Any:
         raise file_error(path, "contents", "an HDF5 file", found) from None
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

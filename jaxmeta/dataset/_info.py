@@ -63,7 +63,7 @@ def info(library: Library, even: int | None = None) -> dict[str, Any]:
     even = min(count, EVEN) if even is None else even
     if not 1 <= even <= count:
         raise ValueError(f"Argument `even` must be from 1 to {count}, but is {even}.")
-    check(library)
+    library.check()
     values = _properties(library)
     return {
         "records": count,
@@ -81,28 +81,8 @@ def info(library: Library, even: int | None = None) -> dict[str, Any]:
         "even_coverage": _coverage({name: v[:even] for name, v in values.items()}),
         "side": library.side,
         "settings": library.settings,
-        **origin(library),
+        **library.origin,
     }
-
-
-def check(library: Library) -> None:
-    """Checks all records.
-
-    Raises:
-        FileError: one of them is damaged.
-    """
-    for wrong in np.flatnonzero(~library.intact())[:1]:
-        library.octants(np.array([wrong]))  # which says so
-
-
-def origin(library: Library) -> dict[str, Any]:
-    """The solid, the version of jaxmeta that made the file, and its licence.
-
-    Raises:
-        FileError: one of them is missing.
-    """
-    solid = {name: library.attribute(name, float) for name in ("young", "poisson", "void")}
-    return {"solid": solid} | {name: library.attribute(name, _file._text) for name in ("version", "licence")}
 
 
 def lost(library: Library) -> int:

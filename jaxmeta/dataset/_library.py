@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, overload
@@ -68,14 +68,17 @@ class Library:
         """What the commands were given that made the library."""
         return json.loads(self._handle().attrs["settings"])
 
-    def attribute(self, name: str, kind: Callable[[Any], Any]) -> Any:
-        """An attribute of the file, as a number or text.
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the cells are made of, with `void`, the version of jaxmeta that made the file, and its licence.
 
         Raises:
-            FileError: it is missing or something else.
+            FileError: one of them is missing.
         """
+        attributes = self._handle().attrs
         try:
-            return kind(self._handle().attrs[name])
+            made = {"solid": {name: float(attributes[name]) for name in ("young", "poisson", "void")}}
+            return made | {name: _file.text(attributes[name]) for name in ("version", "licence")}
         except (KeyError, ValueError, TypeError) as error:
             raise file_error(self.path, "attributes", "those of a dataset file", system_text(error)) from None
 
@@ -122,6 +125,15 @@ class Library:
         """Whether each record is as it was written, by its checksum."""
         columns = {name: self._handle()[name][()] for name in _file.COLUMNS}
         return (_file.checksums(columns) == columns["checksum"])[self.rows]
+
+    def check(self) -> None:
+        """Check all records.
+
+        Raises:
+            FileError: one of them is damaged.
+        """
+        for wrong in np.flatnonzero(~self.intact())[:1]:
+            self.octants(np.array([wrong]))  # which says so
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,15 +1,13 @@
 """Operations on the grids of many cells at once, with a kernel of their own on a CPU.
 
 Every operand has a leading axis of cells, or of length one if all cells share it, so that a batch (`vmap`) is one call
-of more cells. A CPU runs a custom call (`cpu/`), any other device the plain expression of one cell, which defines what
-the operation means; the tests compare the two.
+of more cells. A CPU runs a custom call where there is one (`cpu/`), any other device the plain expression of one cell,
+which defines what the operation means; the tests compare the two.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +17,8 @@ from jax import Array
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+
+from .cpu import target
 
 Expression = Callable[..., Array]
 
@@ -38,25 +38,6 @@ class CPUKernel(NamedTuple):
     code: int
     planes: Callable[..., tuple[int, int]]
     by_planes: bool = False
-
-
-_COMPILING = threading.Lock()
-
-
-def _target(kernel: str, dtype: str) -> str:
-    """The name of the custom call for a type of numbers."""
-    with _COMPILING:  # two threads may trace at the same time
-        return _registered(kernel, dtype)
-
-
-@cache
-def _registered(kernel: str, dtype: str) -> str:
-    """Make machine code of the custom call, or read it from disk, and give XLA its name."""
-    from .cpu._code import custom_call  # LLVM is loaded where it is needed only
-
-    name = f"jaxmeta_{kernel}_{dtype}"
-    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(custom_call(kernel, dtype)), platform="cpu")
-    return name
 
 
 def cell_count(*operands: Any) -> int:
@@ -100,12 +81,13 @@ def operation(
 
     def on_cpu(*operands: Array) -> Array:
         dtype, (cells, *rest) = operands[0].dtype, shape(*operands)
-        if dtype not in (jnp.float32, jnp.float64):
+        called = target(kernel.name, str(dtype)) if dtype in (jnp.float32, jnp.float64) else None
+        if called is None:
             return of_cells(plain)(*operands)
         planes, size = kernel.planes(*operands)
         out = (cells, planes, *rest) if kernel.by_planes else (cells, *rest)
         asked = np.array([kernel.code, cells, planes, size], np.int32)
-        call = jax.ffi.ffi_call(_target(kernel.name, str(dtype)), jax.ShapeDtypeStruct(out, dtype))
+        call = jax.ffi.ffi_call(called, jax.ShapeDtypeStruct(out, dtype))
         value = call(asked, *operands)
         return value.sum(1) if kernel.by_planes else value
 

@@ -21,6 +21,8 @@ from ._members import clean as clean
 from ._members import count_hinges as count_hinges
 from ._members import has_hinges as has_hinges
 from ._members import minimum_member as minimum_member
+from ._shells import SurfaceError as SurfaceError
+from ._shells import is_closed as is_closed
 from ._starts import random_field as random_field
 from ._starts import squash as squash
 from ._starts import threshold as threshold
@@ -33,3 +35,4 @@ from ._tpms import TPMS_MIRROR_NAMES as TPMS_MIRROR_NAMES
 from ._tpms import TPMS_NAMES as TPMS_NAMES
 from ._tpms import tpms as tpms
 from ._tpms import tpms_field as tpms_field
+from ._voxelize import voxelize as voxelize

@@ -17,7 +17,6 @@ from ._orders import to_abaqus as to_abaqus
 from ._orders import to_vtk as to_vtk
 from ._stl_write import write_stl as write_stl
 from ._surface import surface as surface
-from ._voxelize import is_closed as is_closed
 from ._voxels import VoxelFile as VoxelFile
 from ._voxels import read_density as read_density
 from ._voxels import read_stiffness as read_stiffness

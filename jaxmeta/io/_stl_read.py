@@ -8,14 +8,14 @@ import numpy as np
 from ._errors import Path, brief, file_error
 from ._limits import Check, physical_memory
 from ._open import open_binary
-from ._voxelize import is_closed, voxelize
 
 RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")])
-_VERTEX = re.compile(rb"\bvertex\s+(\S+)\s+(\S+)\s+(\S+)")
+_VERTEX = re.compile(rb"\bvertex\s+(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE)
+_FACET = re.compile(rb"\bendfacet\b", re.IGNORECASE)
 
 
 def read_stl(path: Path, resolution: int | Sequence[int] | None, check: Check) -> tuple[np.ndarray, np.ndarray]:
-    """Fills a closed surface with voxels; the grid is the surface's bounding box.
+    """Fills closed surfaces with voxels (`geometry.voxelize`); the grid is their bounding box.
 
     Args:
         path: The file.
@@ -26,9 +26,11 @@ def read_stl(path: Path, resolution: int | Sequence[int] | None, check: Check) -
         The density of zeros and ones, shape (nx, ny, nz), float32, and the voxel edges, shape (3,).
 
     Raises:
-        FileError: If the file is damaged, or its surface is not closed or has no volume.
+        FileError: If the file is damaged, or `geometry.voxelize` refuses its surface.
         ValueError: If there is no resolution.
     """
+    from ..geometry import SurfaceError, voxelize
+
     counts = _resolution(resolution)
     corners = read_triangles(path)
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
@@ -38,10 +40,11 @@ def read_stl(path: Path, resolution: int | Sequence[int] | None, check: Check) -
     if len(counts) == 1:
         counts = tuple(max(1, round(counts[0] * float(edge / size.max()))) for edge in size)
     check("resolution", counts, np.dtype(np.float32))
-    if not is_closed(corners):
-        raise file_error(path, "triangles", "a closed surface", "it has open edges or triangles turned inside out")
     spacing = size / np.array(counts)
-    return voxelize(corners, low, spacing, counts), spacing
+    try:
+        return voxelize(corners, low, spacing, counts), spacing
+    except SurfaceError as error:
+        raise file_error(path, "triangles", error.expected, error.found) from None
 
 
 def _resolution(resolution: int | Sequence[int] | None) -> tuple[int, ...]:
@@ -73,7 +76,7 @@ def read_triangles(path: Path) -> np.ndarray:
         if len(head) == 84 and size == 84 + RECORD.itemsize * count:
             with np.errstate(invalid="ignore"):  # NaN is refused below, with its place
                 corners = np.frombuffer(file.read(), RECORD)["corners"].astype(np.float64)
-        elif head.lstrip()[:5].lower() == b"solid":
+        elif head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5].lower() == b"solid":
             memory = physical_memory()
             if memory is not None and 4 * size > memory:
                 raise file_error(path, "size", "a text file that fits into memory", f"the file has {size} bytes")
@@ -92,9 +95,9 @@ def read_triangles(path: Path) -> np.ndarray:
 
 
 def _parse_text(path: Path, text: bytes) -> np.ndarray:
-    facets = len(re.findall(rb"\bendfacet\b", text))
+    facets = len(_FACET.findall(text))
     triples = _VERTEX.findall(text)
-    if len(triples) != 3 * facets or b"endsolid" not in text[-1024:]:
+    if len(triples) != 3 * facets or b"endsolid" not in text[-1024:].lower():
         found = f"there are {len(triples)} for {facets} facets, or the end is missing"
         raise file_error(path, "text", "three vertices per facet up to 'endsolid'", found)
     try:

@@ -1,5 +1,7 @@
 """The three ways in which VTK's XML formats store an array's numbers: text, base64, raw; the last two also compressed.
 
+Type `Bit` is eight numbers to a byte, the first in the highest bit; in text it is zeros and ones.
+
 Uncompressed: one word with the number of bytes, then the bytes. Compressed: words with the number of blocks, the size
 of a block, the size of a shorter last one (0: there is none) and each block's compressed size, then the blocks. In
 base64 the header of compressed data is encoded by itself, that of uncompressed data together with the data.
@@ -14,7 +16,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ._errors import Path, file_error
+from ._errors import Path, brief, file_error
+
+TYPES = {f"{sign}Int{bits}": np.dtype(f"{sign}int{bits}".lower()) for sign in ("", "U") for bits in (8, 16, 32, 64)}
+TYPES |= {"Float32": np.dtype("f4"), "Float64": np.dtype("f8"), "Bit": np.dtype("?")}
+_LZMA_MEMORY = 1 << 28  # bytes for unpacking one block; the strongest setting takes a quarter of this
 
 # take(start, count): `count` bytes from `start`, counted from the start of the array's (decoded) stream.
 _Take = Callable[[int, int], bytes]
@@ -25,7 +31,17 @@ class Layout(NamedTuple):
 
     word: np.dtype
     byte_order: Literal["<", ">"]
-    compressed: bool
+    compressor: str | None
+
+
+def _bytes(count: int, dtype: np.dtype) -> int:
+    return -(-count // 8) if dtype.kind == "b" else count * dtype.itemsize
+
+
+def _numbers(content: bytes | bytearray, layout: Layout, count: int, dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == "b":
+        return np.unpackbits(np.frombuffer(content, np.uint8), count=count).view(dtype)
+    return np.frombuffer(content, dtype.newbyteorder(layout.byte_order))
 
 
 def decode_text(path: Path, place: str, text: str, count: int, dtype: np.dtype) -> np.ndarray:
@@ -35,12 +51,17 @@ def decode_text(path: Path, place: str, text: str, count: int, dtype: np.dtype) 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)  # how older NumPy reports what it cannot read
-            values = np.fromstring(text, sep=" ", dtype=dtype)
+            # Small whole numbers are read as wide ones, as NumPy would wrap them into the type's range.
+            wide = np.int64 if dtype.kind in "biu" and dtype.itemsize < 8 else dtype
+            values = np.fromstring(text, sep=" ", dtype=wide)
     except (ValueError, DeprecationWarning, OverflowError):
         raise file_error(path, place, f"{count} numbers", "some of the text is no number") from None
     if values.size != count:
         raise file_error(path, place, f"{count} numbers", f"there are {values.size}")
-    return values
+    stored = values.astype(dtype)
+    if dtype.kind in "biu" and not np.array_equal(stored, values):
+        raise file_error(path, place, f"numbers of type {dtype.name}", "some are out of its range")
+    return stored
 
 
 def decode_raw(path: Path, place: str, data: memoryview, layout: Layout, count: int, dtype: np.dtype) -> np.ndarray:
@@ -51,13 +72,14 @@ def decode_raw(path: Path, place: str, data: memoryview, layout: Layout, count: 
             raise file_error(path, place, f"{size} bytes", f"the file ends after {max(len(data) - start, 0)}")
         return bytes(data[start : start + size])
 
-    if layout.compressed:
-        sizes, start = _block_table(path, place, take, layout, count * dtype.itemsize)
-        content = _inflate(path, place, lambda offset, size: take(start + offset, size), sizes)
+    nbytes = _bytes(count, dtype)
+    if layout.compressor:
+        sizes, start = _block_table(path, place, take, layout, nbytes)
+        content = _inflate(path, place, lambda offset, size: take(start + offset, size), sizes, layout.compressor)
     else:
-        _check_length(path, place, take(0, layout.word.itemsize), layout, count * dtype.itemsize)
-        content = take(layout.word.itemsize, count * dtype.itemsize)
-    return np.frombuffer(content, dtype.newbyteorder(layout.byte_order))
+        _check_length(path, place, take(0, layout.word.itemsize), layout, nbytes)
+        content = take(layout.word.itemsize, nbytes)
+    return _numbers(content, layout, count, dtype)
 
 
 def decode_base64(path: Path, place: str, data: memoryview, layout: Layout, count: int, dtype: np.dtype) -> np.ndarray:
@@ -76,17 +98,17 @@ def decode_base64(path: Path, place: str, data: memoryview, layout: Layout, coun
             raise file_error(path, place, f"{size} bytes", "the base64 text ends early")
         return content[skip : skip + size]
 
-    nbytes, word = count * dtype.itemsize, layout.word.itemsize
-    if layout.compressed:
+    nbytes, word = _bytes(count, dtype), layout.word.itemsize
+    if layout.compressor:
         sizes, header = _block_table(path, place, lambda start, size: take_from(0, start, size), layout, nbytes)
         first = _characters(header)
-        content = _inflate(path, place, lambda start, size: take_from(first, start, size), sizes)
+        content = _inflate(path, place, lambda start, size: take_from(first, start, size), sizes, layout.compressor)
     else:
         _check_length(path, place, take_from(0, 0, word), layout, nbytes)
         # Some writers encode the length by itself, which shows in the padding after it.
         alone = bytes(data[_characters(word) - 1 : _characters(word)]) == b"="
         content = take_from(_characters(word), 0, nbytes) if alone else take_from(0, word, nbytes)
-    return np.frombuffer(content, dtype.newbyteorder(layout.byte_order))
+    return _numbers(content, layout, count, dtype)
 
 
 def _characters(size: int) -> int:
@@ -113,16 +135,25 @@ def _block_table(
     return list(zip(packed, plain, strict=True)), (3 + blocks) * word
 
 
-def _inflate(path: Path, place: str, take: _Take, sizes: list[tuple[int, int]]) -> bytearray:
+def _inflate(path: Path, place: str, take: _Take, sizes: list[tuple[int, int]], compressor: str) -> bytearray:
+    import lzma
+
+    unpackers = {
+        "vtkZLibDataCompressor": zlib.decompressobj,
+        "vtkLZMADataCompressor": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _LZMA_MEMORY),
+    }
+    if compressor not in unpackers:
+        wanted = " or ".join(unpackers)
+        raise file_error(path, "attribute 'compressor'", wanted, f"it is {brief(compressor)}")
     content = bytearray()
     start = 0
     for index, (packed, plain) in enumerate(sizes):
-        unpacker = zlib.decompressobj()
+        unpacker = unpackers[compressor]()
         try:
             # One byte more than agreed is enough to see that a block is too large, whatever it would grow to.
             block = unpacker.decompress(take(start, packed), plain + 1)
-        except zlib.error:
-            raise file_error(path, f"{place}, block {index}", "zlib data", "they are damaged") from None
+        except (zlib.error, lzma.LZMAError):
+            raise file_error(path, f"{place}, block {index}", f"data of {compressor}", "they are damaged") from None
         if len(block) != plain or not unpacker.eof:
             raise file_error(path, f"{place}, block {index}", f"a block of {plain} bytes", "it has another size")
         content += block

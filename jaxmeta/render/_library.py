@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Real, Shaped
 
-from jaxmeta.elasticity import Isotropic
-from jaxmeta.elasticity.bounds import hashin_shtrikman
+from jaxmeta.elasticity import CubicConstants, Isotropic
+from jaxmeta.elasticity.bounds import hashin_shtrikman, shares
 from jaxmeta.io import Path, atomic_path, write_bytes
 
 from ._picture import draw_cell
@@ -43,16 +43,11 @@ class _Group(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """What is drawn of the cells, each of shape (n,) and relative to the solid's Young's modulus."""
+    """What is drawn of the cells; constants of shape (n,) are relative to the solid's Young's modulus."""
 
-    c11: Float[np.ndarray, " n"]
-    c12: Float[np.ndarray, " n"]
-    c44: Float[np.ndarray, " n"]
-    bulk: Float[np.ndarray, " n"]
-    shear: Float[np.ndarray, " n"]
+    cubic: CubicConstants
     fraction: Float[np.ndarray, " n"]
     share: Float[np.ndarray, " n"]
-    poisson: Float[np.ndarray, " n"]
     isotropic: Bool[np.ndarray, " n"]
 
 
@@ -178,12 +173,11 @@ def _cells(constants: np.ndarray, volume_fraction: np.ndarray, optimised: np.nda
         raise ValueError(f"Argument `optimised` must be boolean, but is of type {np.asarray(optimised).dtype}.")
     if np.shape(solid.young) or np.shape(solid.poisson):
         raise ValueError("Argument `solid` must be one material, but is a batch.")
-    c11, c12, c44 = given.T / float(np.asarray(solid.young))
-    _refuse("constants", ~(np.isfinite(given).all(axis=1) & (c11 > c12) & (c11 + 2 * c12 > 0) & (c44 > 0)), given)
+    cubic = CubicConstants(*given.T / float(np.asarray(solid.young)))
+    _refuse("constants", ~(np.isfinite(given).all(axis=1) & np.asarray(cubic.positive)), given)
     _refuse("volume_fraction", ~((fraction > 0) & (fraction <= 1)), fraction)
-    bulk, limit = (c11 + 2 * c12) / 3, _limits(fraction, solid)[0]
-    shear, zener = (c11 - c12 + 3 * c44) / 5, 2 * c44 / (c11 - c12)
-    return _Cells(c11, c12, c44, bulk, shear, fraction, bulk / limit, c12 / (c11 + c12), np.abs(zener - 1) <= ISOTROPIC)
+    share = np.asarray(shares(CubicConstants(*given.T), fraction, solid).bulk)
+    return _Cells(cubic, fraction, share, np.abs(cubic.zener - 1) <= ISOTROPIC)
 
 
 def _refuse(name: str, wrong: np.ndarray, values: np.ndarray) -> None:
@@ -201,7 +195,7 @@ def _limits(fraction: np.ndarray, solid: Isotropic) -> tuple[np.ndarray, np.ndar
 def _draw_constants(axes: "Axes3D", cells: _Cells, groups: Sequence[_Group]) -> None:
     from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
-    points = np.stack((cells.c11, cells.c12, cells.c44), axis=-1)
+    points = np.stack(cells.cubic, axis=-1)
     low, high = np.minimum(points.min(axis=0), 0), np.maximum(points.max(axis=0), 0)
     margin = 0.03 * (high - low)
     low, high = low - margin * (low < 0), high + margin
@@ -257,9 +251,9 @@ def _plane_corners(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 def _draw_isotropic(axes: "Axes", cells: _Cells, groups: Sequence[_Group], solid: Isotropic) -> None:
     fractions = np.linspace(0, 1, 101)
     bulk, shear = _limits(fractions, solid)
-    _scatter_all(axes, np.stack((cells.bulk, cells.shear), axis=-1), groups, cells.isotropic)
-    right = 1.06 * max(cells.bulk[cells.isotropic].max(initial=0), bulk[40])
-    top = 1.1 * max(cells.shear[cells.isotropic].max(initial=0), shear[40])
+    _scatter_all(axes, np.stack((cells.cubic.bulk, cells.cubic.shear), axis=-1), groups, cells.isotropic)
+    right = 1.06 * max(cells.cubic.bulk[cells.isotropic].max(initial=0), bulk[40])
+    top = 1.1 * max(cells.cubic.shear[cells.isotropic].max(initial=0), shear[40])
     axes.plot(bulk, shear, color=_GREY, linewidth=1, zorder=1)
     for number in range(20, 100, 20):
         axes.plot([bulk[number]] * 2 + [0], [0] + [shear[number]] * 2, color=_GREY, linewidth=0.8, zorder=1)
@@ -278,7 +272,7 @@ def _draw_share(axes: "Axes", cells: _Cells, groups: Sequence[_Group]) -> None:
 
 
 def _draw_poisson(axes: "Axes", cells: _Cells, groups: Sequence[_Group]) -> None:
-    _scatter_all(axes, np.stack((cells.poisson, cells.fraction), axis=-1), groups)
+    _scatter_all(axes, np.stack((cells.cubic.poisson, cells.fraction), axis=-1), groups)
     axes.axvline(0, color=_DARK, linewidth=0.8, linestyle=(0, (5, 4)))
     axes.set(xlabel="Poisson's ratio $C_{12}/(C_{11} + C_{12})$", ylabel="volume fraction $f$")
     _tidy(axes, "d   Poisson's ratio")

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Bool, Float
 
-from ..cells import Scorer
+from ..cells import Cell, Scorer
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..homogenization import SIMP, Interpolation
@@ -64,8 +64,8 @@ class Optimization(NamedTuple):
 
     Attributes:
         density: physical density as optimised, filtered and projected; the octant if the symmetry has one.
-        cell: strictly binary, connected, the whole cell, (nx, ny, nz).
-        stiffness: of `cell`, (6, 6), from an independent tight solve in float64.
+        scored: the strictly binary `Cell`, with its stiffness from an independent tight solve in float64; `cell` is the
+            whole of it, (nx, ny, nz), and `stiffness` its C, (6, 6).
         history: one list for each quantity, one entry for each step.
         result: a `DesignResult`, which has a `text`.
         report: what binarising cost, connectivity and how the score was computed:
@@ -83,11 +83,20 @@ class Optimization(NamedTuple):
     """
 
     density: Float[Array, "x y z"]
-    cell: Float[np.ndarray, "nx ny nz"]
-    stiffness: Float[np.ndarray, "6 6"]
+    scored: Cell
     history: dict[str, list]
     result: DesignResult
     report: dict[str, Any]
+
+    @property
+    def cell(self) -> Float[np.ndarray, "nx ny nz"]:
+        """Strictly binary, connected, the whole cell."""
+        return self.scored.cell
+
+    @property
+    def stiffness(self) -> Float[np.ndarray, "6 6"]:
+        """C of `cell`, Voigt."""
+        return self.scored.stiffness
 
 
 def optimize(
@@ -416,7 +425,7 @@ def _finish(
         "scored_in": scored.solver["dtype"],
         "steps": int(state.step),
     }
-    return Optimization(density, scored.cell, scored.stiffness, history, result, report)
+    return Optimization(density, scored, history, result, report)
 
 
 def _checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:

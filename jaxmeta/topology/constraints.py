@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from ..elasticity import cubic_constants, kelvin_norm, nearest_cubic
+from ..elasticity import kelvin_norm, nearest_cubic, zener
 from ._features import FeatureSize
 from ._filter import DensityFilter
 from .objectives import Function
@@ -77,12 +77,10 @@ def isotropic(tolerance: float = 0.03) -> Constraint:
         raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
 
     def deviation(c: Array, _: Array) -> Array:
-        cubic = cubic_constants(c)
-        ratio = 2 * cubic.c44 / (cubic.c11 - cubic.c12)
         weight = jnp.ones((6, 6), c.dtype).at[3:, :].multiply(2).at[:, 3:].multiply(2)
         skew = jnp.sum(weight * (c - nearest_cubic(c)) ** 2) / kelvin_norm(c) ** 2
         # A square would have no slope at the middle of its range, so the bound is linear far away.
-        square = ((ratio - 1) ** 2 + skew) / tolerance**2
+        square = ((zener(c) - 1) ** 2 + skew) / tolerance**2
         return jnp.sqrt(square + 1e-4) - 1
 
     return Constraint(f"isotropic within {tolerance:g}", deviation)

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from ..elasticity import directional_young, kelvin_norm, voigt_average
+from ..elasticity import directional_young, kelvin_norm, poisson_ratio, voigt_average
 
 Function = Callable[[Array, Array], Array]
 """(stiffness (6, 6), density (nx, ny, nz)) → scalar."""
@@ -48,9 +48,7 @@ def _shear(c: Array, _: Array) -> Array:
 
 
 def _poisson(c: Array, _: Array) -> Array:
-    c11 = (c[0, 0] + c[1, 1] + c[2, 2]) / 3
-    c12 = (c[0, 1] + c[0, 2] + c[1, 2]) / 3
-    return c12 / (c11 + c12)
+    return poisson_ratio(c)
 
 
 def maximize_bulk() -> Objective:

@@ -1,4 +1,4 @@
-"""Small parts: compilation cache, progress, interrupts, durations, merged rows."""
+"""Small parts: compilation cache, progress, interrupts, durations."""
 
 import signal
 from types import SimpleNamespace
@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from jaxmeta.cli._interrupt import Stopped, stoppable
-from jaxmeta.cli._moduli import _merged
 from jaxmeta.cli._optimize import Optimize
 from jaxmeta.cli._options import flat
 from jaxmeta.cli._progress import Progress
@@ -92,10 +91,6 @@ def test_duration(seconds, text):
 
 def test_percent():
     assert [percent(value) for value in (None, 0.5, 0.0123, 1e-9)] == ["", "50.0 %", "1.2 %", "1e-07 %"]
-
-
-def test_equal_values_share_a_row():
-    assert _merged(zip("xyz", (1.0, 2.0, 1.0), strict=True)) == [("xz", 1.0), ("y", 2.0)]
 
 
 def test_settings_are_flat():

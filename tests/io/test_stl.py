@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from jaxmeta.io import FileError, is_closed, read_density, surface, write_stl
+from jaxmeta.geometry import is_closed
+from jaxmeta.io import FileError, read_density, surface, write_stl
 from jaxmeta.io._stl_read import RECORD, read_triangles
 
 

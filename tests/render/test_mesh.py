@@ -4,7 +4,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
-from jaxmeta.io import is_closed
+from jaxmeta.geometry import is_closed
 from jaxmeta.render import cell_mesh
 
 

@@ -21,12 +21,14 @@ from ..._cache import cache_folder
 
 CODE = Path(__file__).with_name("code")
 KERNELS = ("forces", "energies", "multigrid")
-SOURCES = "sources.sha256"
-"""File of the hash of what the code was made from."""
+MADE = "made.txt"
+"""File of the hash of what the code was made from, and of what with."""
 ENTRY = "custom_call"
 """Name of the custom call in every file of code."""
 GIVE_WAY = "jaxmeta_give_way"
 """Name by which the code calls what lets another thread have the core."""
+CALLED = ("malloc", "free", GIVE_WAY)
+"""All that the code calls; LLVM adds memset."""
 
 _engines: list[llvm.ExecutionEngine] = []
 """Machine code that is in use stays in memory as long as the process."""
@@ -34,7 +36,7 @@ _engines: list[llvm.ExecutionEngine] = []
 
 def hash_of_sources() -> str:
     """Of the files that the code is made from."""
-    files = [Path(__file__).with_name(f"_{name}.py") for name in (*KERNELS, "rows", "call", "build")]
+    files = [Path(__file__).with_name(f"_{name}.py") for name in (*KERNELS, "rows", "memory", "call", "build")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -45,12 +47,18 @@ def custom_call(kernel: str, dtype: str) -> int:
     system = ctypes.WinDLL("kernel32") if sys.platform == "win32" else ctypes.CDLL(None)
     give_way = system.SwitchToThread if sys.platform == "win32" else system.sched_yield
     llvm.add_symbol(GIVE_WAY, ctypes.cast(give_way, ctypes.c_void_p).value)
+    for name in (*CALLED, "memset"):
+        if llvm.address_of_symbol(name) is None:  # LLVM would end the process
+            raise OSError(f"There is no {name} to link to.")
     machine = _machine()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(_object((CODE / f"{kernel}_{dtype}.bc").read_bytes(), machine)))
     engine.finalize_object()
     _engines.append(engine)
-    return engine.get_function_address(ENTRY)
+    address = engine.get_function_address(ENTRY)
+    if not address:
+        raise OSError(f"The machine code of {kernel}_{dtype} has no {ENTRY}.")
+    return address
 
 
 def _machine() -> llvm.TargetMachine:
@@ -67,6 +75,7 @@ def _object(code: bytes, machine: llvm.TargetMachine) -> bytes:
         if hashlib.sha256(found).hexdigest().encode() == digest:
             return found
     module = llvm.parse_bitcode(code)
+    module.verify()
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=3)

@@ -5,8 +5,8 @@ The mathematics is that of `fem/_kernel.py`: the thirty strain coefficients of e
 
 from __future__ import annotations
 
-from ._call import FLOAT64, HALF, allocate, compiled, data, free, part, shape, shifted
 from ._forces import STRIDE, sums
+from ._memory import FLOAT64, HALF, allocate, compiled, data, free, missing, part, shape, shifted
 from ._rows import FAST, add_times, clear
 
 ENERGIES, SLOPES = range(2)
@@ -133,12 +133,16 @@ def compute(buffers, first, end, one):
     field = (vx + 1) * (vy + 1) * (vz + 1)
     length = _STRAINS * _TILE
     rows = allocate(12 * STRIDE + (2 * loads * _STRAINS + 6) * _TILE, one)
+    sums = allocate(loads * loads, FLOAT64)  # over a plane
+    if missing(rows) or missing(sums):
+        free(rows)
+        free(sums)
+        return False
     e = shifted(rows, 12 * STRIDE)
     s = shifted(e, loads * length)
     lmbda = shifted(s, loads * length)
     mu, trace, other = shifted(lmbda, _TILE), shifted(lmbda, 2 * _TILE), shifted(lmbda, 3 * _TILE)
     by_lmbda, by_mu = shifted(lmbda, 4 * _TILE), shifted(lmbda, 5 * _TILE)
-    sums = allocate(loads * loads, FLOAT64)  # over a plane
     for unit in range(first, end):
         cell = unit // vx
         i = unit - cell * vx
@@ -190,3 +194,4 @@ def compute(buffers, first, end, one):
                     out[(i * loads + second) * loads + load] = sums[load * loads + second]
     free(rows)
     free(sums)
+    return True

@@ -18,7 +18,7 @@ they are given are the buffers of an XLA custom call (see `_call.py`).
 
 from __future__ import annotations
 
-from ._call import HALF, allocate, compiled, data, free, part, shape, shifted
+from ._memory import HALF, allocate, compiled, data, free, missing, part, shape, shifted
 from ._rows import FAST, clear
 
 TILE = 128
@@ -250,6 +250,8 @@ def compute(buffers, first, end, one):
     nodes, voxels = (u[2], u[3], u[4]), (m[1], m[2], m[3])
     size, moduli = nodes[0] * nodes[1] * nodes[2], voxels[0] * voxels[1] * voxels[2]
     rows = allocate(44 * STRIDE, one)
+    if missing(rows):
+        return False
     while first < end:
         cell = first // nodes[0]
         low = first - cell * nodes[0]
@@ -280,3 +282,4 @@ def compute(buffers, first, end, one):
                 _swept(shifted(value, begin), blocks, shifted(load, begin), shifted(out, begin), size, count)
         first += high - low
     free(rows)
+    return True

@@ -5,7 +5,7 @@ A coarse grid is periodic if it has half as many nodes as the fine one, and a bl
 
 from __future__ import annotations
 
-from ._call import HALF, allocate, compiled, data, free, part, shape, shifted
+from ._memory import HALF, allocate, compiled, data, free, missing, part, shape, shifted
 from ._rows import FAST, add_times, clear
 
 BLOCKS, RESTRICTED, CORRECTED, INVERSES = range(4)
@@ -35,6 +35,7 @@ def _blocks(buffers, first, end, one):
         blocks = shifted(part(buffers, 1, 6 * size, cell, one), begin)
         field = shifted(part(buffers, 2, 3 * size, cell, one), begin)
         _times_blocks(blocks, field, shifted(part(buffers, 3, 3 * size, cell, one), begin), size, plane)
+    return True
 
 
 @compiled(fastmath=FAST, inline="never")
@@ -91,6 +92,8 @@ def _inverses(buffers, first, end, one):
     periodic, held = n[4] == e[3], shape(buffers, 4)[2] > 1
     width = e[3] + 2
     rows = allocate(5 * width, one)
+    if missing(rows):
+        return False
     for unit in range(first, end):
         cell = unit // n[2]
         i = unit - cell * n[2]
@@ -115,6 +118,7 @@ def _inverses(buffers, first, end, one):
             to = shifted(out, at)
             _invert(rows, width, shifted(mask, at if held else 0), held, spacing, damping, to, nodes, n[4], one)
     free(rows)
+    return True
 
 
 @compiled()
@@ -133,6 +137,8 @@ def _restricted(buffers, first, end, one):
     fine, coarse = f[2] * f[3] * f[4], g[2] * g[3] * g[4]
     half = one / (one + one)
     place = allocate(f[4] + 2, one)
+    if missing(place):
+        return False
     row = shifted(place, 1)
     for unit in range(first, end):
         cell = unit // g[2]
@@ -154,6 +160,7 @@ def _restricted(buffers, first, end, one):
                 for z in range(g[4]):
                     out[to + z] = row[2 * z] + half * (row[2 * z - 1] + row[2 * z + 1])
     free(place)
+    return True
 
 
 @compiled(fastmath=FAST)
@@ -164,6 +171,8 @@ def _corrected(buffers, first, end, one):
     fine, coarse = f[2] * f[3] * f[4], g[2] * g[3] * g[4]
     half = one / (one + one)
     row = allocate(g[4] + 1, one)
+    if missing(row):
+        return False
     for unit in range(first, end):
         cell = unit // f[2]
         i = unit - cell * f[2]
@@ -186,16 +195,17 @@ def _corrected(buffers, first, end, one):
                 for z in range(f[4] // 2):
                     out[to + 2 * z + 1] = value[to + 2 * z + 1] + half * (row[z] + row[z + 1])
     free(row)
+    return True
 
 
 @compiled(inline="always")
 def compute(buffers, first, end, one):
+    """What is asked for, of a range of planes; false if there was no room."""
     what = data(buffers, 0, HALF)[0]
     if what == BLOCKS:
-        _blocks(buffers, first, end, one)
-    elif what == RESTRICTED:
-        _restricted(buffers, first, end, one)
-    elif what == INVERSES:
-        _inverses(buffers, first, end, one)
-    else:
-        _corrected(buffers, first, end, one)
+        return _blocks(buffers, first, end, one)
+    if what == RESTRICTED:
+        return _restricted(buffers, first, end, one)
+    if what == INVERSES:
+        return _inverses(buffers, first, end, one)
+    return _corrected(buffers, first, end, one)

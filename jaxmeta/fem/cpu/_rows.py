@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._call import compiled
+from ._memory import compiled
 
 FAST = {"contract", "nsz", "arcp"}
 """Multiply and add in one, no signed zeros, reciprocals; sums stay in their order."""

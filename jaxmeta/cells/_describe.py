@@ -1,84 +1,45 @@
-"""The numbers that describe a cell: moduli, anisotropy, bounds, connectedness."""
+"""The numbers that describe a cell: moduli, anisotropy, bounds, connectedness; as data, as a table, as a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import jax
 import numpy as np
 
-if TYPE_CHECKING:
-    from jaxmeta import Isotropic
+from .. import elasticity
+from ._cell import Cell
 
 _SAME = 1e-4
-_GREY = 1e-3
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A whole cell with its stiffness, and what it was made of.
-
-    Attributes:
-        density: Shape (nx, ny, nz), no unit.
-        spacing: Voxel edges, three lengths.
-        stiffness: Shape (6, 6), Voigt order 11 22 33 23 13 12, in the unit of the solid's Young's modulus.
-        solid: The solid.
-        background: The second solid, or None for void.
-        unit: Name of that unit.
-    """
-
-    density: np.ndarray
-    spacing: tuple[float, float, float]
-    stiffness: np.ndarray
-    solid: Isotropic
-    background: Isotropic | None
-    unit: str
-
-    @property
-    def is_grey(self) -> bool:
-        """Whether some voxels are neither void nor solid, so that bounds on mixtures do not hold."""
-        return bool(np.any((self.density > _GREY) & (self.density < 1 - _GREY)))
-
-    @property
-    def volume_fraction(self) -> float:
-        """Mean density."""
-        return float(np.mean(self.density, dtype=np.float64))
 
 
 def describe(cell: Cell) -> dict[str, Any]:
-    """Computes all numbers in float64.
+    """Compute all numbers of a cell, in float64.
 
     Args:
-        cell: The cell.
+        cell: the cell.
 
     Returns:
-        What goes into the JSON object: `volume_fraction`, `stiffness`, `moduli`, `relative` to the solid, `bounds` of
-        Hashin and Shtrikman and the `share` of them, `connected`, `parts` and `percolates`.
+        Plain numbers and texts, as `jm.io.write_json` takes them: `shape`, `spacing`, `volume_fraction`, `unit`,
+        `stiffness`, `moduli`, `relative` to the solid, `bounds` of Hashin and Shtrikman and the `share` of them,
+        `connected`, `parts` and `percolates`. What does not exist is None.
+
+    Example:
+        >>> import numpy as np, jaxmeta as jm
+        >>> solid = jm.Isotropic(1.0, 0.3)
+        >>> found = jm.cells.describe(jm.cells.Cell(np.ones((4, 4, 4)), "none", np.asarray(solid.stiffness), solid))
+        >>> found["parts"], round(found["share"]["bulk"], 6), [round(young, 6) for young in found["moduli"]["young"]]
+        (1, 1.0, [1.0, 1.0, 1.0])
     """
-    import jax
-
-    from jaxmeta import bounds, elasticity, geometry
-
-    with jax.enable_x64(True):
-        matrix = np.asarray(cell.stiffness, np.float64)
-        voigt = elasticity.voigt_average(matrix)
-        moduli: dict[str, Any] = {"bulk": float(voigt.bulk), "shear": float(voigt.shear)}
-        moduli |= _inverse_moduli(matrix)
-        moduli["zener"] = _finite(elasticity.zener(matrix))
-        limits = None
-        if not cell.is_grey:
-            upper = bounds.hashin_shtrikman(cell.volume_fraction, cell.solid, cell.background)
-            limits = {"bulk": float(upper.bulk), "shear": float(upper.shear)}
-        solid = {
-            "bulk": float(cell.solid.bulk),
-            "shear": float(cell.solid.shear),
-            "young": float(np.asarray(cell.solid.young)),
-        }
-        parts = geometry.label(cell.density)[1]
-        percolates = [bool(axis) for axis in geometry.percolates(cell.density)]
+    matrix, cubic = np.asarray(cell.stiffness, np.float64), cell.constants
+    with jax.enable_x64(True), np.errstate(divide="ignore", invalid="ignore"):
+        moduli: dict[str, Any] = {"bulk": float(cubic.bulk), "shear": float(cubic.shear)}
+        moduli |= _inverse_moduli(matrix) | {"zener": _finite(cubic.zener)}
+        solid = {name: float(getattr(cell.solid, name)) for name in ("bulk", "shear", "young")}
+    young = moduli["young"]
     return {
-        "shape": list(cell.density.shape),
+        "shape": list(cell.cell.shape),
         "spacing": list(cell.spacing),
         "volume_fraction": cell.volume_fraction,
         "unit": cell.unit,
@@ -87,20 +48,18 @@ def describe(cell: Cell) -> dict[str, Any]:
         "relative": {
             "bulk": moduli["bulk"] / solid["bulk"],
             "shear": moduli["shear"] / solid["shear"],
-            "young": None if moduli["young"] is None else [value / solid["young"] for value in moduli["young"]],
+            "young": None if young is None else [value / solid["young"] for value in young],
         },
-        "bounds": limits,
-        "share": None if limits is None else {name: _share(moduli[name], limits[name]) for name in limits},
-        "connected": parts == 1,
-        "parts": parts,
-        "percolates": percolates,
+        "bounds": None if cell.bounds is None else cell.bounds._asdict(),
+        "share": None if cell.shares is None else {n: _finite(v) for n, v in cell.shares._asdict().items()},
+        "connected": cell.facts.connected,
+        "parts": cell.facts.parts,
+        "percolates": list(cell.facts.percolates),
     }
 
 
 def _inverse_moduli(matrix: np.ndarray) -> dict[str, Any]:
     """What is read off the compliance; None throughout where some deformation costs no energy."""
-    from jaxmeta import elasticity
-
     values = np.linalg.eigvalsh((matrix + matrix.T) / 2)
     names = ("young", "poisson", "axial_shear", "universal_anisotropy")
     if not values.min() > 1e-13 * max(values.max(), 0.0):
@@ -119,18 +78,20 @@ def _finite(value: Any) -> float | None:
     return float(value) if np.isfinite(float(value)) else None
 
 
-def _share(value: float, bound: float) -> float | None:
-    return value / bound if bound > 0 else None
-
-
-def rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Lists the properties as rows of a table.
+def properties(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the properties of a cell as rows of a table.
 
     Args:
-        facts: From `describe`.
+        facts: from `describe`.
 
     Returns:
         Rows of `name`, `value`, `unit`, `relative` to the solid, `bound` and `share`; what does not exist is None.
+
+    Example:
+        >>> import jaxmeta as jm
+        >>> rows = jm.cells.properties(jm.cells.describe(jm.dataset.load()[7]))
+        >>> [row["name"] for row in rows][:3]
+        ['Volume fraction', 'Bulk modulus K', 'Shear modulus G (Voigt)']
     """
     moduli, relative, unit = facts["moduli"], facts["relative"], facts["unit"]
     bounds, share = facts["bounds"] or {}, facts["share"] or {}
@@ -180,8 +141,17 @@ def _merged(items: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
     return groups
 
 
-def connectivity(facts: dict[str, Any]) -> str:
-    """Says in one sentence how the solid hangs together."""
+def connection(facts: dict[str, Any]) -> str:
+    """Say in one sentence how the solid hangs together.
+
+    Args:
+        facts: from `describe`.
+
+    Example:
+        >>> import jaxmeta as jm
+        >>> jm.cells.connection(jm.cells.describe(jm.dataset.load()[7]))
+        'The solid is one connected part and percolates along x, y, z.'
+    """
     axes = [axis for axis, through in zip("xyz", facts["percolates"], strict=True) if through]
     parts = facts["parts"]
     whole = {0: "No voxel is solid", 1: "The solid is one connected part"}.get(parts, f"The solid has {parts} parts")
