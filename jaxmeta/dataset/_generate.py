@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from .. import geometry
 from ..homogenization import SIMP
 from ..topology import MMA, OC, Bounds, Continuation, DensityFilter, Design, Loop, State, constraints, objectives
 from . import _file, _records
+from ._settings import Generation
 
 BULK, SHEAR, LOWEST, HIGHEST = range(4)
 """Objectives, numbered as in the file: bulk modulus, shear modulus, lowest and highest Poisson's ratio."""
@@ -26,50 +26,6 @@ _FLOORS = {
     HIGHEST: ((0.4, 0.06), (1.0, 0.25)),
 }
 """Least C11 in units of Young's modulus, up to a volume fraction: with less a cell for Poisson's ratio falls apart."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What `generate` is given.
-
-    Args:
-        count: designs.
-        seed: of all choices.
-        side: voxels along an edge of the octant, even.
-        lowest, highest: volume fractions.
-        isotropic: share of the designs for bulk and shear modulus that are constrained to isotropy.
-        frequencies: of the trigonometric starts.
-        batch: designs of one kind that are optimised at once; a CPU gains nothing by more than one.
-    """
-
-    count: int = 2000
-    seed: int = 0
-    side: int = 32
-    lowest: float = 0.2
-    highest: float = 0.9
-    isotropic: float = 0.3
-    frequencies: int = 3
-    batch: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("count", "batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Argument `{name}` must be at least 1, but is {getattr(self, name)}.")
-        if self.side < 8 or self.side % 2:
-            raise ValueError(f"Argument `side` must be even and at least 8, but is {self.side}.")
-        if not 0 < self.lowest <= self.highest < 1:
-            raise ValueError(
-                f"Arguments `lowest` and `highest` must satisfy 0 < lowest ≤ highest < 1, but are {self.lowest} and "
-                f"{self.highest}."
-            )
-        if not 0 <= self.isotropic <= 1:
-            raise ValueError(f"Argument `isotropic` must be from 0 to 1, but is {self.isotropic}.")
-        if self.frequencies < 1:
-            raise ValueError(f"Argument `frequencies` must be at least 1, but is {self.frequencies}.")
-
-    def settings(self) -> dict[str, Any]:
-        """As they are kept beside the results."""
-        return {"command": "generate", **asdict(self)}
 
 
 class Plan(NamedTuple):

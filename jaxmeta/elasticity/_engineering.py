@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Real
 
+from .._arguments import refused
 from ._checks import require_trailing_shape
 from ._voigt import COLUMNS, ROWS
 
@@ -66,7 +68,7 @@ def directional_young(
         Young's modulus, shape (...), unit of stress.
 
     Raises:
-        ValueError: if the last axes are not (6, 6) and (3,).
+        ValueError: if the last axes are not (6, 6) and (3,), or a concrete direction is zero.
 
     Example:
         >>> import jax.numpy as jnp
@@ -80,6 +82,10 @@ def directional_young(
     """
     flexibility = compliance(stiffness)
     direction = require_trailing_shape("direction", direction, 3).astype(flexibility.dtype)
+    if not isinstance(direction, Tracer):
+        lengths = np.linalg.norm(np.asarray(direction, np.float64), axis=-1)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
+            raise refused("direction", "have a positive, finite length", f"one of {lengths.min():g} was given")
     stress = direction[..., ROWS] * direction[..., COLUMNS] / jnp.sum(direction**2, axis=-1, keepdims=True)
     return 1 / jnp.einsum("...i,...ij,...j->...", stress, flexibility, stress, precision="highest")
 

@@ -1,17 +1,16 @@
 """Isotropic solids and the stiffness matrices of isotropic and cubic symmetry."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Real
 
-from ._checks import require_values
+from .._arguments import real_arrays, require_values
+from .._pytree import parameters
 
 
+@parameters
 @dataclass(frozen=True)
 class Isotropic:
     r"""An isotropic linear elastic solid.
@@ -26,7 +25,8 @@ class Isotropic:
         poisson: Poisson's ratio, scalar or shape (...), no unit, in (-1, 0.5).
 
     Raises:
-        ValueError: if a concrete value is out of range; traced values are not looked at.
+        ValueError: if a constant is not a real number or an array of them, if both are arrays of different shapes, or
+            if a concrete value is out of range or not finite; traced values are not looked at.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic
@@ -44,8 +44,11 @@ class Isotropic:
     poisson: Real[ArrayLike, "..."]
 
     def __post_init__(self) -> None:
-        require_values("young", self.young, lambda young: young > 0, "be positive")
-        require_values("poisson", self.poisson, lambda ratio: (ratio > -1) & (ratio < 0.5), "lie in (-1, 0.5)")
+        young = require_values("young", self.young, lambda young: young > 0, "be positive")
+        poisson = require_values("poisson", self.poisson, lambda nu: (nu > -1) & (nu < 0.5), "lie in (-1, 0.5)")
+        real_arrays(young=young, poisson=poisson)
+        object.__setattr__(self, "young", young)
+        object.__setattr__(self, "poisson", poisson)
 
     @classmethod
     def from_lame(cls, lmbda: Real[ArrayLike, "..."], mu: Real[ArrayLike, "..."]) -> "Isotropic":
@@ -66,7 +69,7 @@ class Isotropic:
             >>> round(float(Isotropic.from_lame(0.4, 0.4).poisson), 4)
             0.25
         """
-        lmbda, mu = jnp.asarray(lmbda), jnp.asarray(mu)
+        lmbda, mu = real_arrays(lmbda=lmbda, mu=mu)
         return cls(young=mu * (3 * lmbda + 2 * mu) / (lmbda + mu), poisson=lmbda / (2 * (lmbda + mu)))
 
     @classmethod
@@ -88,45 +91,34 @@ class Isotropic:
             >>> round(float(Isotropic.from_bulk_shear(bulk=2 / 3, shear=0.4).young), 4)
             1.0
         """
-        bulk, shear = jnp.asarray(bulk), jnp.asarray(shear)
+        bulk, shear = real_arrays(bulk=bulk, shear=shear)
         total = 3 * bulk + shear
         return cls(young=9 * bulk * shear / total, poisson=(3 * bulk - 2 * shear) / (2 * total))
 
     @property
     def lame(self) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """Lamé's parameters (λ, μ), each of shape (...), unit of stress."""
-        poisson = jnp.asarray(self.poisson)
-        return jnp.asarray(self.young) * poisson / ((1 + poisson) * (1 - 2 * poisson)), self.shear
+        """Lamé's parameters (λ, μ), each of shape (...), unit of stress.
+
+        Numbers that are no arrays of JAX are combined in double precision first: rounded to single precision, a ratio
+        of 0.4999 would leave four digits of 1 − 2ν, and so of λ.
+        """
+        young, poisson = self.young, self.poisson
+        return jnp.asarray(young * poisson / ((1 + poisson) * (1 - 2 * poisson))), self.shear
 
     @property
     def bulk(self) -> Float[Array, "..."]:
         """Bulk modulus, shape (...), unit of stress."""
-        return jnp.asarray(self.young) / (3 * (1 - 2 * jnp.asarray(self.poisson)))
+        return jnp.asarray(self.young / (3 * (1 - 2 * self.poisson)))
 
     @property
     def shear(self) -> Float[Array, "..."]:
         """Shear modulus, shape (...), unit of stress."""
-        return jnp.asarray(self.young) / (2 * (1 + jnp.asarray(self.poisson)))
+        return jnp.asarray(self.young / (2 * (1 + self.poisson)))
 
     @property
     def stiffness(self) -> Float[Array, "... 6 6"]:
         """Stiffness in Voigt form, shape (..., 6, 6), unit of stress."""
         return isotropic_stiffness(*self.lame)
-
-
-def _flatten_with_keys(solid: Isotropic) -> tuple[tuple[tuple[Any, Any], ...], None]:
-    return tuple((jax.tree_util.GetAttrKey(name), getattr(solid, name)) for name in ("young", "poisson")), None
-
-
-def _unflatten(_: None, children: Iterable[Any]) -> Isotropic:
-    # Past __init__: leaves may be placeholders, or gradients, which have a right to be negative.
-    solid = object.__new__(Isotropic)
-    for name, child in zip(("young", "poisson"), children, strict=True):
-        object.__setattr__(solid, name, child)
-    return solid
-
-
-jax.tree_util.register_pytree_with_keys(Isotropic, _flatten_with_keys, _unflatten)
 
 
 def isotropic_stiffness(lmbda: Real[ArrayLike, "..."], mu: Real[ArrayLike, "..."]) -> Float[Array, "... 6 6"]:
@@ -149,7 +141,7 @@ def isotropic_stiffness(lmbda: Real[ArrayLike, "..."], mu: Real[ArrayLike, "..."
     References:
         Landau and Lifshitz (1986), "Theory of Elasticity", eq. 4.6.
     """
-    lmbda, mu = jnp.asarray(lmbda), jnp.asarray(mu)
+    lmbda, mu = real_arrays(lmbda=lmbda, mu=mu)
     return cubic_stiffness(lmbda + 2 * mu, lmbda, mu)
 
 
@@ -175,8 +167,9 @@ def cubic_stiffness(
     References:
         Nye (1957), "Physical Properties of Crystals", table 9.
     """
-    dtype = jnp.result_type(c11, c12, c44, 0.0)
-    constants = jnp.broadcast_arrays(*(jnp.asarray(constant) for constant in (c11, c12, c44)))
+    constants = real_arrays(c11=c11, c12=c12, c44=c44)
+    dtype = jnp.result_type(*constants, 0.0)
+    constants = jnp.broadcast_arrays(*constants)
     patterns = jnp.asarray(CUBIC_PATTERNS, dtype)
     stacked = jnp.stack([constant.astype(dtype) for constant in constants], axis=-1)
     return jnp.einsum("...k,kij->...ij", stacked, patterns, precision="highest")

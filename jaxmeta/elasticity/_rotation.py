@@ -8,10 +8,14 @@ components.
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
+from .._arguments import refused
 from ._checks import require_trailing_shape
 from ._voigt import COLUMNS, ROWS, from_mandel, to_mandel
+
+_ROUNDING = 1e-3  # a rotation may be given in half precision, or with three digits
 
 
 def rotate(
@@ -33,7 +37,7 @@ def rotate(
         Voigt form, shape (..., 6, 6), unit of stress.
 
     Raises:
-        ValueError: if the last axes are not (6, 6) and (3, 3).
+        ValueError: if the last axes are not (6, 6) and (3, 3), or a concrete rotation is not orthogonal.
 
     Example:
         >>> import jax.numpy as jnp
@@ -49,6 +53,11 @@ def rotate(
     """
     mandel = to_mandel(stiffness)
     rotation = require_trailing_shape("rotation", rotation, 3, 3).astype(mandel.dtype)
+    if not isinstance(rotation, Tracer):
+        matrix = np.asarray(rotation, np.float64)
+        off = np.abs(matrix @ np.swapaxes(matrix, -1, -2) - np.eye(3)).max(initial=0.0)
+        if not off <= _ROUNDING:
+            raise refused("rotation", "be orthogonal", f"R Rᵀ differs from 1 by {off:.3g}")
     basis = jnp.asarray(_BASIS, mandel.dtype)
     turn = jnp.einsum("aij,...ip,...jq,bpq->...ab", basis, rotation, rotation, basis, precision="highest")
     return from_mandel(jnp.einsum("...ab,...bc,...dc->...ad", turn, mandel, turn, precision="highest"))

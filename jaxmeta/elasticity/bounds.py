@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Real
 
+from .._arguments import real_array, real_arrays, require_kind, require_values
 from ._averages import Moduli
-from ._checks import require_values
 from ._cubic import CubicConstants
 from ._materials import Isotropic
 
@@ -49,7 +49,8 @@ def hashin_shtrikman(
         Bulk and shear modulus, each of shape (...), unit of stress.
 
     Raises:
-        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+        ValueError: if an argument is not as described, or a concrete volume fraction is outside [0, 1] by more than
+            rounding.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic, bounds
@@ -85,7 +86,8 @@ def hashin_shtrikman_lower(
         Bulk and shear modulus, each of shape (...), unit of stress.
 
     Raises:
-        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+        ValueError: if an argument is not as described, or a concrete volume fraction is outside [0, 1] by more than
+            rounding.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic, bounds
@@ -117,7 +119,8 @@ def voigt(volume_fraction: Real[ArrayLike, "..."], solid: Isotropic, background:
         Bulk and shear modulus, each of shape (...), unit of stress.
 
     Raises:
-        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+        ValueError: if an argument is not as described, or a concrete volume fraction is outside [0, 1] by more than
+            rounding.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic, bounds
@@ -148,7 +151,8 @@ def reuss(volume_fraction: Real[ArrayLike, "..."], solid: Isotropic, background:
         Bulk and shear modulus, each of shape (...), unit of stress.
 
     Raises:
-        ValueError: if a concrete volume fraction is outside [0, 1] by more than rounding.
+        ValueError: if an argument is not as described, or a concrete volume fraction is outside [0, 1] by more than
+            rounding.
 
     Example:
         >>> from jaxmeta.elasticity import Isotropic, bounds
@@ -201,11 +205,15 @@ def _phases(volume_fraction: ArrayLike, solid: Isotropic, background: Isotropic 
     def valid(fraction: np.ndarray) -> np.ndarray:
         return (fraction >= -_ROUNDING) & (fraction <= 1 + _ROUNDING)
 
-    require_values("volume_fraction", volume_fraction, valid, "lie in [0, 1]")
+    fraction = real_array("volume_fraction", require_values("volume_fraction", volume_fraction, valid, "lie in [0, 1]"))
+    require_kind("solid", solid, (Isotropic,))
+    if background is not None:
+        require_kind("background", background, (Isotropic,))
     first = Moduli(bulk=solid.bulk, shear=solid.shear)
     void = Moduli(bulk=jnp.zeros_like(first.bulk), shear=jnp.zeros_like(first.shear))
     second = void if background is None else Moduli(bulk=background.bulk, shear=background.shear)
-    return jnp.asarray(volume_fraction), first, second
+    real_arrays(volume_fraction=fraction, solid=first.bulk, background=second.bulk)
+    return fraction, first, second
 
 
 def _comparison(bulk: Array, shear: Array) -> tuple[Array, Array]:

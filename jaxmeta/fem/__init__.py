@@ -15,6 +15,10 @@ from ._gram import mutual_energies as mutual_energies
 from ._interpolation import RAMP as RAMP
 from ._interpolation import SIMP as SIMP
 from ._interpolation import Interpolation as Interpolation
+from ._medium import Mixture as Mixture
+from ._medium import checked_medium as checked_medium
+from ._medium import material_field as material_field
+from ._medium import per_voxel as per_voxel
 from ._multigrid import Multigrid as Multigrid
 from ._operator import Stiffness as Stiffness
 from ._solve import BlockSolution as BlockSolution

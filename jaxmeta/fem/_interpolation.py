@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
-from jax import Array
-from jaxtyping import Float
+from jaxtyping import Array, ArrayLike, Float, Real
 
-Scalar = float | Float[Array, ""]
+from .._arguments import require_values
+from .._pytree import parameters
 
 
-@jax.tree_util.register_dataclass
+@parameters
 @dataclass(frozen=True)
 class SIMP:
     """Solid isotropic material with penalisation: E/E_solid = void + (1 − void) ρ^penalty.
 
     Args:
-        penalty: exponent; 1 is a linear mixture, 3 is customary for design.
-        void: modulus of void relative to the solid; zero is true void.
+        penalty: exponent, positive; 1 is a linear mixture, 3 is customary for design.
+        void: modulus of void relative to the solid, in [0, 1); zero is true void.
+
+    Raises:
+        ValueError: a parameter is not a real number, or concrete and out of range; traced ones are not looked at.
 
     Example:
         >>> import jax.numpy as jnp
@@ -29,8 +31,13 @@ class SIMP:
         M. P. Bendsøe, O. Sigmund, Arch. Appl. Mech. 69, 635 (1999).
     """
 
-    penalty: Scalar = 3.0
-    void: Scalar = 1e-9
+    penalty: Real[ArrayLike, "..."] = 3.0
+    void: Real[ArrayLike, "..."] = 1e-9
+
+    def __post_init__(self) -> None:
+        penalty = require_values("penalty", self.penalty, lambda p: p > 0, "be positive")
+        object.__setattr__(self, "penalty", penalty)
+        object.__setattr__(self, "void", _checked_void(self.void))
 
     def weight(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Share of the solid's stiffness, 0 at density 0 and 1 at density 1."""
@@ -41,7 +48,7 @@ class SIMP:
         return self.void + (1 - self.void) * self.weight(density)
 
 
-@jax.tree_util.register_dataclass
+@parameters
 @dataclass(frozen=True)
 class RAMP:
     """Rational approximation of material properties: E/E_solid = void + (1 − void) ρ/(1 + penalty (1 − ρ)).
@@ -50,7 +57,10 @@ class RAMP:
 
     Args:
         penalty: q ≥ 0; 0 is a linear mixture.
-        void: modulus of void relative to the solid; zero is true void.
+        void: modulus of void relative to the solid, in [0, 1); zero is true void.
+
+    Raises:
+        ValueError: a parameter is not a real number, or concrete and out of range; traced ones are not looked at.
 
     Example:
         >>> import jax.numpy as jnp
@@ -61,8 +71,13 @@ class RAMP:
         M. Stolpe, K. Svanberg, Struct. Multidiscip. Optim. 22, 116 (2001).
     """
 
-    penalty: Scalar = 3.0
-    void: Scalar = 1e-9
+    penalty: Real[ArrayLike, "..."] = 3.0
+    void: Real[ArrayLike, "..."] = 1e-9
+
+    def __post_init__(self) -> None:
+        penalty = require_values("penalty", self.penalty, lambda q: q >= 0, "not be negative")
+        object.__setattr__(self, "penalty", penalty)
+        object.__setattr__(self, "void", _checked_void(self.void))
 
     def weight(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Share of the solid's stiffness, 0 at density 0 and 1 at density 1."""
@@ -71,6 +86,10 @@ class RAMP:
     def __call__(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Modulus relative to the solid."""
         return self.void + (1 - self.void) * self.weight(density)
+
+
+def _checked_void(void: ArrayLike) -> ArrayLike:
+    return require_values("void", void, lambda v: (v >= 0) & (v < 1), "lie in [0, 1)")
 
 
 Interpolation = SIMP | RAMP

@@ -11,17 +11,18 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.core import Tracer
 from jaxtyping import Bool, Float
 
+from .._arguments import positive_number, real_array, refused, require_finite, three_lengths, truth_values, whole_number
 from ..elasticity import Isotropic
 from ..solvers import PCG, Result, SolverError, Stats
 from ..solvers import solve as linear_solve
 from ._boundary import Block
-from ._fields import CubicField, GeneralField, IsotropicField, MaterialField
-from ._interpolation import SIMP, Interpolation
+from ._fields import MaterialField
+from ._interpolation import Interpolation
+from ._medium import Mixture, checked_medium
 from ._multigrid import Multigrid
 from ._operator import Stiffness
 
@@ -48,7 +49,7 @@ def solve(
     loads: Float[Array, "x y z 3"],
     *,
     solid: Isotropic | None = None,
-    interpolation: Interpolation = SIMP(3.0, 1e-9),
+    interpolation: Interpolation | None = None,
     spacing: tuple[float, float, float] | Float[Array, "3"] = (1.0, 1.0, 1.0),
     tolerance: float = 1e-8,
     residual: float | None = None,
@@ -86,17 +87,23 @@ def solve(
         >>> print(f"{bar.compliance:.3f}")
         1.075
     """
-    material = _material(field, solid, interpolation)
-    shape = material.diagonal[0].shape
-    dtype = material.diagonal[0].dtype
+    medium = checked_medium("field", field, solid, interpolation)
+    material = medium.moduli() if isinstance(medium, Mixture) else medium
+    shape, dtype = material.diagonal[0].shape, material.diagonal[0].dtype
     nodal = (*(n + 1 for n in shape), 3)
-    for name, array in (("supports", supports), ("loads", loads)):
+    held, forces = truth_values("supports", supports), real_array("loads", loads)
+    for name, array in (("supports", held), ("loads", forces)):
         if array.shape != nodal:
-            raise ValueError(f"Argument `{name}` must have shape {nodal}, but has shape {array.shape}.")
-    boundary = Block((~jnp.moveaxis(jnp.asarray(supports, bool), -1, 0),))
-    force = boundary.free(jnp.moveaxis(jnp.asarray(loads, dtype), -1, 0))
-    lengths = jnp.stack([jnp.asarray(edge, dtype) for edge in spacing])
-    method = PCG(tolerance, residual, max_steps)
+            raise refused(name, f"have shape {nodal}", f"has shape {array.shape}")
+    require_finite("loads", forces)
+    boundary = Block((~jnp.moveaxis(held, -1, 0),))
+    force = boundary.free(jnp.moveaxis(forces.astype(dtype), -1, 0))
+    lengths = three_lengths("spacing", spacing, dtype)
+    method = PCG(
+        positive_number("tolerance", tolerance),
+        None if residual is None else positive_number("residual", residual),
+        whole_number("max_steps", max_steps),
+    )
     value, compliance, stats = _equilibrium(method, boundary, (material, lengths, force))
     result = stats.result
     if throw and not isinstance(result, Tracer) and int(result) != 0:
@@ -138,23 +145,3 @@ def _compliance_jvp(method: PCG, primals: tuple[Block, Data], tangents: tuple[Bl
     boundary, data = primals
     displacement, _ = _displacement(method, boundary, data)
     return jax.jvp(lambda d: _stationary(boundary, d, displacement), (data,), (tangents[1],))
-
-
-def _material(field: Array | MaterialField, solid: Isotropic | None, interpolation: Interpolation) -> MaterialField:
-    if isinstance(field, IsotropicField | CubicField | GeneralField):
-        return field
-    array = jnp.asarray(field)
-    if array.ndim == 5 and array.shape[3:] == (6, 6):
-        return GeneralField.from_matrix(array)
-    if array.ndim != 3:
-        raise ValueError(
-            f"Argument `field` must have shape (nx, ny, nz) or (nx, ny, nz, 6, 6), but has shape {array.shape}."
-        )
-    if solid is None:
-        raise ValueError("Argument `solid` must be given with a density.")
-    if not isinstance(array, Tracer) and not (np.min(array) >= -1e-6 and np.max(array) <= 1 + 1e-6):
-        raise ValueError(f"Argument `field` must lie in [0, 1], but ranges from {array.min()} to {array.max()}.")
-    lmbda, mu = (jnp.asarray(m, array.dtype) for m in solid.lame)
-    cast = jax.tree.map(lambda leaf: jnp.asarray(leaf, array.dtype), interpolation)
-    modulus = cast(array)
-    return IsotropicField(lmbda * modulus, mu * modulus)

@@ -1,8 +1,8 @@
-"""From a density field to the effective stiffness of the periodic cell."""
+"""From a density or a material field to the effective stiffness of the periodic cell."""
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
 from typing import Literal, NamedTuple
 
 import jax
@@ -13,8 +13,20 @@ from jax.core import Tracer
 from jax.sharding import AxisType, Mesh
 from jaxtyping import ArrayLike, Bool, Float, Real
 
+from .._arguments import positive_number, real_array, refused, require_kind, three_lengths, whole_number
 from ..elasticity import Isotropic
-from ..fem import SIMP, Interpolation, IsotropicField, JacobiFFT, MaterialField, Multigrid, Shared
+from ..fem import (
+    CubicField,
+    Interpolation,
+    IsotropicField,
+    JacobiFFT,
+    MaterialField,
+    Mixture,
+    Multigrid,
+    Shared,
+    checked_medium,
+    per_voxel,
+)
 from ..solvers import PCG, Result, SolverError, Stats
 from ._fluctuation import Preconditioner, Problem
 from ._in_turn import TOGETHER
@@ -41,10 +53,13 @@ class Homogenization(NamedTuple):
 
 
 def homogenize(
-    density: Real[ArrayLike, "nx ny nz"] | Bool[ArrayLike, "nx ny nz"],
-    solid: Isotropic,
+    density: Real[ArrayLike, "nx ny nz"]
+    | Bool[ArrayLike, "nx ny nz"]
+    | Real[ArrayLike, "nx ny nz 6 6"]
+    | MaterialField,
+    solid: Isotropic | None = None,
     *,
-    interpolation: Interpolation = SIMP(3.0, 1e-9),
+    interpolation: Interpolation | None = None,
     spacing: tuple[float, float, float] | Float[Array, "3"] = (1.0, 1.0, 1.0),
     symmetry: Symmetry = "none",
     tolerance: float = 1e-5,
@@ -70,14 +85,18 @@ def homogenize(
     A first derivative needs no further solve; a second one needs one for each load and direction.
 
     Args:
-        density: volume fraction of solid in every voxel, (nx, ny, nz), in [0, 1], no unit. Its dtype is that of the
-            computation. With symmetry "mirror" or "cubic" it is the first octant of the cell.
-        solid: isotropic solid, where the density is 1.
-        interpolation: `SIMP` or `RAMP`, from density to modulus.
+        density: volume fraction of solid in every voxel, (nx, ny, nz), in [0, 1], no unit. Or the moduli themselves,
+            in units of stress: a stiffness tensor in every voxel, (nx, ny, nz, 6, 6), Voigt with engineering shear; or
+            any object that fulfils `fem.MaterialField`, such as `fem.CubicField`. The dtype, float32 or float64, is
+            that of the computation; whole numbers are taken in JAX's default dtype. With symmetry "mirror" or "cubic"
+            it is the first octant of the cell, whose mirror images hold the mirror images of its tensors.
+        solid: isotropic solid, where the density is 1; for a density only, and so are `interpolation` and `background`.
+        interpolation: `SIMP` or `RAMP`, from density to modulus; SIMP(3.0, 1e-9) if omitted.
         spacing: edges of a voxel, in any unit of length; only their ratios matter for the stiffness.
         symmetry: "none": six loads on the periodic cell. "mirror": the cell is symmetric under the mirrors of the three
             axes; six loads on its octant. "cubic": the octant is symmetric under permutations of the axes as well; two
-            loads. The octant is averaged over the six permutations inside.
+            loads. The octant is averaged over the six permutations inside; it is a density, an `IsotropicField` or a
+            `CubicField`.
         tolerance: relative error of C at which the solve stops, by an estimate of the energy of the error. A first
             derivative errs like its square root at worst.
         residual: instead, the relative norm of the residual at which the solve stops.
@@ -95,7 +114,8 @@ def homogenize(
         A `Homogenization`.
 
     Raises:
-        ValueError: an argument has a wrong shape or value; concrete values only, beyond rounding.
+        ValueError: an argument has a wrong type, dtype or shape, or a wrong value: concrete ones only, beyond rounding.
+            The constants of the solids and of the interpolation must be single numbers; `jax.vmap` makes a batch.
         SolverError: not converged, called eagerly with `throw`.
 
     Example:
@@ -112,28 +132,30 @@ def homogenize(
         J. M. Guedes, N. Kikuchi, Comput. Methods Appl. Mech. Eng. 83, 143 (1990). O. Sigmund, Int. J. Solids Struct.
         31, 2313 (1994).
     """
-    density = _checked_density(density, symmetry)
-    dtype = density.dtype
-    shape = density.shape
-    chosen = _preconditioner(preconditioner, shape, symmetry)
+    symmetry = _checked_symmetry(symmetry)
+    medium = checked_medium("density", density, solid, interpolation, background)
+    shape, dtype = per_voxel(medium)[0].shape, per_voxel(medium)[0].dtype
+    lengths = three_lengths("spacing", spacing, dtype)
+    if symmetry == "cubic":
+        _require_cubic(medium, lengths)
+    chosen = _preconditioner(preconditioner, shape)
     method = _method(tolerance, residual, max_steps, steps)
     if mesh is not None:
         mesh = _checked_mesh(mesh, symmetry)
-    lengths = _checked_spacing(spacing, dtype, symmetry)
-    loads = len(LOADS[_symmetry(symmetry)])
-    boundary = load_boundary(symmetry, shape, mesh)
-    nodes = boundary.nodes(shape)
+    loads = len(LOADS[symmetry])
+    nodes = load_boundary(symmetry, shape, mesh).nodes(shape)
     first = None
     if start is not None:
-        if start.shape != (loads, *nodes, 3):
-            raise ValueError(f"Argument `start` must have shape {(loads, *nodes, 3)}, but has shape {start.shape}.")
-        first = jnp.moveaxis(start.astype(dtype), -1, 1)
-    cast = partial(jax.tree.map, lambda leaf: jnp.asarray(leaf, dtype))
+        first = real_array("start", start)
+        if first.shape != (loads, *nodes, 3):
+            raise refused("start", f"have shape {(loads, *nodes, 3)}", f"has shape {first.shape}")
+        first = jnp.moveaxis(first.astype(dtype), -1, 1)
     batched = shape[0] * shape[1] * shape[2] <= TOGETHER
-    if mesh is not None and not isinstance(density, Tracer):
-        density = jax.device_put(density, Shared.of(mesh, shape).sharding())
+    if mesh is not None:
+        blocks = Shared.of(mesh, shape).sharding()
+        medium = medium.map(lambda x: x if isinstance(x, Tracer) else jax.device_put(x, blocks))
     plan = Plan(method, chosen, symmetry, batched, mesh)
-    c, fluctuations, stats = _solve(plan, density, cast(solid), cast(interpolation), lengths, cast(background), first)
+    c, fluctuations, stats = _solve(plan, medium, lengths, first)
     result = stats.result.max()
     if throw and steps is None and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")
@@ -142,21 +164,17 @@ def homogenize(
 
 @partial(jax.jit, static_argnums=0)
 def _solve(
-    plan: Plan,
-    density: Array,
-    solid: Isotropic,
-    interpolation: Interpolation,
-    spacing: Array,
-    background: Isotropic | None,
-    start: Array | None,
+    plan: Plan, medium: Mixture | MaterialField, spacing: Array, start: Array | None
 ) -> tuple[Array, Array, Stats]:
     if plan.symmetry == "cubic":
-        density = _permutation_mean(density)
+        medium = medium.map(_permutation_mean)
     if plan.mesh is not None:
-        density = jax.lax.with_sharding_constraint(density, Shared.of(plan.mesh, density.shape).sharding())
-    material = material_field(density, solid, interpolation, background)
+        blocks = Shared.of(plan.mesh, per_voxel(medium)[0].shape).sharding()
+        medium = medium.map(lambda x: jax.lax.with_sharding_constraint(x, blocks))
+    material = medium.moduli() if isinstance(medium, Mixture) else medium
     # Only ratios matter, so both scales are taken out: single precision then holds for any unit.
-    stiffest = jax.lax.stop_gradient(sum(material.diagonal[i].max() for i in (0, 3)))
+    largest = [modulus.max() for modulus in material.diagonal]
+    stiffest = jax.lax.stop_gradient(reduce(jnp.maximum, largest[:3]) + reduce(jnp.maximum, largest[3:]))
     unit = jnp.where(stiffest > 0, stiffest, 1)
     edge = jax.lax.stop_gradient(spacing.max())
     first = None if start is None else start / edge
@@ -165,83 +183,42 @@ def _solve(
     return c * unit, fluctuations * edge, stats
 
 
-def material_field(
-    density: Array, solid: Isotropic, interpolation: Interpolation, background: Isotropic | None
-) -> MaterialField:
-    """Moduli in every voxel of a density."""
-    lmbda, mu = solid.lame
-    if background is None:
-        modulus = interpolation(density)
-        return IsotropicField(lmbda * modulus, mu * modulus)
-    weight = interpolation.weight(density)
-    lmbda0, mu0 = background.lame
-    return IsotropicField(lmbda0 + (lmbda - lmbda0) * weight, mu0 + (mu - mu0) * weight)
-
-
 def _permutation_mean(octant: Array) -> Array:
     cyclic = (octant + octant.transpose(1, 2, 0) + octant.transpose(2, 0, 1)) / 3
     return 0.5 * (cyclic + cyclic.transpose(1, 0, 2))
 
 
-def _symmetry(symmetry: str) -> Symmetry:
-    if symmetry not in LOADS:
-        raise ValueError(f'Argument `symmetry` must be "none", "mirror" or "cubic", but is {symmetry!r}.')
+def _checked_symmetry(symmetry: str) -> Symmetry:
+    if not (isinstance(symmetry, str) and symmetry in LOADS):
+        raise refused("symmetry", 'be "none", "mirror" or "cubic"', f"is {symmetry!r}")
     return symmetry  # pyright: ignore[reportReturnType]
 
 
-def _checked_density(density: ArrayLike, symmetry: Symmetry) -> Array:
-    symmetry = _symmetry(symmetry)
-    density = jnp.asarray(density)
-    if density.ndim != 3 or 0 in density.shape:
-        raise ValueError(f"Argument `density` must have shape (nx, ny, nz), but has shape {density.shape}.")
-    if jnp.issubdtype(density.dtype, jnp.integer) or density.dtype == jnp.bool_:
-        density = density.astype(jnp.result_type(float))
-    if density.dtype not in (jnp.float32, jnp.float64):
-        raise ValueError(f"Argument `density` must be float32 or float64, but is {density.dtype}.")
-    if symmetry == "cubic" and len(set(density.shape)) != 1:
-        raise ValueError(f"Argument `density` must be a cube for cubic symmetry, but has shape {density.shape}.")
-    if isinstance(density, Tracer):
-        return density
-    if not density.is_fully_addressable:  # shared with other processes
-        low, high = float(density.min()), float(density.max())
-        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
-            raise ValueError(f"Argument `density` must lie in [0, 1], but ranges from {low} to {high}.")
-        return jnp.clip(density, 0, 1)
-    values = np.asarray(density)
-    if not np.isfinite(values).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise ValueError(f"Argument `density` must be finite, but is {values[place]} at voxel {place}.")
-    if values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING:
-        raise ValueError(f"Argument `density` must lie in [0, 1], but ranges from {values.min()} to {values.max()}.")
-    if symmetry == "cubic":
+def _require_cubic(medium: Mixture | MaterialField, spacing: Array) -> None:
+    """Refuse a medium or voxel edges that permutations of the axes change."""
+    fields = per_voxel(medium)
+    if len(set(fields[0].shape)) != 1:
+        raise refused("density", "be a cube for cubic symmetry", f"has shape {fields[0].shape}")
+    if not isinstance(medium, (Mixture, IsotropicField, CubicField)):
+        found = f"is a {type(medium).__name__}, whose axes a permutation would have to exchange"
+        raise refused("density", "be a density, an isotropic or a cubic field for cubic symmetry", found)
+    for field in fields:
+        if isinstance(field, Tracer):
+            continue
+        values = np.asarray(field)
+        size = 1.0 if isinstance(medium, Mixture) else np.abs(values).max()
         off = max(float(np.abs(values - values.transpose(p)).max()) for p in [(1, 0, 2), (0, 2, 1)])
-        if off > _ROUNDING:
-            raise ValueError(
-                "Argument `density` must be the same under the six permutations of its axes for cubic symmetry, but is "
-                f"off by {off:.3g}."
-            )
-    return jnp.clip(density, 0, 1)
-
-
-def _checked_spacing(spacing: tuple[float, float, float] | Array, dtype: jnp.dtype, symmetry: Symmetry) -> Array:
-    if not isinstance(spacing, (tuple, list)) and jnp.ndim(spacing) == 0:
-        raise ValueError("Argument `spacing` must be three voxel edges, but has shape ().")
-    lengths = jnp.stack([jnp.asarray(edge, dtype) for edge in spacing])
-    if lengths.shape != (3,):
-        raise ValueError(f"Argument `spacing` must be three voxel edges, but has shape {lengths.shape}.")
-    if isinstance(lengths, Tracer):
-        return lengths
-    values = np.asarray(lengths)
-    if not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError(f"Argument `spacing` must be three positive lengths, but is {tuple(values.tolist())}.")
-    if symmetry == "cubic" and not np.allclose(values, values[0], rtol=_ROUNDING):
-        raise ValueError(
-            f"Argument `spacing` must be three equal lengths for cubic symmetry, but is {tuple(values.tolist())}."
-        )
-    return lengths
+        if off > _ROUNDING * size:
+            requirement = "be the same under the six permutations of its axes for cubic symmetry"
+            raise refused("density", requirement, f"is off by {off:.3g}")
+    if not isinstance(spacing, Tracer):
+        values = np.asarray(spacing)
+        if not np.allclose(values, values[0], rtol=_ROUNDING):
+            raise refused("spacing", "be three equal lengths for cubic symmetry", f"is {tuple(values.tolist())}")
 
 
 def _checked_mesh(mesh: Mesh, symmetry: Symmetry) -> Mesh:
+    require_kind("mesh", mesh, (Mesh,))
     if symmetry != "none":
         raise ValueError(f'Argument `mesh` needs symmetry "none", but symmetry is {symmetry!r}.')
     # The compiler places what is between the blocks, whatever the mesh was made for.
@@ -249,20 +226,17 @@ def _checked_mesh(mesh: Mesh, symmetry: Symmetry) -> Mesh:
 
 
 def _method(tolerance: float, residual: float | None, max_steps: int, steps: int | None) -> PCG:
-    if not tolerance > 0:
-        raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
-    if residual is not None and not residual > 0:
-        raise ValueError(f"Argument `residual` must be positive, but is {residual}.")
-    if max_steps < 0:
-        raise ValueError(f"Argument `max_steps` must not be negative, but is {max_steps}.")
-    if steps is not None and steps < 0:
-        raise ValueError(f"Argument `steps` must not be negative, but is {steps}.")
-    return PCG(tolerance, residual, max_steps, steps)
+    return PCG(
+        positive_number("tolerance", tolerance),
+        None if residual is None else positive_number("residual", residual),
+        whole_number("max_steps", max_steps),
+        None if steps is None else whole_number("steps", steps),
+    )
 
 
-def _preconditioner(name: str | None, shape: tuple[int, ...], symmetry: Symmetry) -> Preconditioner:
-    if name not in (None, "multigrid", "fft"):
-        raise ValueError(f'Argument `preconditioner` must be "multigrid", "fft" or None, but is {name!r}.')
+def _preconditioner(name: str | None, shape: tuple[int, ...]) -> Preconditioner:
+    if not (name is None or (isinstance(name, str) and name in ("multigrid", "fft"))):
+        raise refused("preconditioner", 'be "multigrid", "fft" or None', f"is {name!r}")
     multigrid = Multigrid()
     if name == "multigrid" or (name is None and multigrid.suits(shape)):
         return multigrid

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxmeta.elasticity import Isotropic, cubic_stiffness, isotropic_stiffness
+from jaxmeta.elasticity import Isotropic, bounds, cubic_stiffness, directional_young, isotropic_stiffness, rotate
+from tests.arguments import NO_NUMBERS, forms, refuses
 
 YOUNG = st.floats(1e-3, 1e3)
 POISSON = st.floats(-0.95, 0.49)
@@ -107,3 +108,87 @@ def test_dtype_follows_the_arrays(dtype):
     assert [value.dtype for value in values] == [dtype] * 5
     # Python numbers must not turn a float32 computation into a float64 one.
     assert (Isotropic(1, 0.3).bulk * jnp.ones(2, dtype)).dtype == dtype
+
+
+# --- arguments of other types ----------------------------------------------------------------------------------------
+
+CONSTANTS = {
+    "young": lambda x: Isotropic(x, 0.3),
+    "poisson": lambda x: Isotropic(1.0, x),
+    "lmbda": lambda x: Isotropic.from_lame(x, 1.0),
+    "mu": lambda x: Isotropic.from_lame(1.0, x),
+    "bulk": lambda x: Isotropic.from_bulk_shear(x, 0.5),
+    "shear": lambda x: Isotropic.from_bulk_shear(1.0, x),
+    "c11": lambda x: cubic_stiffness(x, 0.1, 0.2),
+    "c12": lambda x: cubic_stiffness(1.0, x, 0.2),
+    "c44": lambda x: cubic_stiffness(1.0, 0.1, x),
+    "volume_fraction": lambda x: bounds.hashin_shtrikman(x, Isotropic(1.0, 0.3)),
+}
+NO_REALS = {k: v for k, v in NO_NUMBERS.items() if not isinstance(v, (bool, np.bool_, float, np.floating, jax.Array))}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("value", [*NO_REALS.values(), None], ids=[*NO_REALS, "none"])
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_that_are_no_numbers(name, value):
+    refuses(name, CONSTANTS[name], value)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("value", NO_NUMBERS.values(), ids=NO_NUMBERS)
+@pytest.mark.parametrize("name", ["young", "poisson", "volume_fraction"])
+def test_constants_without_a_sensible_value(name, value):
+    refuses(name, CONSTANTS[name], value)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("form", forms(0.25))
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_in_any_form(name, form):
+    with jax.numpy_dtype_promotion("standard"):
+        made, expected = (CONSTANTS[name](value) for value in (forms(0.25)[form], 0.25))
+        for one, other in zip(jax.tree.leaves(made), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-2 if "16" in form else 1e-6)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("shapes", [((4,), (3,)), ((4, 1), (4,)), ((1,), (4,))], ids=str)
+def test_constants_of_two_shapes(shapes):
+    """NumPy would spread one along the other."""
+    first, second = (np.full(shape, 0.25) for shape in shapes)
+    refuses("poisson", Isotropic, first, second)
+    refuses("mu", Isotropic.from_lame, first, second)
+    refuses("shear", Isotropic.from_bulk_shear, first, second)
+    refuses("c12", cubic_stiffness, first, second, 0.1)
+    refuses("c44", cubic_stiffness, first, 0.1, second)
+    refuses("mu", jax.jit(isotropic_stiffness), first, second)
+    refuses("solid", bounds.voigt, first, Isotropic(second, 0.3))
+    refuses("background", bounds.reuss, first, Isotropic(1.0, 0.3), Isotropic(second, 0.3))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_solids_are_solids():
+    refuses("solid", bounds.voigt, 0.5, 1.0)
+    refuses("background", bounds.voigt, 0.5, Isotropic(1.0, 0.3), 0.1)
+
+
+def test_a_list_of_constants_is_an_array():
+    solid = Isotropic([1.0, 2.0], 0.3)
+    assert [np.shape(leaf) for leaf in jax.tree.leaves(solid)] == [(2,), ()]
+    assert solid.stiffness.shape == (2, 6, 6)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_tensors_of_any_type():
+    """Whole numbers take the factor √2 of a shear, and either byte order is read."""
+    stiffness = np.diag([3, 3, 3, 1, 1, 1])
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    expected = rotate(stiffness.astype(float), turn.astype(float))
+    for kind in (int, np.uint8, ">f8", ">i4"):
+        np.testing.assert_allclose(rotate(stiffness.astype(kind), turn), expected, rtol=0, atol=1e-14)
+    refuses("stiffness", rotate, stiffness.astype(object), turn)
+    refuses("stiffness", rotate, stiffness + 0j, turn)
+    refuses("rotation", rotate, stiffness, 2 * turn)
+    refuses("rotation", rotate, stiffness, np.zeros((2, 3, 3)))
+    refuses("direction", directional_young, stiffness, [0, 0, 0])
+    refuses("direction", directional_young, stiffness, [[1, 0, 0], [np.nan, 0, 0]])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
+from tests.arguments import NO_NUMBERS, forms, refuses
 
 LAWS = [jm.SIMP(3.0, 1e-9), jm.SIMP(1.0, 0.0), jm.SIMP(2.5, 0.1), jm.RAMP(3.0, 1e-9), jm.RAMP(0.0, 0.2)]
 
@@ -40,3 +41,46 @@ def test_derivatives_are_finite_at_both_ends(law):
 def test_dtype_follows_the_density(dtype):
     for law in LAWS:
         assert law(jnp.ones((2,), dtype)).dtype == dtype
+
+
+MAKE = {
+    "SIMP penalty": lambda x: jm.SIMP(x, 0.1),
+    "SIMP void": lambda x: jm.SIMP(3.0, x),
+    "RAMP penalty": lambda x: jm.RAMP(x, 0.1),
+    "RAMP void": lambda x: jm.RAMP(3.0, x),
+}
+OUT_OF_RANGE = [
+    ("SIMP penalty", -1.0), ("SIMP penalty", 0), ("SIMP penalty", np.array([3.0, -1.0])), ("SIMP void", 2.0),
+    ("SIMP void", 1), ("SIMP void", -1e-9), ("RAMP penalty", -0.9), ("RAMP void", 1.0), ("RAMP void", jnp.array(-0.5)),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(("what", "value"), OUT_OF_RANGE, ids=str)
+def test_parameters_out_of_range(what, value):
+    refuses(what.split()[1], MAKE[what], value)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("value", [*NO_NUMBERS.values(), None], ids=[*NO_NUMBERS, "none"])
+@pytest.mark.parametrize("what", MAKE)
+def test_parameters_that_are_no_numbers(what, value):
+    refuses(what.split()[1], MAKE[what], value)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("form", forms(0.5))
+@pytest.mark.parametrize("what", MAKE)
+def test_parameters_in_any_form(what, form):
+    """They keep their value, and laws of batches can be made."""
+    np.testing.assert_array_equal(getattr(MAKE[what](forms(0.5)[form]), what.split()[1]), 0.5)
+    made = MAKE[what](np.array([0.25, 0.5], ">f8"))
+    mapped = jax.vmap(lambda x: MAKE[what](x)(jnp.array(0.3)))(getattr(made, what.split()[1]))
+    np.testing.assert_allclose(mapped[1], MAKE[what](0.5)(jnp.array(0.3)), rtol=1e-15)
+
+
+def test_traced_parameters_are_not_looked_at():
+    assert float(jax.jit(lambda p: jm.SIMP(p, 0.0)(jnp.array(0.5)))(-1.0)) == 2.0
+    gradient = jax.grad(lambda law: law(jnp.array(0.5)))(jm.SIMP(3.0, 0.1))
+    assert gradient.penalty < 0
+    assert jax.tree.map(lambda leaf: None, jm.RAMP(2.0, 0.0)).void is None

@@ -8,6 +8,7 @@ import pytest
 import jaxmeta as jm
 from tests import example_cells as cells
 from tests import reference
+from tests.arguments import ARRAYS, NO_NUMBERS, refuses
 
 SPACING = (1.0, 0.7, 1.2)
 
@@ -91,10 +92,54 @@ def test_derivatives_of_compliance_and_displacement():
     ],
 )
 def test_bad_arguments(change, message):
-    supports, loads = _supports_and_loads((4, 4, 4))
-    arguments = {
-        "field": jnp.ones((4, 4, 4)), "supports": jnp.asarray(supports), "loads": jnp.asarray(loads),
-        "solid": jm.Isotropic(1.0, 0.3), **change,
-    }  # fmt: skip
     with pytest.raises(ValueError, match=message):
-        jm.fem.solve(arguments.pop("field"), arguments.pop("supports"), arguments.pop("loads"), **arguments)
+        _solve(**change)
+
+
+def _solve(**change):
+    supports, loads = _supports_and_loads((4, 4, 4))
+    arguments = {"field": jnp.ones((4, 4, 4)), "supports": supports, "loads": loads, "solid": jm.Isotropic(1.0, 0.3)}
+    arguments |= change
+    return jm.fem.solve(arguments.pop("field"), arguments.pop("supports"), arguments.pop("loads"), **arguments)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("value", (NO_NUMBERS | ARRAYS).values(), ids=NO_NUMBERS | ARRAYS)
+@pytest.mark.parametrize("name", ["tolerance", "residual", "max_steps", "spacing"])
+def test_no_numbers(name, value):
+    refuses(name, lambda: _solve(**{name: (1.0, value, 1.0) if name == "spacing" else value}))
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("solid", {"solid": jm.Isotropic(np.array([1.0]), 0.3)}),
+        ("solid", {"solid": jm.Isotropic(1.0, np.full((4, 4, 4), 0.3))}),
+        ("solid", {"solid": 1.0}),
+        ("interpolation", {"interpolation": jm.SIMP(np.full(4, 3.0), 1e-9)}),
+        ("interpolation", {"interpolation": "SIMP"}),
+        ("solid", {"field": np.ones((4, 4, 4, 6, 6))}),
+        ("interpolation", {"field": np.ones((4, 4, 4, 6, 6)), "solid": None, "interpolation": jm.SIMP()}),
+        ("field", {"field": np.ones((4, 4, 4), object)}),
+        ("field", {"field": np.full((4, 4, 4), np.nan)}),
+        ("supports", {"supports": np.full((5, 5, 5, 3), 0.5)}),
+        ("supports", {"supports": None}),
+        ("loads", {"loads": np.full((5, 5, 5, 3), np.nan)}),
+        ("loads", {"loads": np.full((5, 5, 5, 3), 1j)}),
+        ("spacing", {"spacing": (1.0, -1.0, 1.0)}),
+        ("spacing", {"spacing": 1.0}),
+    ],
+)
+def test_arguments_of_another_kind(name, change):
+    refuses(name, lambda: _solve(**change))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_arguments_in_other_forms():
+    """Truth values as 0 and 1, either byte order, whole numbers."""
+    supports, loads = _supports_and_loads((4, 4, 4))
+    expected = _solve(residual=1e-12)
+    given = {"field": np.ones((4, 4, 4), ">i2"), "supports": supports.astype(np.uint8), "loads": loads.astype(">f8")}
+    found = _solve(**given, residual=np.float32(1e-12), spacing=np.ones(3, int))
+    np.testing.assert_allclose(found.displacement, expected.displacement, rtol=0, atol=1e-9)

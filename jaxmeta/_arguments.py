@@ -1,0 +1,205 @@
+"""What the arguments of public functions may be: real numbers of the common types, looked at where they are concrete.
+
+Every refusal is a `ValueError` that begins with "Argument `name` must". Tracers have a shape and a dtype, which are
+checked like any other's, but no values.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import Tracer
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def refused(name: str, requirement: str, found: str) -> ValueError:
+    """The error of an argument, to be raised."""
+    return ValueError(f"Argument `{name}` must {requirement}, but {found}.")
+
+
+def real_array(name: str, value: Any) -> Array:
+    """The argument as a JAX array, whatever its byte order.
+
+    Raises:
+        ValueError: it is not made of real numbers that JAX can hold.
+    """
+    try:
+        return jnp.asarray(_native(name, value))
+    except OverflowError as error:
+        raise refused(name, "be a number that JAX can hold", f"is {value}") from error
+
+
+def _native(name: str, value: Any) -> Any:
+    """Python numbers and JAX arrays as they are, anything else as a NumPy array in the machine's byte order."""
+    if isinstance(value, (int, float, jax.Array)):
+        array = value  # a Python number takes the dtype of the arrays that it meets
+    elif hasattr(value, "__jax_array__"):
+        array = jnp.asarray(value)
+    elif np.ma.is_masked(value):
+        raise refused(name, "hold a number everywhere", "is masked at some places")
+    else:
+        try:
+            array = np.asarray(value)
+            array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        except jax.errors.TracerArrayConversionError:  # a list of traced numbers
+            array = jnp.asarray(value)
+        except (TypeError, ValueError) as error:
+            raise refused(
+                name, "be an array of real numbers", f"cannot be made one: {str(error).rstrip(chr(46))}"
+            ) from error
+    if not isinstance(array, (int, float)) and not _is_real(array.dtype):
+        found = f"is {array.dtype}" if array.ndim else _of(value)
+        raise refused(name, "be an array of real numbers", found)
+    return array
+
+
+def _is_real(dtype: Any) -> bool:
+    return jnp.issubdtype(dtype, jnp.integer) or dtype == jnp.bool_ or dtype.name in _FLOATS
+
+
+def require_values(name: str, value: Any, valid: Callable[[np.ndarray], np.ndarray], requirement: str) -> Any:
+    """A parameter that may be an array, in the machine's byte order.
+
+    Raises:
+        ValueError: it is not a real number or an array of them, or a concrete entry is not `valid` or not finite.
+    """
+    value = _native(name, value)
+    array = real_array(name, value)
+    if array.dtype == bool:
+        raise refused(name, requirement, "is a truth value")
+    if isinstance(value, Tracer):
+        return value
+    entries = np.atleast_1d(np.asarray(value)).astype(np.float64)
+    for good, what in ((valid(entries), requirement), (np.isfinite(entries), "be finite")):
+        if not good.all():
+            raise refused(name, what, f"is {entries[~good][0]:g}")
+    return value
+
+
+def truth_values(name: str, value: Any) -> Array:
+    """The argument as a JAX array of truth values; it may hold the numbers 0 and 1 in their place.
+
+    Raises:
+        ValueError: it does not, or holds others.
+    """
+    array = real_array(name, value)
+    if array.dtype != bool and not isinstance(array, Tracer):
+        values = np.asarray(array)
+        if ((values != 0) & (values != 1)).any():
+            raise refused(name, "hold truth values, or 0 and 1", f"ranges from {values.min()} to {values.max()}")
+    return array.astype(bool)
+
+
+def real_arrays(**values: Any) -> list[Array]:
+    """The arguments as JAX arrays: scalars, or arrays of one shape.
+
+    Raises:
+        ValueError: one is not made of real numbers, or has another shape than one before it.
+    """
+    arrays = {name: real_array(name, value) for name, value in values.items()}
+    shaped = [(name, array.shape) for name, array in arrays.items() if array.shape != ()]
+    for name, shape in shaped[1:]:
+        if shape != shaped[0][1]:
+            raise refused(name, f"be a scalar or have shape {shaped[0][1]}, as `{shaped[0][0]}`", f"has shape {shape}")
+    return list(arrays.values())
+
+
+def real_number(name: str, value: Any, requirement: str, valid: Callable[[float], bool] = lambda _: True) -> Any:
+    """The argument as a Python float, or as it is where it is traced.
+
+    Raises:
+        ValueError: it is not a single real number, or a concrete one that is not `valid`.
+    """
+    if isinstance(value, (bool, np.bool_, str, bytes)) or value is None:
+        raise refused(name, requirement, _of(value))
+    array = real_array(name, value)
+    if array.shape != () or array.dtype == bool:
+        raise refused(name, requirement, f"has shape {array.shape} and dtype {array.dtype}")
+    if isinstance(array, Tracer):
+        return value
+    number = float(value)
+    if not valid(number):
+        raise refused(name, requirement, f"is {number}")
+    return number
+
+
+def positive_number(name: str, value: Any) -> Any:
+    """`real_number` that is positive and finite."""
+    number = real_number(name, value, "be positive", lambda x: x > 0)
+    return real_number(name, number, "be finite", math.isfinite)
+
+
+def whole_number(name: str, value: Any) -> int:
+    """The argument as a Python integer.
+
+    Raises:
+        ValueError: it is not a whole number, or negative.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise refused(name, "be a whole number", _of(value)) from error
+    if isinstance(value, bool):
+        raise refused(name, "be a whole number", _of(value))
+    if number < 0:
+        raise refused(name, "not be negative", f"is {number}")
+    return number
+
+
+def require_finite(name: str, field: Array) -> None:
+    """Refuse a concrete field with a number that is not finite, by its place.
+
+    Fields that are shared with other processes pass.
+    """
+    if not isinstance(field, Tracer) and field.is_fully_addressable:
+        values = np.asarray(field)
+        wrong = np.argwhere(~np.isfinite(values))
+        if len(wrong):
+            place = tuple(int(i) for i in wrong[0])
+            at = f"voxel {place}" if len(place) == 3 else str(place)
+            raise refused(name, "be finite", f"is {values[place]} at {at}")
+
+
+def require_kind(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    """Refuse what is not an object of one of the kinds."""
+    if not isinstance(value, kinds):
+        raise refused(name, f"be of type {' or '.join(kind.__name__ for kind in kinds)}", _of(value))
+
+
+def require_scalars(name: str, parameters: Any) -> None:
+    """Refuse parameters of one thing that are arrays: they would be spread along the last axes of a grid."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parameters):
+        if np.shape(leaf) != ():
+            found = f"its `{jax.tree_util.keystr(path, simple=True)}` has shape {np.shape(leaf)}"
+            raise refused(name, "hold single numbers (`jax.vmap` makes a batch)", found)
+
+
+def three_lengths(name: str, value: Any, dtype: jnp.dtype) -> Array:
+    """The argument as three positive voxel edges, (3,).
+
+    Raises:
+        ValueError: it is not three real numbers, or a concrete one is not positive and finite.
+    """
+    edges = value if isinstance(value, (tuple, list)) else real_array(name, value)
+    shape = (len(edges),) if isinstance(edges, (tuple, list)) else edges.shape
+    if shape != (3,):
+        raise refused(name, "be three voxel edges", f"has shape {shape}")
+    lengths = [jnp.asarray(real_number(name, edge, "be three positive lengths"), dtype) for edge in edges]
+    known = tuple(float(length) for length in lengths if not isinstance(length, Tracer))
+    if not all(math.isfinite(length) and length > 0 for length in known):
+        raise refused(name, "be three positive lengths", f"is {known}")
+    return jnp.stack(lengths)
+
+
+def _of(value: Any) -> str:
+    """What was found in place of an array."""
+    simple = value is None or isinstance(value, (bool, np.bool_, int, float, complex, str, bytes))
+    return f"is {value!r}" if simple else f"is of type {type(value).__name__}"
