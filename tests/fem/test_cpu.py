@@ -169,7 +169,7 @@ def breaks(monkeypatch, how):
     elif how == "compile":
         monkeypatch.setattr(_code, "_object", fail)
     elif how == "link":
-        monkeypatch.setattr(_code.llvm, "address_of_symbol", lambda name: None)
+        monkeypatch.setattr(_code.ctypes, "CDLL", fail)
     elif how == "register":
         monkeypatch.setattr(jax.ffi, "register_ffi_target", fail)
     else:
