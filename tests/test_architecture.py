@@ -21,7 +21,7 @@ ARROWS: dict[str, str] = {
     "render": "elasticity geometry io",
     "runs": "io",
     "design": "optimizers",
-    "cells": "elasticity solvers homogenization geometry io",
+    "cells": "elasticity solvers homogenization geometry io render",
     "topology": "elasticity solvers optimizers fem homogenization geometry runs design cells",
     "dataset": "elasticity solvers optimizers homogenization geometry io runs design cells topology",
     "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset",

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from jaxmeta import dataset
-from jaxmeta.dataset import Perturbation, Refinement, WorkerError, Workers, _file, _make
+from jaxmeta.dataset import Perturbation, Refinement, _file, _make
 from jaxmeta.io import FileError
+from jaxmeta.runs import WorkerError, Workers
 from tests.dataset.libraries import ATTRIBUTES, columns
 
 
