@@ -1,4 +1,4 @@
-"""The floor plan holds: arrows between packages point one way, and no package reaches into another's private modules."""
+"""The floor plan holds: arrows between packages point one way, and none reaches into the private modules of another."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Every call of this test run is checked against its annotations of shapes and dtypes; here, that the check is not idle."""
+"""All calls of this run are checked against their annotations of shapes and dtypes; here, that the check is not idle."""
 
 import jax.numpy as jnp
 import pytest
