@@ -44,6 +44,20 @@ def _compiled_programs_are_let_go() -> Iterator[None]:
 
 
 @pytest.fixture
+def compilations() -> Iterator[list[str]]:
+    """Grows with every program that is compiled, or loaded in its place."""
+    seen: list[str] = []
+
+    def note(event: str, duration: float, **_) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    yield seen
+    jax.monitoring.unregister_event_duration_listener(note)
+
+
+@pytest.fixture
 def unchecked() -> Iterator[None]:
     """What a user sees: jaxtyping's own checks off, so that the library's errors are reached."""
     before = jaxtyping.config.jaxtyping_disable

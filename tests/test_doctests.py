@@ -7,7 +7,7 @@ import pkgutil
 import jax
 import pytest
 
-PACKAGES = ["cells", "fem", "solvers", "homogenization", "runs", "topology", "dataset", "cli"]
+PACKAGES = ["cells", "fem", "solvers", "homogenization", "optimizers", "runs", "design", "topology", "dataset", "cli"]
 
 
 def _modules_with_examples() -> list[str]:

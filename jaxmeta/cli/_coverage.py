@@ -26,8 +26,10 @@ class Coverage:
     """
 
     def __init__(self, output: Path, source: Path | None):
-        self.folder = output.with_name(f"{output.name}.run")
-        self.path = self.folder / "coverage.png"
+        from jaxmeta import dataset
+
+        self.path = dataset.run_folder(output) / "coverage.png"
+        self._output = output
         self.notes: list[str] = []
         self._files = [] if source is None else [source]
         self._seen: set[Path] = set()
@@ -54,10 +56,9 @@ class Coverage:
 
     def _read(self) -> bool:
         """Reads the files that have come since the last time, and returns whether there are any."""
-        from jaxmeta.dataset import load
+        from jaxmeta.dataset import finished, load
 
-        parts = (*self.folder.glob("parts/*.h5"), *self.folder.glob("round-*/parts/*.h5"))
-        new = [path for path in (*self._files, *parts) if path not in self._seen]
+        new = [path for path in (*self._files, *finished(self._output)) if path not in self._seen]
         for path in new:
             library = load(path)
             self._rows.append((library.constants, library.volume_fraction, library.column("round") == 0))

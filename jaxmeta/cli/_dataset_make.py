@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ._crew import Crew
+from ..dataset import Generation, Perturbation, Refinement, Selection
+from ..runs import Workers
 from ._homogenize import spinner
-from ._options import Flag, Unset
+from ._options import Flag
 from ._session import session
 from ._tasks import DTYPE, run_tasks, tell
 
 if TYPE_CHECKING:
-    from jaxmeta.dataset._workers import Report
+    from jaxmeta.runs import Report
 
 Source = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
 Output = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUTPUT")]
-Range = Annotated[tuple[float, float], tyro.conf.arg(metavar="LOW HIGH")]
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,8 @@ class Generate:
 
     output: Output
     """File of the library, .h5; made when all is done."""
-    count: int = 2000
-    """Number of designs; those that stay grey or fall apart give no record."""
-    seed: int = 0
-    """Seed of all choices."""
-    side: int = 32
-    """Voxels along an edge of the octant, an even number; the cell has twice as many."""
-    lowest: float = 0.2
-    """Lowest volume fraction."""
-    highest: float = 0.9
-    """Highest volume fraction."""
-    isotropic: float = 0.3
-    """Share of the designs for bulk and shear modulus that are constrained to isotropy."""
-    frequencies: int = 3
-    """Frequencies of the random starts: more of them make finer cells."""
-    batch: int = 1
-    """Designs of one kind that are optimised at once on a device; a CPU gains nothing by more than one."""
-    workers: Crew = field(default_factory=Crew)
+    generation: Generation = field(default_factory=Generation)
+    workers: Workers = field(default_factory=Workers)
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
 
@@ -63,14 +48,13 @@ class Generate:
         Returns:
             The exit code: 0, 1 when a process or a job failed on the way, or 130 when interrupted.
         """
-        return run_tasks(self, words, self.count)
+        return run_tasks(self, words, self.generation.count)
 
     def make(self, report: Report) -> int:
         """Makes the library and returns its number of records."""
         from jaxmeta import dataset
 
-        settings = dataset.Generation(**_settings(self, dataset.Generation))
-        return dataset.generate(self.output, settings, workers=self.workers.workers(), report=report)
+        return dataset.generate(self.output, self.generation, workers=self.workers, report=report)
 
 
 @dataclass(frozen=True)
@@ -86,39 +70,20 @@ class Perturb:
     """File of the library."""
     output: Output
     """File of the library with the children, .h5; made when all is done."""
-    count: int
-    """Number of children in every round; those that fall apart or are like their parents give no record."""
-    rounds: int = 1
-    """Number of rounds; children of one round are parents in the next."""
-    seed: int = 0
-    """Seed of all choices."""
-    amplitude: Range = (0.3, 3.0)
-    """Root mean square of the displacement, in voxels of an octant of 32."""
-    length: Range = (2.0, 6.0)
-    """Length over which the displacement is smoothed, in the same voxels."""
-    level: Range = (0.25, 0.75)
-    """Level at which the deformed cell is cut: with less than a half its walls grow thicker."""
-    lowest: float = 0.1
-    """Lowest volume fraction of a child."""
-    highest: float = 0.95
-    """Highest volume fraction of a child."""
-    batch: int = 1
-    """Children whose stiffness is computed at once on a device."""
-    workers: Crew = field(default_factory=Crew)
+    perturbation: Perturbation
+    workers: Workers = field(default_factory=Workers)
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
 
     def run(self, words: list[str]) -> int:
         """Runs the command, as that of `Generate`."""
-        return run_tasks(self, words, self.count, self.source)
+        return run_tasks(self, words, self.perturbation.count, self.source)
 
     def make(self, report: Report) -> int:
         """Makes the library and returns its number of records."""
         from jaxmeta import dataset
 
-        settings = dataset.Perturbation(**_settings(self, dataset.Perturbation))
-        workers = self.workers.workers()
-        return dataset.perturb(self.source, self.output, settings, rounds=self.rounds, workers=workers, report=report)
+        return dataset.perturb(self.source, self.output, self.perturbation, workers=self.workers, report=report)
 
 
 @dataclass(frozen=True)
@@ -135,11 +100,8 @@ class Refine:
     """File of the library."""
     output: Output
     """File of the finer library, .h5; made when all is done."""
-    count: Unset[int] = None
-    """Number of records, from the first one on (default: all)."""
-    steps: int = 8
-    """Steps of the optimisation on the finer grid."""
-    workers: Crew = field(default_factory=Crew)
+    refinement: Refinement = field(default_factory=Refinement)
+    workers: Workers = field(default_factory=Workers)
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
 
@@ -151,8 +113,7 @@ class Refine:
         """Makes the library and returns its number of records."""
         from jaxmeta import dataset
 
-        settings = dataset.Refinement(**_settings(self, dataset.Refinement))
-        return dataset.refine(self.source, self.output, settings, workers=self.workers.workers(), report=report)
+        return dataset.refine(self.source, self.output, self.refinement, workers=self.workers, report=report)
 
 
 @dataclass(frozen=True)
@@ -167,12 +128,7 @@ class Select:
     """File of the library."""
     output: Output
     """File of the new library, .h5."""
-    count: Unset[int] = None
-    """Largest number of records (default: all that are distinct)."""
-    overlap: float = 0.95
-    """Cells that overlap by more than this share are near-duplicates, of which one is kept."""
-    seed: int = 0
-    """Seed of the order."""
+    selection: Selection = field(default_factory=Selection)
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
 
@@ -182,13 +138,7 @@ class Select:
 
         with session(DTYPE):
             began = time.perf_counter()
-            options = {"count": self.count, "overlap": self.overlap, "seed": self.seed}
             with spinner("Comparing the cells"):
-                records = dataset.select(self.source, self.output, **options)
+                records = dataset.select(self.source, self.output, self.selection)
             tell(self, records, began)
         return 0
-
-
-def _settings(command: Any, settings: type) -> dict[str, Any]:
-    """The options that are fields of the settings of a run."""
-    return {field.name: getattr(command, field.name) for field in fields(settings)}

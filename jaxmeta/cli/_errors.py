@@ -89,6 +89,11 @@ def parse_sentence(message: str) -> str:
     if len(parts) > 1 and not message.lstrip().startswith("╭"):
         del parts[0]
     text = " ".join(parts[0]).rstrip(".") or "The arguments cannot be read"
+    # What the settings of the library say by themselves.
+    text = re.sub(r"^Error parsing (--[a-z0-9-]+): (?=must)", r"Argument `\1` ", text)
+    text, own = re.subn(r"^Error parsing \S+: (?=Argument)", "", text)
+    if own:
+        text = re.sub(r"`([a-z][a-z0-9_]*)`", lambda name: f"`--{name[1].replace('_', '-')}`", text)
     text = re.sub(r"^Error (?=parsing)|\(applied to [^)]*\)| Arguments are applied to .*", "", text)
     text = re.sub(r"^(Missing from [^:]*: \S+).*", r"\1", text)
     text = re.sub(r"\s+", " ", text).strip()

@@ -14,6 +14,7 @@ from ._dataset import ABOUT, NAMES, Dataset
 from ._errors import explain, parse_sentence
 from ._homogenize import Homogenize
 from ._optimize import Optimize
+from ._options import REGISTRY
 
 Command = (
     Annotated[Homogenize, tyro.conf.subcommand("homogenize")]
@@ -79,7 +80,7 @@ def _parse(words: list[str]) -> Homogenize | Optimize | Dataset:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(Command, prog="jaxmeta", description=_ABOUT, args=words, config=_STYLE)
+            return tyro.cli(Command, prog="jaxmeta", description=_ABOUT, args=words, config=_STYLE, registry=REGISTRY)
     except SystemExit as stop:
         if stop.code:
             hint = " ".join(("jaxmeta", *_named(words), "--help"))

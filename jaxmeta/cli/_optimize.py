@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-import shutil
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -13,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from ..runs import stoppable
 from ._errors import UsageError, name_flags
 from ._goals import Goal, Limits, Match, ObjectiveName, make_goal
 from ._homogenize import spinner
-from ._interrupt import stoppable
 from ._options import Flag, Output, Solid, Triple, check_positive, check_void, flat
 from ._output import claimed
 from ._progress import Progress
@@ -108,6 +106,8 @@ class Optimize:
         Returns:
             The exit code: 0, or 1 when the solver or the optimiser failed on the way; what there is is written then.
         """
+        from jaxmeta.runs import clear_checkpoint
+
         self._check()
         overwrite = self.output.overwrite or self.output.resume
         with session(self.loop.dtype):
@@ -117,7 +117,8 @@ class Optimize:
                 self.symmetry, self.volume_fraction, max(self.loop.filter_radius, 1.0), self.loop.dtype
             )
             with claimed(self._folder, overwrite):
-                self._clear_checkpoint()
+                if self.output.overwrite:
+                    clear_checkpoint(self.checkpoint)
                 try:
                     with stoppable() as check:
                         found = self._optimize(goal, start, spacing, check)
@@ -142,34 +143,29 @@ class Optimize:
             )
         if self.output.resume and self.output.overwrite:
             raise UsageError("Argument `resume` must not come with `overwrite`, which would begin anew.")
-        if self.output.resume and not _steps(self.checkpoint):
+        if self.output.resume and not self._resumable():
             raise UsageError(f"Argument `resume` must find a checkpoint, but there is none in {self.checkpoint}.")
+
+    def _resumable(self) -> bool:
+        from jaxmeta.runs import saved_step
+
+        return saved_step(self.checkpoint) is not None
 
     def _goal(self) -> Goal:
         return make_goal(
             self.objective, self.direction, self.target, self.constraint, self.solid.isotropic(), self.volume_fraction
         )
 
-    def _clear_checkpoint(self) -> None:
-        """Removes the checkpoint of an earlier run that is to be replaced."""
-        if not self.output.overwrite or not self.checkpoint.exists():
-            return
-        # A step, or one whose writing was cut short.
-        strange = [e.name for e in self.checkpoint.iterdir() if not re.fullmatch(r"\d+(\.orbax.*)?", e.name)]
-        if self.checkpoint.is_symlink() or strange:
-            raise UsageError(
-                f"Argument `output` must hold nothing foreign in {self.checkpoint}, which `overwrite` would remove."
-            )
-        shutil.rmtree(self.checkpoint)
-
     def _optimize(self, goal: Goal, start: Any, spacing: tuple[float, float, float], check: Any) -> Optimization:
         from jaxmeta import MMA, OC, SIMP, optimize
 
         method = {"auto": lambda: None, "oc": OC, "mma": MMA}[self.loop.optimizer]()
-        with Progress(goal.name, goal.sign, self.loop.max_steps) as progress:
+        with Progress() as progress:
 
             def after(step: int, info: Any) -> None:
-                progress.update(step, info)
+                seen = {"volume": info.volume_fraction, "grey": info.greyness, "sharpness": info.beta}
+                numbers = {goal.name: goal.sign * info.objective} | seen
+                progress.update("step", step, self.loop.max_steps, **{name: float(x) for name, x in numbers.items()})
                 check()
 
             return optimize(
@@ -237,15 +233,10 @@ class Optimize:
         print_result(heading, facts, properties(facts), lines, notes)
 
     def _advice(self, words: list[str]) -> str:
-        if not _steps(self.checkpoint):
+        if not self._resumable():
             return "Interrupted before the first step: there is nothing to resume."
         kept = [word for word in words if word not in ("--overwrite", "--resume")]
         return f"Interrupted; to go on from the last step: {shlex.join(('jaxmeta', *kept, '--resume'))}"
-
-
-def _steps(checkpoint: Path) -> list[int]:
-    """Numbers of the steps that a checkpoint holds."""
-    return [int(entry.name) for entry in checkpoint.iterdir() if entry.name.isdigit()] if checkpoint.is_dir() else []
 
 
 def _outcome(goal: Goal, found: Optimization) -> dict[str, Any]:

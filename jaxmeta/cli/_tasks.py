@@ -14,9 +14,7 @@ from ._progress import TaskProgress
 from ._session import session, versions
 
 if TYPE_CHECKING:
-    from jaxmeta.dataset._workers import Report
-
-    from ._crew import Crew
+    from jaxmeta.runs import Report, Workers
 
 # As on every process of a run, so that all make the same cells.
 DTYPE = "float32"
@@ -29,7 +27,7 @@ class Maker(Protocol):
     @property
     def output(self) -> Path: ...
     @property
-    def workers(self) -> Crew: ...
+    def workers(self) -> Workers: ...
 
     def make(self, report: Report) -> int:
         """Makes the library and returns its number of records."""
@@ -52,8 +50,8 @@ def run_tasks(command: Maker, words: list[str], cells: int | None, kept: Path | 
             coverage = Coverage(command.output, kept)
             with TaskProgress(cells) as progress:
 
-                def report(what: str, done: int, total: int) -> None:
-                    progress.update(what, done, total)
+                def report(what: str, done: int, total: int, **numbers: float) -> None:
+                    progress.update(what, done, total, **numbers)
                     coverage.update()
 
                 records = command.make(report)
@@ -63,7 +61,7 @@ def run_tasks(command: Maker, words: list[str], cells: int | None, kept: Path | 
         print(_advice(command, words), file=sys.stderr)
         return 130
     except RuntimeError as error:
-        from jaxmeta.dataset import WorkerError
+        from jaxmeta.runs import WorkerError
 
         if not isinstance(error, WorkerError):  # one of JAX
             raise

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache, partial
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -13,9 +13,12 @@ import numpy as np
 from jax import Array
 
 from .. import geometry
+from ..design import Continuation, DesignResult, Loop, run, stack
 from ..homogenization import SIMP
-from ..topology import MMA, OC, Bounds, Continuation, DensityFilter, Design, Loop, State, constraints, objectives
+from ..optimizers import MMA, OC
+from ..topology import DensityFilter, Design, constraints, objectives
 from . import _file, _records
+from ._settings import Generation
 
 BULK, SHEAR, LOWEST, HIGHEST = range(4)
 """Objectives, numbered as in the file: bulk modulus, shear modulus, lowest and highest Poisson's ratio."""
@@ -26,50 +29,6 @@ _FLOORS = {
     HIGHEST: ((0.4, 0.06), (1.0, 0.25)),
 }
 """Least C11 in units of Young's modulus, up to a volume fraction: with less a cell for Poisson's ratio falls apart."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What `generate` is given.
-
-    Args:
-        count: designs.
-        seed: of all choices.
-        side: voxels along an edge of the octant, even.
-        lowest, highest: volume fractions.
-        isotropic: share of the designs for bulk and shear modulus that are constrained to isotropy.
-        frequencies: of the trigonometric starts.
-        batch: designs of one kind that are optimised at once; a CPU gains nothing by more than one.
-    """
-
-    count: int = 2000
-    seed: int = 0
-    side: int = 32
-    lowest: float = 0.2
-    highest: float = 0.9
-    isotropic: float = 0.3
-    frequencies: int = 3
-    batch: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("count", "batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Argument `{name}` must be at least 1, but is {getattr(self, name)}.")
-        if self.side < 8 or self.side % 2:
-            raise ValueError(f"Argument `side` must be even and at least 8, but is {self.side}.")
-        if not 0 < self.lowest <= self.highest < 1:
-            raise ValueError(
-                f"Arguments `lowest` and `highest` must satisfy 0 < lowest ≤ highest < 1, but are {self.lowest} and "
-                f"{self.highest}."
-            )
-        if not 0 <= self.isotropic <= 1:
-            raise ValueError(f"Argument `isotropic` must be from 0 to 1, but is {self.isotropic}.")
-        if self.frequencies < 1:
-            raise ValueError(f"Argument `frequencies` must be at least 1, but is {self.frequencies}.")
-
-    def settings(self) -> dict[str, Any]:
-        """As they are kept beside the results."""
-        return {"command": "generate", **asdict(self)}
 
 
 class Plan(NamedTuple):
@@ -83,9 +42,14 @@ class Plan(NamedTuple):
     key: int
 
     @property
+    def kind(self) -> tuple[int, bool, float]:
+        """Designs of one kind share their stages."""
+        return _kind(self.goal, self.isotropic, self.volume_fraction)
+
+    @property
     def stages(self) -> tuple[Stage, Stage]:
-        """The same for all designs of a kind."""
-        return stages(self.goal, self.isotropic, self.volume_fraction)
+        """What is done one after the other."""
+        return _stages(*self.kind)
 
     def start(self, g: Generation) -> Array:
         """Density on an octant of half the resolution."""
@@ -103,7 +67,7 @@ def tasks(g: Generation) -> list[list[Plan]]:
     kinds: dict[Any, list[Plan]] = {}
     for item in range(g.count):
         plan = _plan(g, item)
-        kinds.setdefault(plan.stages, []).append(plan)
+        kinds.setdefault(plan.kind, []).append(plan)
     batches = [kind[first : first + g.batch] for kind in kinds.values() for first in range(0, len(kind), g.batch)]
     return sorted(batches, key=lambda plans: plans[0].item)
 
@@ -132,23 +96,26 @@ def _plan(g: Generation, item: int) -> Plan:
 
 
 class Stage(NamedTuple):
-    """A loop, and its number of steps."""
+    """A design, of which the volume fraction is open; its loop, and its number of steps."""
 
+    design: Design
     loop: Loop
     steps: int
 
 
 def stages(goal: int, isotropic: bool, volume_fraction: float) -> tuple[Stage, Stage]:
     """On half as many voxels along an edge first, then on all of them with a sharp projection from the beginning."""
-    return _stages(
-        goal, isotropic, next((least for top, least in _FLOORS.get(goal, ()) if volume_fraction <= top), 0.0)
-    )
+    return _stages(*_kind(goal, isotropic, volume_fraction))
+
+
+def _kind(goal: int, isotropic: bool, volume_fraction: float) -> tuple[int, bool, float]:
+    """What tells the stages of designs apart: the goal, with isotropy or without, and the least C11."""
+    return goal, isotropic, next((least for top, least in _FLOORS.get(goal, ()) if volume_fraction <= top), 0.0)
 
 
 @cache
 def _stages(goal: int, isotropic: bool, floor: float) -> tuple[Stage, Stage]:
-    """Cached, as are the floors of a few values, so that all designs of a kind share their compiled steps."""
-    limits = (constraints.isotropic(0.05),) if isotropic else (_at_least(floor),) if floor else ()
+    limits = (constraints.isotropic(0.05),) if isotropic else (constraints.at_least(_c11, floor),) if floor else ()
     if goal in (BULK, SHEAR):
         method = MMA(move=0.15) if isotropic else OC(move=0.1)
         radii, steps = (1.5, 2.0), (50, 16)
@@ -156,23 +123,21 @@ def _stages(goal: int, isotropic: bool, floor: float) -> tuple[Stage, Stage]:
     else:
         method, radii, steps = MMA(move=0.1), (1.7, 2.5), (60, 25)
         sharpness = Continuation(1.0, 2.0, 15, 16.0), Continuation(4.0, 2.0, 5, 64.0)
-    solid = jax.tree.map(float, _records.SOLID)
     coarse, fine = (
-        Design(
+        Design.of(
             _OBJECTIVES[goal],
             limits,
-            "cubic",
-            solid,
-            SIMP(3.0, _records.VOID),
-            DensityFilter(radius, "cubic", (1.0, 1.0, 1.0)),
-            (1.0, 1.0, 1.0),
-            1e-3,
+            solid=_records.SOLID,
+            volume_fraction=1.0,
+            filtering=DensityFilter(radius, "cubic"),
+            interpolation=SIMP(3.0, _records.VOID),
+            tolerance=1e-3,
         )
         for radius in radii
     )
     return (
-        Stage(Loop(coarse, method, sharpness[0], 3e-3), steps[0]),
-        Stage(Loop(fine, method, sharpness[1], 3e-3), steps[1]),
+        Stage(coarse, Loop(method, sharpness[0], 3e-3), steps[0]),
+        Stage(fine, Loop(method, sharpness[1], 3e-3), steps[1]),
     )
 
 
@@ -188,46 +153,8 @@ _OBJECTIVES = (
 )
 
 
-def _at_least(floor: float) -> Callable[[Array, Array], Array]:
-    return constraints.at_least(lambda stiffness, _: stiffness[0, 0], floor)
-
-
-class Lane(NamedTuple):
-    """A design of a batch.
-
-    Attributes:
-        state: of the optimiser.
-        beta: sharpness at the last step.
-        going: whether it is to take another step.
-        solved: whether all its solves were.
-    """
-
-    state: State
-    beta: Array
-    going: Array
-    solved: Array
-
-
-@partial(jax.jit, static_argnums=0)
-def _init(loop: Loop, variables: Array, bounds: Bounds, solved: Array) -> Lane:
-    state = jax.vmap(loop.init)(variables, bounds)
-    return Lane(state, state.beta, solved, solved)
-
-
-@partial(jax.jit, static_argnums=0)
-def _step(loop: Loop, lanes: Lane, bounds: Bounds) -> Lane:
-    def step(lane: Lane, bounds: Bounds) -> Lane:
-        state, info = loop.step(lane.state, bounds)
-        finite = jnp.isfinite(info.objective)
-        new = Lane(state, lane.state.beta, finite & ~info.done, lane.solved & finite)
-        return jax.tree.map(partial(jnp.where, lane.going), new, lane)
-
-    return jax.vmap(step)(lanes, bounds)
-
-
-@partial(jax.jit, static_argnums=0)
-def _density(loop: Loop, variables: Array, beta: Array) -> Array:
-    return jax.vmap(loop.design.physical)(variables, beta)
+def _c11(stiffness: Array, density: Array) -> Array:
+    return stiffness[0, 0]
 
 
 def optimized(stages: tuple[Stage, ...], start: Array, volume_fractions: Sequence[float]) -> list[np.ndarray | None]:
@@ -238,21 +165,20 @@ def optimized(stages: tuple[Stage, ...], start: Array, volume_fractions: Sequenc
         start: for the first one, of designs that are optimised at once, (n, m, m, m).
         volume_fractions: upper bounds, n of them.
     """
-    variables, beta = start, jnp.zeros(len(start), start.dtype)
-    fraction, solved = jnp.asarray(volume_fractions, start.dtype), jnp.ones(len(start), bool)
-    for number, stage in enumerate(stages):
+    variables, failed = start, jnp.zeros(len(start), bool)
+    for number, (design, loop, steps) in enumerate(stages):
         if number:
             for axis in (1, 2, 3):
                 variables = jnp.repeat(variables, 2, axis)
-        bounds = Bounds(jnp.zeros_like(variables), jnp.ones_like(variables), fraction)
-        lanes = _init(stage.loop, variables, bounds, solved)
-        for _ in range(stage.steps):
-            lanes = _step(stage.loop, lanes, bounds)
-            if not np.asarray(lanes.going).any():
-                break
-        variables, solved, beta = lanes.state.variables, lanes.solved, lanes.beta
-    density = _density(stages[-1].loop, variables, beta)  # as the last step saw the projection
+        designs = stack([replace(design, volume_fraction=jnp.asarray(f)) for f in volume_fractions])
+        designs = jax.tree.map(lambda leaf: leaf.astype(start.dtype), designs)
+        state = jax.vmap(loop.init)(designs, variables)
+        state = state._replace(result=jnp.where(failed, DesignResult.solver_failed, state.result))
+        for turn in run(loop, designs, state, steps):
+            state = turn.state
+        variables, failed = state.kept.variables, state.result >= DesignResult.solver_failed
+    density = jax.vmap(Design.physical)(designs, variables, state.kept.sharpness)
     return [
-        rho > 0.5 if whole and (4 * rho * (1 - rho)).mean() <= GREY else None
-        for rho, whole in zip(np.asarray(density), np.asarray(solved), strict=True)
+        None if bad or (4 * rho * (1 - rho)).mean() > GREY else rho > 0.5
+        for rho, bad in zip(np.asarray(density), np.asarray(failed), strict=True)
     ]

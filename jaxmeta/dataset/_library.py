@@ -20,6 +20,8 @@ from . import _file, _wedge
 
 SHIPPED = pathlib.Path(__file__).with_name("library.h5")
 """The library that comes with the package."""
+Record = Cell
+"""What a library gives for a number."""
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from ..io import FileError, file_error
+from ..runs import Report, Run, Workers, digest
 from . import _file, _generate, _overlap, _perturb, _records, _refine, _select
-from ._run import Run, joined, read_columns
-from ._workers import Report, Workers
+from ._settings import Generation, Perturbation, Refinement, Selection
 
 LICENCE = "CC BY 4.0"
+_SUFFIX = ".h5"
 AnyPath = str | os.PathLike[str]
 
 
 def generate(
-    output: AnyPath, generation: _generate.Generation, *, workers: Workers | None = None, report: Report | None = None
+    output: AnyPath, generation: Generation, *, workers: Workers | None = None, report: Report | None = None
 ) -> int:
     """Make a library of optimised cells.
 
@@ -48,12 +49,13 @@ def generate(
         1
     """
     output = Path(output)
+    _new(output)
     attributes = _attributes(generation.side, {"generate": generation.settings()})
     tasks = _generate.tasks(generation)
-    run = Run(_folder(output), generation.settings(), len(tasks))
+    run = _run(run_folder(output), generation.settings(), len(tasks), attributes)
     make = partial(_generate.task, generation, tasks)
-    (workers or Workers()).work(run, make, attributes, "optimised cells", report)
-    columns = run.columns()
+    (workers or Workers()).work(run, make, "optimised cells", report)
+    columns = joined(run.parts())
     order = np.argsort(columns["identity"]) if columns else ()
     return _finish(output, {name: values[order] for name, values in columns.items()}, attributes)
 
@@ -61,9 +63,8 @@ def generate(
 def perturb(
     source: AnyPath,
     output: AnyPath,
-    perturbation: _perturb.Perturbation,
+    perturbation: Perturbation,
     *,
-    rounds: int = 1,
     workers: Workers | None = None,
     report: Report | None = None,
 ) -> int:
@@ -75,8 +76,7 @@ def perturb(
     Args:
         source: file of a library.
         output: file of the library with the children, made when all is done.
-        perturbation: what a round is given.
-        rounds: number of rounds.
+        perturbation: how to deform, and how many.
         workers: who does it; this process if None.
         report: called with the progress.
 
@@ -86,38 +86,34 @@ def perturb(
     Raises:
         FileError: the source is damaged, the output exists, or the folder holds a run with other settings.
     """
-    if rounds < 1:
-        raise ValueError(f"Argument `rounds` must be at least 1, but is {rounds}.")
     source, output, p = Path(source), Path(output), perturbation
-    columns, attributes = read_columns(source), _read_attributes(source)
-    side, folder = int(attributes["side"]), _folder(output)
-    for number in range(rounds):
+    columns, attributes = _file.read_columns(source), _read_attributes(source)
+    side, folder = int(attributes["side"]), run_folder(output)
+    _new(output)
+    for number in range(p.rounds):
         generation = int(columns["round"].max()) + 1
-        settings = {**p.settings(generation), "source": source.name, "records": len(columns["identity"])}
-        run = Run(folder / f"round-{number + 1}", settings, p.tasks)
+        settings = {**p.settings(), "round": generation, "source": digest(columns)}
+        del settings["rounds"]  # there may be more of them the next time
         chosen = _perturb.parents(p, columns, generation)
+        run = _run(folder / f"round-{number + 1}", settings, _perturb.tasks(p), attributes)
         make = partial(_perturb.task, p, columns, side, chosen, generation)
-        what = f"children, round {number + 1} of {rounds}"
-        (workers or Workers()).work(run, make, attributes, what, report)
-        columns = joined([columns, run.columns()])
-    return _finish(output, columns, _derived(attributes, {"perturb": {**p.settings(0), "rounds": rounds}}))
+        what = f"children, round {number + 1} of {p.rounds}"
+        (workers or Workers()).work(run, make, what, report)
+        columns = joined([columns, *run.parts()])
+    return _finish(output, columns, _derived(attributes, {"perturb": p.settings()}))
 
 
-def select(source: AnyPath, output: AnyPath, *, count: int | None = None, overlap: float = 0.95, seed: int = 0) -> int:
+def select(source: AnyPath, output: AnyPath, selection: Selection = Selection()) -> int:
     """Make a library of the cells of another one without near-duplicates, in even order, split by families.
 
     The records come in such an order that the first k, for any k, lie evenly in property space: one from every slice of
     volume fraction in turn, and in a slice one from every box of Poisson's ratio and bulk modulus over its bound in
-    turn. Optimised cells and their children are
-    all in the same part, training, validation or test.
+    turn. Optimised cells and their children are all in the same part, training, validation or test.
 
     Args:
         source: file of a library.
         output: file of the new one.
-        count: records; all that are distinct if None, or if there are fewer.
-        overlap: cells whose solid (above a volume fraction of a half their void) overlaps by more than this are
-            near-duplicates, also where one of them is moved by half a period.
-        seed: of the order within a box, and within a turn.
+        selection: how many, and what counts as a near-duplicate.
 
     Returns:
         The number of records.
@@ -125,25 +121,21 @@ def select(source: AnyPath, output: AnyPath, *, count: int | None = None, overla
     Raises:
         FileError: the source is damaged or the output exists.
     """
-    if not 0 < overlap <= 1:
-        raise ValueError(f"Argument `overlap` must lie in (0, 1], but is {overlap}.")
-    if count is not None and count < 1:
-        raise ValueError(f"Argument `count` must be at least 1, but is {count}.")
-    source, output = Path(source), Path(output)
-    columns, attributes = read_columns(source), _read_attributes(source)
+    source, output, s = Path(source), Path(output), selection
+    columns, attributes = _file.read_columns(source), _read_attributes(source)
     _new(output)
-    keep = _overlap.distinct(columns, int(attributes["side"]), overlap)
+    keep = _overlap.distinct(columns, int(attributes["side"]), s.overlap)
     columns = {name: values[keep] for name, values in columns.items()}
-    rows = _select.even(columns, seed)[:count]
+    rows = _select.even(columns, s.seed)[: s.count]
     columns = {name: values[rows] for name, values in columns.items()}
     columns["split"] = _select.splits(columns["family"]).astype("i1")
-    return _finish(output, columns, _derived(attributes, {"select": {"overlap": overlap, "seed": seed}}))
+    return _finish(output, columns, _derived(attributes, {"select": {"overlap": s.overlap, "seed": s.seed}}))
 
 
 def refine(
     source: AnyPath,
     output: AnyPath,
-    refinement: _refine.Refinement,
+    refinement: Refinement,
     *,
     workers: Workers | None = None,
     report: Report | None = None,
@@ -168,24 +160,41 @@ def refine(
         FileError: the source is damaged, the output exists, or the folder holds a run with other settings.
     """
     source, output, r = Path(source), Path(output), refinement
-    columns, attributes = read_columns(source), _read_attributes(source)
+    columns, attributes = _file.read_columns(source), _read_attributes(source)
     side = int(attributes["side"])
+    _new(output)
     columns = {name: values[: r.count] for name, values in columns.items()}
-    settings = {**r.settings(), "source": source.name, "records": len(columns["identity"])}
-    run = Run(_folder(output), settings, len(columns["identity"]))
+    settings = {**r.settings(), "source": digest(columns)}
     fine = _derived(attributes, {"refine": r.settings()}) | {"side": 2 * side}
-    (workers or Workers()).work(run, partial(_refine.task, r, columns, side), fine, "finer cells", report)
-    return _finish(output, run.columns(), fine)
+    run = _run(run_folder(output), settings, len(columns["identity"]), fine)
+    (workers or Workers()).work(run, partial(_refine.task, r, columns, side), "finer cells", report)
+    return _finish(output, joined(run.parts()), fine)
+
+
+def run_folder(output: AnyPath) -> Path:
+    """The folder of the run that makes a library."""
+    return Path(f"{os.fspath(output)}.run")
+
+
+def finished(output: AnyPath) -> list[Path]:
+    """Files of the records that are done, of all rounds, in the run that makes a library."""
+    return sorted(run_folder(output).glob(f"**/parts/[0-9]*{_SUFFIX}"))
+
+
+def joined(parts: Sequence[Mapping[str, np.ndarray]]) -> _file.Columns:
+    """Rows of several sets of columns, one set after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+def _run(folder: Path, settings: Mapping[str, Any], tasks: int, attributes: Mapping[str, Any]) -> Run:
+    """A run whose parts are small libraries."""
+    write = partial(_file.write, attributes=attributes, overwrite=False)
+    return Run(folder, settings, tasks, write, _file.read_columns, _SUFFIX)
 
 
 def _new(output: Path) -> None:
     if output.exists():
         raise file_error(output, "writing", "a new file name", "the file exists already")
-
-
-def _folder(output: Path) -> Path:
-    _new(output)
-    return output.with_name(output.name + ".run")
 
 
 def _attributes(side: int, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from jaxtyping import Float, Int
 
 from . import _file, _overlap, _records, _space, _wedge
 from ._deform import deform, displacement
+from ._settings import Perturbation
 
 CHILDREN_OF_A_TASK = 25
 TRIES = 4
@@ -19,54 +19,9 @@ ALIKE = 0.95
 """Overlap with its parent from which on a child is not kept."""
 
 
-@dataclass(frozen=True)
-class Perturbation:
-    """What one round of `perturb` is given.
-
-    Args:
-        count: children.
-        seed: of all choices.
-        amplitude: of the displacement in voxels of an octant of 32, lowest and highest; small ones are as frequent as
-            large ones on a logarithmic scale.
-        length: of its smoothing, likewise.
-        level: at which the deformed cell is cut, lowest and highest; most are near the middle.
-        lowest, highest: volume fractions of the children.
-        batch: children whose stiffness is computed at once.
-    """
-
-    count: int
-    seed: int = 0
-    amplitude: tuple[float, float] = (0.3, 3.0)
-    length: tuple[float, float] = (2.0, 6.0)
-    level: tuple[float, float] = (0.25, 0.75)
-    lowest: float = 0.1
-    highest: float = 0.95
-    batch: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("count", "batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Argument `{name}` must be at least 1, but is {getattr(self, name)}.")
-        for name in ("amplitude", "length"):
-            low, high = getattr(self, name)
-            if not 0 < low <= high:
-                raise ValueError(f"Argument `{name}` must be positive, lowest and highest, but is {low}, {high}.")
-        if not 0 < self.level[0] < self.level[1] < 1:
-            raise ValueError(f"Argument `level` must lie in (0, 1), lowest and highest, but is {self.level}.")
-        if not 0 <= self.lowest < self.highest <= 1:
-            raise ValueError(
-                f"Arguments `lowest` and `highest` must satisfy 0 ≤ lowest < highest ≤ 1, but are {self.lowest} and "
-                f"{self.highest}."
-            )
-
-    @property
-    def tasks(self) -> int:
-        """Tasks of `CHILDREN_OF_A_TASK` children."""
-        return -(-self.count // CHILDREN_OF_A_TASK)
-
-    def settings(self, number: int) -> dict[str, Any]:
-        """As they are kept beside the results of a round."""
-        return {"command": "perturb", "round": number, **asdict(self)}
+def tasks(p: Perturbation) -> int:
+    """Tasks of `CHILDREN_OF_A_TASK` children in a round."""
+    return -(-p.count // CHILDREN_OF_A_TASK)
 
 
 def thinness(columns: _file.Columns) -> Float[np.ndarray, " n"]:

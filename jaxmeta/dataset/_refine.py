@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,32 +10,10 @@ from jaxtyping import Bool
 from scipy.ndimage import gaussian_filter
 
 from . import _file, _generate, _records, _wedge
+from ._settings import Refinement
 
 _BLUR = 1.2
 """Gaussian that rounds off the steps of split voxels, in fine voxels."""
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """What `refine` is given.
-
-    Args:
-        count: records to refine, from the first one on; all if None.
-        steps: of the optimisation on the finer grid, for optimised cells.
-    """
-
-    count: int | None = None
-    steps: int = 8
-
-    def __post_init__(self) -> None:
-        if self.count is not None and self.count < 1:
-            raise ValueError(f"Argument `count` must be at least 1, but is {self.count}.")
-        if self.steps < 1:
-            raise ValueError(f"Argument `steps` must be at least 1, but is {self.steps}.")
-
-    def settings(self) -> dict[str, Any]:
-        """As they are kept beside the results."""
-        return {"command": "refine", **asdict(self)}
 
 
 def task(r: Refinement, columns: _file.Columns, side: int, number: int) -> _file.Columns:

@@ -23,6 +23,7 @@ from ._members import has_hinges as has_hinges
 from ._members import minimum_member as minimum_member
 from ._shells import SurfaceError as SurfaceError
 from ._shells import is_closed as is_closed
+from ._smooth import smooth_surface as smooth_surface
 from ._starts import random_field as random_field
 from ._starts import squash as squash
 from ._starts import threshold as threshold

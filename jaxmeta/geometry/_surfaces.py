@@ -1,15 +1,15 @@
 r"""Triangulated surfaces of a cell: smooth by marching cubes, or blocky and exact.
 
 Coordinates are those of the cell: voxel (i, j, k) has its centre at ((i + 1/2) hx, (j + 1/2) hy, (k + 1/2) hz), with
-h the spacing. Closed surfaces are padded with void, so they have caps on the faces of the cell, and their normals
-point from solid to void. These functions run on the host.
+h the spacing. Closed surfaces have caps on the faces of the cell, with sharp edges, and their normals point from solid
+to void. Files, pictures and reports all have their surfaces from `surface`. These functions run on the host.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import ArrayLike, Shaped
+from jaxtyping import ArrayLike, Float, Int, Shaped
 
 from . import _checks
 from ._connectivity import solid_mask
@@ -17,7 +17,7 @@ from ._connectivity import solid_mask
 if TYPE_CHECKING:
     import trimesh
 
-# The level is raised by this part of the range: see `_cut`.
+# The level is raised by this part of the range: see `cut_level`.
 _NUDGE = 1e-4
 
 
@@ -29,9 +29,8 @@ def surface(
 ) -> "trimesh.Trimesh":
     r"""The closed surface of the solid by marching cubes, with outward normals.
 
-    The density is taken as linear between voxel centres. Around the cell lies a layer of void with the values
-    $\min(\rho, 2l - \rho)$ of the mirror image across the face, l being the level, which puts the caps exactly on the
-    faces of the cell. Edges of a binary cell come out bevelled by half a voxel.
+    The density is taken as linear between voxel centres, and as constant from the outermost ones to the faces of the
+    cell, where flat caps close the surface. Inner edges of a binary cell come out bevelled by half a voxel.
 
     Args:
         density: (nx, ny, nz), the whole cell or any block.
@@ -54,17 +53,44 @@ def surface(
     References:
         Lewiner and others, Journal of Graphics Tools 8, 1 (2003): marching cubes without ambiguous faces.
     """
-    lengths = _check_spacing(spacing)
-    values, cut = _cut(density, level)
+    lengths = check_spacing(spacing)
+    values, cut = cut_level(density, level)
     values = np.tile(values, _checks.shape_of(repeat, "repeat"))
-    inside = np.pad(np.ones(values.shape, bool), 1)
-    values = np.pad(values, 1, mode="edge")
-    values = np.where(inside, values, np.minimum(values, 2.0 * cut - values))
-    vertices, faces = _march(values, cut)
-    if len(faces) == 0:
+    if not values.max() > cut:
         raise ValueError(f"Argument `density` must exceed the level {level:g} somewhere, but has no solid.")
-    # Sample 0 is the padding, whose centre lies half a voxel outside.
-    return _mesh((vertices - 0.5) * lengths, faces)
+    places = [np.concatenate([[0], np.arange(side) + 0.5, [side]]) for side in values.shape]
+    vertices, faces = capped(np.pad(values, 1, mode="edge"), cut, places)
+    return as_mesh(vertices * lengths, faces)
+
+
+def capped(
+    values: np.ndarray, level: float, places: Sequence[np.ndarray]
+) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "faces 3"]]:
+    """The closed surface of samples whose outermost layers lie on the faces of a block, with flat caps there.
+
+    A layer of void is put around them, at no distance: what closes the surface on the way to it comes to lie on the
+    face. On the edges of the block, where two such ways begin at one sample, their vertices become one, and the slivers
+    between them vanish.
+
+    Args:
+        values: (nx, ny, nz).
+        level: Of the surface; no sample lies on it, and one above it.
+        places: Of the samples along each axis, growing.
+    """
+    vertices, faces = _march(np.pad(values, 1, constant_values=2.0 * level - values.max()), level)
+    beyond = np.zeros(len(vertices), bool)
+    for axis, along in enumerate(places):
+        index = vertices[:, axis] - 1
+        beyond |= (index < 0) | (index > len(along) - 1)
+        vertices[:, axis] = np.interp(index, np.arange(len(along)), along)
+    capping = np.flatnonzero(beyond)
+    _, first, index = np.unique(vertices[capping], axis=0, return_index=True, return_inverse=True)
+    joined = np.arange(len(vertices))
+    joined[capping] = capping[first[index.ravel()]]
+    faces = joined[faces]
+    faces = faces[np.all(faces != np.roll(faces, 1, axis=1), axis=1)]
+    used, index = np.unique(faces, return_inverse=True)
+    return vertices[used], index.reshape(-1, 3)
 
 
 def voxel_surface(cell: Shaped[ArrayLike, "nx ny nz"], spacing: Sequence[float] = (1.0, 1.0, 1.0)) -> "trimesh.Trimesh":
@@ -90,7 +116,7 @@ def voxel_surface(cell: Shaped[ArrayLike, "nx ny nz"], spacing: Sequence[float] 
         >>> round(float(mesh.volume), 6), round(float(mesh.area), 6)
         (2.0, 10.0)
     """
-    lengths = _check_spacing(spacing)
+    lengths = check_spacing(spacing)
     solid = np.pad(solid_mask(cell), 1)
     if not solid.any():
         raise ValueError("Argument `cell` must have a voxel above one half, but has no solid.")
@@ -107,7 +133,7 @@ def voxel_surface(cell: Shaped[ArrayLike, "nx ny nz"], spacing: Sequence[float] 
     vertices, index = np.unique(points.reshape(-1, 3), axis=0, return_inverse=True)
     index = index.reshape(-1, 4)
     faces = np.concatenate([index[:, [0, 1, 2]], index[:, [0, 2, 3]]])
-    return _mesh(vertices * lengths, faces)
+    return as_mesh(vertices * lengths, faces)
 
 
 def volume(
@@ -132,9 +158,9 @@ def volume(
         >>> abs(geometry.volume(ball) / float(ball.sum()) - 1) < 0.01
         True
     """
-    values, cut = _cut(density, level)
+    values, cut = cut_level(density, level)
     if not np.any(values > cut):
-        _check_spacing(spacing)
+        check_spacing(spacing)
         return 0.0
     return float(surface(density, level, spacing).volume)
 
@@ -169,8 +195,8 @@ def surface_area(
         >>> round(geometry.surface_area(layers), 3), round(geometry.surface_area(layers[:4], periodic=True), 3)
         (32.0, 0.0)
     """
-    lengths = _check_spacing(spacing)
-    values, cut = _cut(density, level)
+    lengths = check_spacing(spacing)
+    values, cut = cut_level(density, level)
     if not periodic:
         return float(surface(density, level, spacing).area) if np.any(values > cut) else 0.0
     # One more layer closes the period: n intervals between n + 1 centres along each axis.
@@ -180,14 +206,14 @@ def surface_area(
     return float(np.sum(np.linalg.norm(normals, axis=-1)) / 2.0)
 
 
-def _check_spacing(spacing: Sequence[float]) -> np.ndarray:
+def check_spacing(spacing: Sequence[float]) -> np.ndarray:
     edges = np.asarray(spacing, float)
     if edges.shape != (3,) or not (np.all(np.isfinite(edges)) and np.all(edges > 0.0)):
         raise ValueError(f"Argument `spacing` must be three positive lengths, but is {tuple(spacing)}.")
     return edges
 
 
-def _cut(density: ArrayLike, level: float) -> tuple[np.ndarray, float]:
+def cut_level(density: ArrayLike, level: float) -> tuple[np.ndarray, float]:
     """Samples on the host, and a level slightly above the one asked for from which all of them keep a distance.
 
     Two things make marching cubes leave holes: a sample exactly on the level gives triangles without area, and the
@@ -214,7 +240,7 @@ def _march(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     return vertices.astype(np.float64), faces.astype(np.int64)
 
 
-def _mesh(vertices: np.ndarray, faces: np.ndarray) -> "trimesh.Trimesh":
+def as_mesh(vertices: np.ndarray, faces: np.ndarray) -> "trimesh.Trimesh":
     import trimesh
 
     # The vertices are shared already; trimesh's merging by rounded coordinates could join what should stay apart.

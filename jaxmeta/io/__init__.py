@@ -7,7 +7,7 @@ from ._errors import Path as Path
 from ._errors import brief as brief
 from ._errors import file_error as file_error
 from ._errors import system_text as system_text
-from ._hdf5 import write_h5 as write_h5
+from ._hdf5_write import write_h5 as write_h5
 from ._json import to_json as to_json
 from ._json import write_json as write_json
 from ._npz_write import write_npz as write_npz

@@ -49,11 +49,27 @@ def check_density(path: Path) -> Check:
 
     def check(place: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
         check_numbers(path, place, dtype)
-        if len(shape) != 3:
+        if not voxel_shape(shape):
             raise file_error(path, place, "a density of shape (nx, ny, nz)", f"the shape is {brief(shape)}")
         check_size(path, place, shape, dtype)
 
     return check
+
+
+def check_edges(path: Path) -> Check:
+    """Returns the check for voxel edges: three numbers in whatever shape, as a row of a matrix may be."""
+
+    def check(place: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        check_shape(path, (3,))(place, (3,) if math.prod(shape) == 3 else shape, dtype)
+
+    return check
+
+
+def voxel_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the shape without axes of length 1 before and after the three of a density; () if these are not clear."""
+    starts = range(len(shape) - 2)
+    found = {shape[start : start + 3] for start in starts if set(shape[:start] + shape[start + 3 :]) <= {1}}
+    return found.pop() if len(found) == 1 else ()
 
 
 def check_shape(path: Path, expected: tuple[int, ...]) -> Check:

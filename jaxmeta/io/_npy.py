@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 
 from ._errors import FileError, Path, brief, file_error, system_text
-from ._limits import Check, check_shape
+from ._limits import Check, check_edges
 from ._open import open_binary
 
 _MAGIC = b"\x93NUMPY"
@@ -43,7 +43,7 @@ def read_npz(path: Path, name: str | None, default: str, check: Check) -> tuple[
         check: Called with place, shape and type before the data are read.
 
     Returns:
-        The array, its name, and the array `spacing` of shape (3,) or None.
+        The array, its name, and the three numbers of `spacing` or None.
 
     Raises:
         FileError: If the archive or the array is not as expected.
@@ -56,7 +56,7 @@ def read_npz(path: Path, name: str | None, default: str, check: Check) -> tuple[
                 array = _read_member(path, archive, chosen, check)
                 spacing = None
                 if "spacing" in names and chosen != "spacing":
-                    spacing = _read_member(path, archive, "spacing", check_shape(path, (3,)))
+                    spacing = _read_member(path, archive, "spacing", check_edges(path))
                 return array, chosen, spacing
         except FileError:
             raise

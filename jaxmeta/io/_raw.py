@@ -1,6 +1,7 @@
 """Plain binary voxels without a header, as scanners and `numpy.ndarray.tofile` write them."""
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -36,7 +37,10 @@ def read_raw(path: Path, shape: Sequence[int] | None, dtype: Any, order: Literal
         kind = np.dtype(dtype)
     except TypeError:
         raise ValueError(f"Argument `dtype` must name a type of number, but is {brief(dtype)}.") from None
-    edges = tuple(int(edge) for edge in shape)
+    try:
+        edges = tuple(operator.index(edge) for edge in shape)
+    except TypeError:
+        raise ValueError(f"Argument `shape` must be three whole numbers, but is {brief(shape)}.") from None
     with open_binary(path) as (file, size):
         check("the shape and type given", edges, kind)
         expected = math.prod(edges) * kind.itemsize

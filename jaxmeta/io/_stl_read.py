@@ -1,6 +1,8 @@
 """Reading the triangles of an STL file, binary or text, and the voxels inside them."""
 
+import operator
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +13,7 @@ from ._open import open_binary
 
 RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")])
 _VERTEX = re.compile(rb"\bvertex\s+(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE)
+_NAME = re.compile(rb"^\s*(?:end)?solid\b.*?(?=\bfacet\s+normal\b|$)", re.IGNORECASE | re.MULTILINE)
 _FACET = re.compile(rb"\bendfacet\b", re.IGNORECASE)
 
 
@@ -52,9 +55,12 @@ def _resolution(resolution: int | Sequence[int] | None) -> tuple[int, ...]:
         raise ValueError(
             "Argument `resolution` must be given for a .stl file: the number of voxels along its longest edge."
         )
-    counts = tuple(int(count) for count in np.atleast_1d(np.asarray(resolution)).tolist())
+    try:
+        counts = tuple(operator.index(count) for count in np.atleast_1d(np.asarray(resolution)).tolist())
+    except TypeError:
+        counts = ()
     if len(counts) not in (1, 3) or any(count < 1 for count in counts):
-        raise ValueError(f"Argument `resolution` must be one or three positive numbers, but is {resolution!r}.")
+        raise ValueError(f"Argument `resolution` must be one or three positive whole numbers, but is {resolution!r}.")
     return counts
 
 
@@ -76,11 +82,11 @@ def read_triangles(path: Path) -> np.ndarray:
         if len(head) == 84 and size == 84 + RECORD.itemsize * count:
             with np.errstate(invalid="ignore"):  # NaN is refused below, with its place
                 corners = np.frombuffer(file.read(), RECORD)["corners"].astype(np.float64)
-        elif head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5].lower() == b"solid":
+        elif head.removeprefix(BOM_UTF8).lstrip()[:5].lower() == b"solid":
             memory = physical_memory()
             if memory is not None and 4 * size > memory:
                 raise file_error(path, "size", "a text file that fits into memory", f"the file has {size} bytes")
-            corners = _parse_text(path, head + file.read())
+            corners = _parse_text(path, (head + file.read()).removeprefix(BOM_UTF8))
         elif len(head) < 84:
             raise file_error(path, "header", "84 bytes of binary STL or text", f"the file has {size} bytes")
         else:
@@ -95,9 +101,11 @@ def read_triangles(path: Path) -> np.ndarray:
 
 
 def _parse_text(path: Path, text: bytes) -> np.ndarray:
+    whole = b"endsolid" in text[-1024:].lower()
+    text = _NAME.sub(b"", text)  # names may hold any word
     facets = len(_FACET.findall(text))
     triples = _VERTEX.findall(text)
-    if len(triples) != 3 * facets or b"endsolid" not in text[-1024:].lower():
+    if len(triples) != 3 * facets or not whole:
         found = f"there are {len(triples)} for {facets} facets, or the end is missing"
         raise file_error(path, "text", "three vertices per facet up to 'endsolid'", found)
     try:

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ._errors import Path, brief, file_error
-from ._hdf5 import read_h5
-from ._limits import check_density, check_shape
+from ._hdf5_read import read_h5
+from ._limits import check_density, check_shape, voxel_shape
 from ._npy import read_npy, read_npz
 from ._raw import read_raw
 from ._stl_read import read_stl
@@ -48,7 +48,9 @@ def read_density(
     """Reads a density from `.npy`, `.npz`, `.h5`, `.hdf5`, `.vti`, `.stl` or `.raw`.
 
     Files are not trusted: nothing is unpickled, XML entities are refused, and sizes are checked before memory is taken.
-    In an archive the array is called `density` unless it is the only one or `name` says otherwise.
+    In an archive the array is called `density` unless it is the only one or `name` says otherwise. Axes of length 1
+    before or after those of (nx, ny, nz) are left out. What each format may hold is listed under "Conventions" in the
+    documentation.
 
     Args:
         path: The file; its suffix tells the format.
@@ -151,7 +153,7 @@ def _refuse_ignored(suffix: str, **given: Any) -> None:
 def _as_density(path: Path, array: np.ndarray, scale: float | None) -> np.ndarray:
     # float32 holds bytes and half precision; wider integers go to float64, and long doubles come down to it.
     wide = np.result_type(array.dtype.newbyteorder("="), np.float32)
-    density = array.astype(wide if wide.itemsize <= 8 else np.float64, order="C")
+    density = array.astype(wide if wide.itemsize <= 8 else np.float64, order="C").reshape(voxel_shape(array.shape))
     if scale is not None:
         if not (np.isfinite(scale) and scale > 0):
             raise ValueError(f"Argument `scale` must be positive, but is {scale}.")
@@ -169,7 +171,7 @@ def _as_density(path: Path, array: np.ndarray, scale: float | None) -> np.ndarra
 def _as_spacing(path: Path, spacing: np.ndarray | None) -> tuple[float, float, float]:
     if spacing is None:
         return 1.0, 1.0, 1.0
-    x, y, z = (float(edge) for edge in spacing)
+    x, y, z = (float(edge) for edge in spacing.ravel())
     if not all(np.isfinite(edge) and edge > 0 for edge in (x, y, z)):
         raise file_error(path, "spacing", "three positive lengths", f"it is {brief((x, y, z))}")
     return x, y, z

@@ -1,16 +1,12 @@
-"""A smooth surface of a periodic cell, for the eye.
-
-Voxels are steps; the eye wants the shape behind them. The density is blurred a little (periodically), sampled on a grid
-of nodes that includes the cell's faces, and cut at the level that keeps the solid's share of the volume, so that thin
-walls do not vanish in the blur. Where material meets the cell's faces it is closed by flat caps with sharp edges.
-"""
+"""The surface of a periodic cell as it is drawn: smooth, with normals and no more triangles than are seen."""
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32, Shaped
 
-_BLUR = 1.0
+from jaxmeta import geometry
+
 _FINEST, _LARGEST = 64, 192
 
 
@@ -64,38 +60,18 @@ def cell_mesh(
         raise ValueError(f"Argument `tile` must be at least 1, but is {tile}.")
     if not np.any(density > 0.5):
         raise ValueError("Argument `cell` must be solid somewhere, but no density is above 1/2.")
+    edges = np.asarray(density.shape) * np.asarray(spacing, dtype=float)
+    edges /= edges.max()
     longest = max(density.shape)
     # No finer than a picture can show, whatever the number of copies.
     factor = min(max(1.0, _FINEST / longest), _LARGEST / (tile * longest))
     while True:
-        vertices, faces = _extract(density, tile, factor)
-        if len(vertices) <= limit or factor * longest <= 8:
+        counts = [max(2, round(factor * side)) for side in density.shape]
+        mesh = geometry.smooth_surface(density, counts, edges / density.shape, (tile,) * 3)
+        if len(mesh.vertices) <= limit or factor * longest <= 8:
             break
-        factor *= 0.95 * (limit / len(vertices)) ** 0.5
-    edges = np.asarray(density.shape) * np.asarray(spacing, dtype=float)
-    vertices *= (edges / edges.max()).astype(np.float32)
-    return _with_normals(vertices, faces, tile * (edges / edges.max()).astype(np.float32))
-
-
-def _extract(density: np.ndarray, tile: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns vertices in units of cells and faces."""
-    from scipy.ndimage import gaussian_filter, map_coordinates
-    from skimage.measure import marching_cubes
-
-    counts = [max(2, round(factor * edge)) for edge in density.shape]
-    blur = [_BLUR * max(1.0, edge / count) for edge, count in zip(density.shape, counts, strict=True)]
-    smooth = gaussian_filter(density, blur, mode="wrap")
-    # Voxel centres stand at whole numbers, the cell's lower face at -1/2.
-    axes = [np.arange(m, dtype=np.float32) * (n / m) - 0.5 for n, m in zip(density.shape, counts, strict=True)]
-    nodes = map_coordinates(smooth, np.meshgrid(*axes, indexing="ij"), order=3, mode="grid-wrap", output=np.float32)
-    level = float(np.clip(np.quantile(nodes, 1 - np.mean(density > 0.5)), 0.05, 0.95))
-    field = np.pad(np.tile(nodes, (tile,) * 3), [(0, 1)] * 3, mode="wrap")
-    # So far below the level that the caps come to lie on the cell's faces.
-    field = np.pad(field, 1, constant_values=-1e3)
-    vertices, faces, _, _ = marching_cubes(field, level, gradient_direction="ascent")
-    ends = np.array(counts, np.float32) * tile
-    vertices = np.clip(vertices.astype(np.float32) - 1, 0, ends) / np.array(counts, np.float32)
-    return vertices, faces.astype(np.int64)
+        factor *= 0.95 * (limit / len(mesh.vertices)) ** 0.5
+    return _with_normals(np.asarray(mesh.vertices), np.asarray(mesh.faces), tile * edges)
 
 
 def _with_normals(vertices: np.ndarray, faces: np.ndarray, ends: np.ndarray) -> Mesh:
@@ -114,4 +90,6 @@ def _with_normals(vertices: np.ndarray, faces: np.ndarray, ends: np.ndarray) -> 
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     # Slivers without any area have no normal of their own; nobody sees which one they get.
     normals = np.where(length > 0, normals / np.where(length > 0, length, 1), (0.0, 0.0, 1.0))
-    return Mesh(vertices[keys // 7], normals.astype(np.float32), index.reshape(-1, 3).astype(np.int32))
+    return Mesh(
+        vertices[keys // 7].astype(np.float32), normals.astype(np.float32), index.reshape(-1, 3).astype(np.int32)
+    )

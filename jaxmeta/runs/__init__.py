@@ -1,5 +1,8 @@
-"""Runs that last: what a run was given, and the state to go on from. It knows nothing of what is run."""
+"""Runs that last: what a run was given, its tasks and who does them, checkpoints, interrupts.
 
-from ._checkpoint import Checkpoint as Checkpoint
-from ._digest import digest as digest
-from ._digest import function_digest as function_digest
+It knows nothing of what is run. Names resolve at first use, for a command line needs some of them before it needs JAX.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,16 +1,20 @@
-"""Checkpoints of a loop: its whole state, its history and the settings it belongs to."""
+"""Checkpoints of a loop: its whole state and its history, in the folder of a run."""
 
 from __future__ import annotations
 
-import json
+import re
+import shutil
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import jax
-import numpy as np
+from ..io import file_error, system_text
+from ._folder import SETTINGS, locked, settle
+
+_LOCK, _STATES = "lock", "states"
+_WRITTEN = re.compile(r"\d+(\.orbax.*)?")
+"""A state, or one whose writing was cut short."""
 
 
 class Stepped(Protocol):
@@ -24,17 +28,16 @@ State = TypeVar("State", bound=Stepped)
 
 
 class Checkpoint:
-    """A folder that holds the last two states of a run.
+    """The folder of a run that is a loop: its last two states.
 
     Args:
         folder: made if it does not exist.
-        settings: what the run is, by name; a folder that holds another run is refused. What does not survive a round
-            trip through JSON goes in as its `digest`, or its `function_digest`. The versions of JAX and jaxmeta and the
-            precision of JAX's numbers are added.
+        settings: what the run is, as JSON can hold it; a folder that holds the state of another run is refused. What
+            cannot be written so goes in as its `digest` or `function_digest`.
         every: seconds between two saves.
 
     Raises:
-        ValueError: the folder cannot be written.
+        ValueError: the folder cannot be written, holds another run, or another process is at work in it.
 
     Example:
         >>> import tempfile
@@ -59,19 +62,28 @@ class Checkpoint:
     def __init__(self, folder: str | Path, settings: Mapping[str, Any], every: float = 20.0):
         import orbax.checkpoint as ocp  # takes a second to import, and only runs with checkpoints need it
 
-        self._ocp = ocp
-        self._settings = json.loads(json.dumps({**settings, **_surroundings()}))
-        self._every = every
-        self._saved = time.monotonic()
         path = Path(folder).absolute()
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._manager = ocp.CheckpointManager(path, options=ocp.CheckpointManagerOptions(max_to_keep=2))
+            (path / _STATES).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(
-                f"Argument `checkpoint` must be a folder that can be written, but {path} is not: {error.strerror}."
+                f"Argument `checkpoint` must be a folder that can be written, but {path} is not: {system_text(error)}."
             ) from None
-        self._path = path
+        lock = locked(path / _LOCK)
+        if lock is None:
+            raise ValueError(f"Argument `checkpoint` must be a folder where no run is at work, but {path} has one.")
+        if saved_step(path) is None:
+            (path / SETTINGS).unlink(missing_ok=True)  # of a run that did not come to its first save
+        changed = settle(path, settings)
+        self._path, self._lock, self._every = path, lock, every
+        if changed:
+            lock.release()
+            raise self._other(changed)
+        self._ocp = ocp
+        self._saved = time.monotonic()
+        self._manager = ocp.CheckpointManager(
+            path / _STATES, options=ocp.CheckpointManagerOptions(max_to_keep=2, create=False)
+        )
 
     def restore(self, like: State) -> tuple[State, dict[str, list]] | None:
         """The last saved state and history, or None in a new folder.
@@ -80,34 +92,40 @@ class Checkpoint:
             like: a state with the shapes and dtypes of the run.
 
         Raises:
-            ValueError: the folder holds a run with other settings, or another kind of state.
+            ValueError: the folder holds another kind of state.
         """
+        import jax
+
         step = self._manager.latest_step()
         if step is None:
             return None
         args = self._ocp.args
         meta = self._manager.restore(step, args=args.Composite(meta=args.JsonRestore()))["meta"]
-        changed = _changed(meta["settings"] | {"state": meta.get("state")}, self._settings | {"state": _shapes(like)})
-        if changed:
-            raise ValueError(
-                f"Argument `checkpoint` must be a folder of this same run, but {self._path} holds one with another "
-                f"{changed}."
-            )
+        if meta["shapes"] != _shapes(like):
+            raise self._other("state")
         flat, structure = jax.tree.flatten(like)
         names = {f"leaf{i}": leaf for i, leaf in enumerate(flat)}
         saved = self._manager.restore(step, args=args.Composite(state=args.StandardRestore(names)))["state"]
         return jax.tree.unflatten(structure, [saved[name] for name in names]), meta["history"]
 
     def save(self, state: Stepped, history: Mapping[str, list], force: bool = False) -> None:
-        """Save if the time has come, and wait until it is on disk."""
+        """Save if the time has come, and wait until it is on disk.
+
+        Args:
+            state: the whole of it; what follows must follow from it alone.
+            history: what is to be seen of the steps so far, as JSON can hold it.
+            force: save now.
+        """
+        import jax
+
         if not force and time.monotonic() - self._saved < self._every:
             return
-        step = int(np.asarray(state.step))
+        step = int(state.step)
         if self._manager.latest_step() == step:
             return
         args = self._ocp.args
         leaves = {f"leaf{i}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
-        meta = {"settings": self._settings, "state": _shapes(state), "history": history}
+        meta = {"shapes": _shapes(state), "history": history}
         self._manager.save(step, args=args.Composite(state=args.StandardSave(leaves), meta=args.JsonSave(meta)))
         self._manager.wait_until_finished()
         self._saved = time.monotonic()
@@ -115,25 +133,50 @@ class Checkpoint:
     def close(self) -> None:
         """Release the folder."""
         self._manager.close()
+        self._lock.release()
+
+    def _other(self, changed: str) -> ValueError:
+        return ValueError(
+            f"Argument `checkpoint` must be a folder of this same run, but {self._path} holds one with another "
+            f"{changed}."
+        )
 
 
-def _surroundings() -> dict[str, Any]:
-    """What else a step depends on."""
-    found: dict[str, Any] = {name: version(name) for name in ("jaxmeta", "jax", "jaxlib")}
-    found["x64"] = bool(jax.config.jax_enable_x64)
-    found["matmul precision"] = jax.config.jax_default_matmul_precision
-    return found
+def saved_step(folder: Path) -> int | None:
+    """Steps that led to the last saved state in a folder, None where there is no state."""
+    states = folder / _STATES
+    steps = [int(entry.name) for entry in states.iterdir() if entry.name.isdigit()] if states.is_dir() else []
+    return max(steps, default=None)
+
+
+def clear_checkpoint(folder: Path) -> None:
+    """Remove a checkpoint, unless there is something else in its folder.
+
+    Raises:
+        FileError: something else is there, or a run is at work.
+    """
+    if not folder.exists():
+        return
+    kept = {folder / name for name in (SETTINGS, _LOCK, _STATES)}
+    states = folder / _STATES
+    foreign = {*folder.iterdir()} - kept
+    if states.is_dir():
+        foreign |= {entry for entry in states.iterdir() if not _WRITTEN.fullmatch(entry.name)}
+    strange = foreign | {path for path in (folder, *kept) if path.is_symlink()}
+    if strange:
+        raise file_error(folder, "removing the checkpoint", "nothing else there", f"there is {min(strange)}")
+    lock = locked(folder / _LOCK)
+    if lock is None:
+        raise file_error(folder, "removing the checkpoint", "that no run is at work there", "there is one")
+    try:
+        if states.exists():
+            shutil.rmtree(states)
+        (folder / SETTINGS).unlink(missing_ok=True)
+    finally:
+        lock.release()
 
 
 def _shapes(state: Any) -> list[str]:
+    import jax
+
     return [f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(state)]
-
-
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Names of what differs, with both values where they are short."""
-
-    def told(name: str) -> str:
-        values = [json.dumps(settings.get(name)) for settings in (before, now)]
-        return f"{name} ({values[0]}, not {values[1]})" if max(map(len, values)) <= 40 else name
-
-    return ", ".join(told(name) for name in sorted({*before, *now}) if before.get(name) != now.get(name))

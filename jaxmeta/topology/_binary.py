@@ -1,42 +1,79 @@
-"""From the optimised density to a strictly binary, connected cell with an independent score."""
+"""From the optimised density to a strictly binary, connected cell."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
 from .. import geometry
-from ..cells import Cell, Scorer, clean
+from ..cells import clean
+from ..geometry import symmetry as symmetries
 from ._filter import Symmetry
+from ._held import Held
 
 
-def cut(density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry) -> Float[np.ndarray, "x y z"]:
+class Binary(NamedTuple):
+    """A strictly binary density.
+
+    Attributes:
+        density: 0 and 1, of the shape of the grey one.
+        islands_removed: voxels that hung on nothing.
+        held_apart: voxels that hang on nothing and are there all the same, for their part holds voxels that are held
+            solid. Both counts are of the whole cell.
+    """
+
+    density: Float[np.ndarray, "x y z"]
+    islands_removed: int
+    held_apart: int
+
+
+def cut(
+    density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry, held: Held | None = None
+) -> Float[np.ndarray, "x y z"]:
     """The density cut at a volume fraction, 0 and 1.
 
     Args:
         density: the cell, or its octant, (nx, ny, nz).
-        volume_fraction: fraction of solid voxels wanted.
+        volume_fraction: fraction of solid voxels wanted, those included that are held.
         symmetry: of the cell.
+        held: voxels of the density that are held.
     """
     values = np.asarray(density)
+    dtype = values.dtype
     if symmetry == "cubic":
         # Voxels that a permutation of the axes exchanges are cut together, whatever rounding did to them.
         values = values[tuple(np.sort(np.indices(values.shape), axis=0))]
-    return np.asarray(geometry.threshold(values, volume_fraction)).astype(values.dtype)
+    if held is None:
+        return np.asarray(geometry.threshold(values, volume_fraction)).astype(dtype)
+    # Held voxels are below all others, or above, so that the cut is among those that are free.
+    void, solid = np.asarray(held.void), np.asarray(held.solid)
+    values = np.where(void, -1, np.where(solid, 2, values)).astype(dtype)
+    return ((np.asarray(geometry.threshold(values, volume_fraction)) | solid) & ~void).astype(dtype)
 
 
-def binary_cell(density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry, score: Scorer) -> Cell:
-    """Cut a density at its volume fraction, keep the largest connected part, and score it.
+def binarize(
+    density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry, held: Held | None = None
+) -> Binary:
+    """Cut a density at its volume fraction; keep the largest connected part, and those with voxels held solid.
 
     Args:
         density: the cell, or its octant, (nx, ny, nz).
-        volume_fraction: fraction of solid voxels wanted.
+        volume_fraction: fraction of solid voxels wanted, those included that are held.
         symmetry: of the cell.
-        score: computes the stiffness.
-
-    Returns:
-        The cell; `islands_removed` of its provenance counts the voxels that hung on nothing.
+        held: voxels of the density that are held.
     """
-    cleaned = clean(cut(density, volume_fraction, symmetry), symmetry)
-    return score(cleaned.density, symmetry, {"islands_removed": cleaned.islands_removed})
+    whole = cut(density, volume_fraction, symmetry, held)
+    cleaned = clean(whole, symmetry)
+    if held is None:
+        return Binary(cleaned.density, cleaned.islands_removed, 0)
+    solid = np.asarray(held.solid)
+    if symmetry != "none":
+        whole, solid = (np.asarray(symmetries.unfold(part)) for part in (whole, solid))
+    parts, _ = geometry.label(whole, periodic=True)
+    wanted = np.isin(parts, np.unique(parts[solid]))[tuple(slice(side) for side in density.shape)]
+    kept = np.where(wanted, 1, cleaned.density).astype(whole.dtype)
+    back = int((kept - cleaned.density).sum()) * (whole.size // kept.size)
+    return Binary(kept, cleaned.islands_removed - back, back)

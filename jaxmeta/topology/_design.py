@@ -1,115 +1,194 @@
-"""From design variables to the physical density, and from there to values and gradients of all functions."""
+"""The design of a cell: from variables to the physical density, and from there to values and gradients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Array, Float
 
+from ..design import Evaluation, Level
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
-from ..homogenization import Homogenization, Interpolation, homogenize
-from ._filter import DensityFilter, Symmetry
+from ..homogenization import SIMP, Homogenization, Interpolation, homogenize
+from ..optimizers import Seen
+from ..solvers import Result
+from ._filter import DensityFilter
+from ._held import Held
+from ._info import Facts
 from ._projection import Heaviside
-from .constraints import Constraining, SmallestFeature
-from .objectives import Function
+from ._record import Record, Term
 
 
-class Evaluation(NamedTuple):
-    """Functions of a design and their gradients.
-
-    Attributes:
-        values: objective first, then the constraints, then the volume fraction, (2 + m,).
-        gradients: with respect to the design variables, (2 + m, nx, ny, nz).
-        stiffness: (6, 6).
-        displacement: fluctuations, to start the next solve from.
-        steps: solver steps of the slowest load.
-        result: how the solve ended.
-    """
-
-    values: Array
-    gradients: Array
-    stiffness: Array
-    displacement: Array
-    steps: Array
-    result: Array
-
-
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Design:
-    """What is designed: everything but the optimiser.
+    """The cell as a `jaxmeta.design.Problem`: everything but the optimiser and the continuation. Made by `Design.of`.
 
     Args:
-        objective: (stiffness, density) → scalar, minimised.
-        constraints: (stiffness, density) → scalar each, must not be positive; or a `SmallestFeature`, which sees the
-            filtered density and its projection at 1/2 instead.
-        symmetry: of the cell.
+        objective: minimised.
+        constraints: must not be positive.
         solid: the solid.
         interpolation: from density to modulus.
-        filtering: density filter.
-        spacing: edges of a voxel.
-        tolerance: relative error of C in every solve.
+        volume_fraction: upper bound of the mean density.
         erosion: stiffness is that of the density projected at the threshold 1/2 + erosion, volume that of 1/2.
+        held: voxels that are held, or None.
+        filtering: density filter, which knows the symmetry of the cell and the edges of a voxel.
+        tolerance: relative error of C in every solve.
     """
 
-    objective: Function
-    constraints: tuple[Constraining, ...]
-    symmetry: Symmetry
+    objective: Term
+    constraints: tuple[Term, ...]
     solid: Isotropic
     interpolation: Interpolation
-    filtering: DensityFilter
-    spacing: tuple[float, float, float]
-    tolerance: float
-    erosion: float = 0.0
+    volume_fraction: Float[Array, ""]
+    erosion: Float[Array, ""]
+    held: Held | None
+    filtering: DensityFilter = field(metadata={"static": True})
+    tolerance: float = field(metadata={"static": True})
 
-    def filtered(self, variables: Array) -> Array:
+    @classmethod
+    def of(
+        cls,
+        objective: Callable[..., Any],
+        constraints: Sequence[Callable[..., Any]],
+        *,
+        solid: Isotropic,
+        volume_fraction: float,
+        filtering: DensityFilter,
+        interpolation: Interpolation = SIMP(3.0, 1e-9),
+        erosion: float = 0.0,
+        held: Held | None = None,
+        tolerance: float = 1e-4,
+        dtype: Any = None,
+    ) -> Design:
+        """A design from functions of any kind, with its numbers as leaves.
+
+        Args:
+            objective: (stiffness, density) → scalar, or an object as `Term` describes.
+            constraints: likewise.
+            solid: the solid.
+            volume_fraction: upper bound of the mean density.
+            filtering: density filter.
+            interpolation: from density to modulus.
+            erosion: of the density that the functions see.
+            held: voxels that are held.
+            tolerance: relative error of C in every solve.
+            dtype: of the variables; None takes JAX's default.
+        """
+        dtype = jnp.result_type(float) if dtype is None else dtype
+
+        def number(leaf: Any) -> Array:
+            value = jnp.asarray(leaf)
+            return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value
+
+        terms = Term.of(objective), tuple(Term.of(function) for function in constraints)
+        numbers = (*terms, solid, interpolation, volume_fraction, erosion, held)
+        return cls(*jax.tree.map(number, numbers), filtering, tolerance)
+
+    @property
+    def noise(self) -> float:
+        """Relative error of the values."""
+        return self.tolerance
+
+    def filtered(self, variables: Float[Array, "nx ny nz"]) -> Float[Array, "nx ny nz"]:
         """Filtered density, with the symmetry imposed."""
-        if self.symmetry == "cubic":
+        if self.filtering.symmetry == "cubic":
             variables = symmetries.permute_average(variables)
         return self.filtering(variables)
 
-    def physical(self, variables: Array, beta: Array, erosion: float = 0.0) -> Array:
-        """Filtered and projected density, with the symmetry imposed."""
-        return Heaviside(beta, 0.5 + erosion)(self.filtered(variables))
+    def projected(
+        self, filtered: Float[Array, "nx ny nz"], sharpness: Float[Array, ""], erosion: float | Float[Array, ""] = 0.0
+    ) -> Float[Array, "nx ny nz"]:
+        """Projected density, with the held voxels held."""
+        density = Heaviside(sharpness, 0.5 + erosion)(filtered)
+        return density if self.held is None else self.held(density)
 
-    def solve(self, density: Array, displacement: Array | None) -> Homogenization:
+    def physical(self, variables: Float[Array, "nx ny nz"], sharpness: Float[Array, ""]) -> Float[Array, "nx ny nz"]:
+        """The density of a design: filtered, projected and held, with the symmetry imposed."""
+        return self.projected(self.filtered(variables), sharpness)
+
+    def solve(self, density: Float[Array, "nx ny nz"], displacement: Array | None) -> Homogenization:
         """Homogenization of a physical density, started from the fluctuations of another solve."""
         return homogenize(
             density,
             self.solid,
             interpolation=self.interpolation,
-            spacing=self.spacing,
-            symmetry=self.symmetry,
+            spacing=self.filtering.spacing,
+            symmetry=self.filtering.symmetry,
             tolerance=self.tolerance,
             start=displacement,
             throw=False,
         )
 
-    def evaluate(self, variables: Array, beta: Array, displacement: Array | None) -> Evaluation:
+    def bounds(self, variables: Float[Array, "nx ny nz"]) -> tuple[Float[Array, "nx ny nz"], Float[Array, "nx ny nz"]]:
+        """0 and 1, equal where a voxel is held."""
+        lower, upper = jnp.zeros_like(variables), jnp.ones_like(variables)
+        return (lower, upper) if self.held is None else (self.held(lower), self.held(upper))
+
+    def cheap(self, variables: Float[Array, "nx ny nz"], level: Level) -> Float[Array, ""]:
+        """Excess of the volume, relative to its bound."""
+        return self.physical(variables, level.sharpness).mean() / self.volume_fraction - 1
+
+    def values(
+        self, variables: Float[Array, "nx ny nz"], level: Level, memory: Array | None
+    ) -> tuple[Float[Array, ""], Float[Array, " m"]]:
+        """Objective and constraints, the volume last, without gradients."""
+        filtered = self.filtered(variables)
+        h = self.solve(self.projected(filtered, level.sharpness, self.erosion), memory)
+        values = self._functions(level, h.stiffness, filtered)
+        weights = self._weights(level)
+        return values[0], weights * values[1:] + (weights - 1)
+
+    def evaluate(self, variables: Float[Array, "nx ny nz"], level: Level, memory: Array | None) -> Evaluation:
         """All values and gradients from one homogenization."""
-        eroding, projecting = Heaviside(beta, 0.5 + self.erosion), Heaviside(beta, 0.5)
 
         def solve(x: Array):
             filtered = self.filtered(x)
-            h = self.solve(eroding(filtered), displacement)
+            h = self.solve(self.projected(filtered, level.sharpness, self.erosion), memory)
             return (h.stiffness, filtered), h
 
         # All functions depend on the variables through C and the filtered density alone.
         def functions(seen: tuple[Array, Array]) -> Array:
-            c, filtered = seen
-            eroded, projected = eroding(filtered), projecting(filtered)
-
-            def value(f: Constraining) -> Array:
-                if isinstance(f, SmallestFeature):
-                    return f.measure(self.filtering)(filtered, projected)
-                return f(c, eroded)
-
-            return jnp.stack([value(f) for f in (self.objective, *self.constraints)] + [projected.mean()])
+            return self._functions(level, *seen)
 
         seen, pull, h = jax.vjp(solve, variables, has_aux=True)
         values, slopes = functions(seen), jax.jacrev(functions)(seen)
         gradients = jax.lax.map(lambda slope: pull(slope)[0], slopes)
-        return Evaluation(values, gradients, h.stiffness, h.displacement, h.stats.steps.max(), h.result)
+        weights = self._weights(level)
+        density = self.projected(seen[1], level.sharpness)
+        return Evaluation(
+            # Exact where the weight is 1.
+            Seen(
+                values[0],
+                gradients[0],
+                weights * values[1:] + (weights - 1),
+                weights[:, None, None, None] * gradients[1:],
+            ),
+            Facts(
+                constraints=values[1:],
+                volume_fraction=density.mean(),
+                stiffness=h.stiffness,
+                beta=level.sharpness,
+                greyness=(4 * density * (1 - density)).mean(),
+                solver_steps=h.stats.steps.max(),
+                solver_result=h.result,
+            ),
+            h.displacement,
+            h.result != Result.breakdown,
+        )
+
+    def _weights(self, level: Level) -> Array:
+        """Of g + 1, for each constraint g in the eyes of the optimiser, the volume last."""
+        return jnp.stack([term.weight(level.share) for term in self.constraints] + [jnp.ones_like(level.share)])
+
+    def _functions(self, level: Level, stiffness: Array, filtered: Array) -> Array:
+        """Objective, constraints, and the excess of the volume."""
+        eroded = self.projected(filtered, level.sharpness, self.erosion)
+        projected = self.projected(filtered, level.sharpness)
+        record = Record(stiffness, eroded, filtered, projected, self.held, self.filtering)
+        volume = projected.mean() / self.volume_fraction - 1
+        return jnp.stack([term(record) for term in (self.objective, *self.constraints)] + [volume])

@@ -1,14 +1,17 @@
-"""Ready-made constraints: functions of (stiffness, density) that must not be positive, and the smallest feature.
+"""Ready-made constraints: functions of a design that must not be positive.
 
-The smallest feature is told from the filtered density, which such a function does not see; it is an object of its own.
+Most are functions of (stiffness, density), like objectives, and pytrees with their bounds as leaves. The smallest
+feature is told from the filtered density, so it is a function of the whole `Record`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
@@ -16,23 +19,60 @@ from jaxtyping import Float
 from ..elasticity import kelvin_norm, nearest_cubic, zener
 from ._features import FeatureSize
 from ._filter import DensityFilter
-from .objectives import Function
+from ._record import Function, Record, as_pytree
+
+RELAXATION = 4
+"""Power of (present sharpness / last one) by which a constraint on features is relaxed.
+
+Grey is no member, but counts as a thin one: the constraint is of the order of 10⁴ for a grey design, and 10 to 10³ for
+a sharp one with thin members. With the fourth power it says next to nothing in the first stages, whatever the design,
+and has its say in the last two.
+"""
 
 
+@jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True)
 class Constraint:
     """A function of stiffness and density with a name, which must not be positive.
 
     Args:
-        name: for reports.
-        function: (stiffness, density) → scalar, scaled so that one is a large violation.
+        label: for reports, before the bound.
+        function: (stiffness, density) → scalar, scaled so that one is a large violation; with a bound, (stiffness,
+            density, bound) → scalar.
+        bound: a number, or None.
     """
 
-    name: str
+    label: str
     function: Function = field(repr=False)
+    bound: float | Float[Array, ""] | None = None
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        return self.label if self.bound is None else f"{self.label} {float(self.bound):g}"
 
     def __call__(self, stiffness: Float[Array, "6 6"], density: Float[Array, "nx ny nz"]) -> Float[Array, ""]:
-        return self.function(stiffness, density)
+        bound = () if self.bound is None else (self.bound,)
+        return self.function(stiffness, density, *bound)
+
+    def tree_flatten(self):
+        """The bound and the function's own numbers are the leaves."""
+        return (as_pytree(self.function), self.bound), self.label
+
+    @classmethod
+    def tree_unflatten(cls, label, children):
+        """Rebuild."""
+        return cls(label, *children)
+
+
+def _above(function: Function, c: Array, rho: Array, bound: Array | float) -> Array:
+    value = function(c, rho)
+    bound = jnp.asarray(bound, value.dtype)
+    return (value - bound) / jnp.where(bound == 0, 1, jnp.abs(bound))
+
+
+def _below(function: Function, c: Array, rho: Array, bound: Array | float) -> Array:
+    return -_above(function, c, rho, bound)
 
 
 def at_most(function: Function, bound: float, name: str = "upper bound") -> Constraint:
@@ -49,8 +89,7 @@ def at_most(function: Function, bound: float, name: str = "upper bound") -> Cons
         >>> print(f"{anisotropy(jm.Isotropic(1.0, 0.3).stiffness, jnp.ones((2, 2, 2))):.4f}")
         -0.1429
     """
-    scale = abs(bound) or 1.0
-    return Constraint(f"{name} {bound:g}", lambda c, rho: (function(c, rho) - bound) / scale)
+    return Constraint(name, jax.tree_util.Partial(_above, as_pytree(function)), bound)
 
 
 def at_least(function: Function, bound: float, name: str = "lower bound") -> Constraint:
@@ -61,8 +100,7 @@ def at_least(function: Function, bound: float, name: str = "lower bound") -> Con
         bound: a number.
         name: for reports.
     """
-    scale = abs(bound) or 1.0
-    return Constraint(f"{name} {bound:g}", lambda c, rho: (bound - function(c, rho)) / scale)
+    return Constraint(name, jax.tree_util.Partial(_below, as_pytree(function)), bound)
 
 
 def isotropic(tolerance: float = 0.03) -> Constraint:
@@ -75,20 +113,20 @@ def isotropic(tolerance: float = 0.03) -> Constraint:
     """
     if not tolerance > 0:
         raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
+    return Constraint("isotropic within", _anisotropy, tolerance)
 
-    def deviation(c: Array, _: Array) -> Array:
-        weight = jnp.ones((6, 6), c.dtype).at[3:, :].multiply(2).at[:, 3:].multiply(2)
-        skew = jnp.sum(weight * (c - nearest_cubic(c)) ** 2) / kelvin_norm(c) ** 2
-        # A square would have no slope at the middle of its range, so the bound is linear far away.
-        square = ((zener(c) - 1) ** 2 + skew) / tolerance**2
-        return jnp.sqrt(square + 1e-4) - 1
 
-    return Constraint(f"isotropic within {tolerance:g}", deviation)
+def _anisotropy(c: Array, _: Array, tolerance: Array | float) -> Array:
+    weight = jnp.ones((6, 6), c.dtype).at[3:, :].multiply(2).at[:, 3:].multiply(2)
+    skew = jnp.sum(weight * (c - nearest_cubic(c)) ** 2) / kelvin_norm(c) ** 2
+    # A square would have no slope at the middle of its range, so the bound is linear far away.
+    square = ((zener(c) - 1) ** 2 + skew) / jnp.asarray(tolerance, c.dtype) ** 2
+    return jnp.sqrt(square + 1e-4) - 1
 
 
 @dataclass(frozen=True)
 class SmallestFeature:
-    """What `smallest_feature` returns, for the `constraints` of a design; it cannot be called.
+    """What `smallest_feature` returns: a function of the whole record of a design.
 
     Args:
         size: smallest thickness, in multiples of the smallest voxel edge.
@@ -97,6 +135,8 @@ class SmallestFeature:
 
     size: float | int
     phase: Literal["solid", "void"] = "solid"
+    sees_record: ClassVar[bool] = True
+    relaxation: ClassVar[float] = RELAXATION
 
     def __post_init__(self):
         if not (math.isfinite(self.size) and self.size > 0):
@@ -108,6 +148,21 @@ class SmallestFeature:
     def name(self) -> str:
         """For reports."""
         return f"smallest {self.phase} feature {self.size:g}"
+
+    def __call__(self, record: Record) -> Float[Array, ""]:
+        """Value of the constraint; voxels that are held do not count.
+
+        Args:
+            record: of the design.
+
+        Raises:
+            ValueError: members of this size cannot be told from a density of the filter.
+        """
+        projected = record.projected
+        if record.held is not None:
+            absent = 0.0 if self.phase == "solid" else 1.0
+            projected = jnp.where(record.held.void | record.held.solid, absent, projected).astype(projected.dtype)
+        return self.measure(record.filtering)(record.filtered, projected)
 
     def measure(self, filtering: DensityFilter) -> FeatureSize:
         """The function of the densities that a filter and the projection after it make.
@@ -153,5 +208,5 @@ def smallest_feature(size: float | int, phase: Literal["solid", "void"] = "solid
     return SmallestFeature(size, phase)
 
 
-Constraining = Function | SmallestFeature
+Constraining = Function | Callable[[Record], Array]
 """What may stand among the constraints of a design."""

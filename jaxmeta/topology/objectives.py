@@ -2,24 +2,24 @@
 
 Any function of the effective stiffness (6, 6) and the physical density will do as an objective; these are the common
 ones. Those that can only get better with more material say so in `monotone`, and then the optimality criteria apply.
+They are pytrees, whose leaves are their numbers: a design for another target or direction compiles nothing. A function
+of your own shares compiled steps with itself only; as ``jax.tree_util.Partial(function, numbers)`` with all its kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jaxtyping import Float
 
 from ..elasticity import directional_young, kelvin_norm, poisson_ratio, voigt_average
-
-Function = Callable[[Array, Array], Array]
-"""(stiffness (6, 6), density (nx, ny, nz)) → scalar."""
+from ._record import Function, as_pytree
 
 
+@jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True)
 class Objective:
     """A function of stiffness and density with a name, to be minimised.
@@ -37,8 +37,17 @@ class Objective:
     def __call__(self, stiffness: Float[Array, "6 6"], density: Float[Array, "nx ny nz"]) -> Float[Array, ""]:
         return self.function(stiffness, density)
 
+    def tree_flatten(self):
+        """The function's own numbers are the leaves."""
+        return (as_pytree(self.function),), (self.name, self.monotone)
 
-# Two runs with one of these objectives share their compiled step, because its function is the same object.
+    @classmethod
+    def tree_unflatten(cls, kind, children):
+        """Rebuild."""
+        name, monotone = kind
+        return cls(name, *children, monotone)
+
+
 def _bulk(c: Array, _: Array) -> Array:
     return -voigt_average(c).bulk
 
@@ -49,6 +58,18 @@ def _shear(c: Array, _: Array) -> Array:
 
 def _poisson(c: Array, _: Array) -> Array:
     return poisson_ratio(c)
+
+
+def _young(direction: tuple[Array | float, ...], c: Array, _: Array) -> Array:
+    return -directional_young(c, jnp.asarray(direction, c.dtype))
+
+
+def _distance(target: Array, c: Array, _: Array) -> Array:
+    wanted = jnp.asarray(target, c.dtype)
+    # The square of a norm written as a sum has a derivative at zero distance; a square root has none.
+    difference = c - wanted
+    weight = jnp.ones((6, 6), c.dtype).at[3:, :].multiply(2).at[:, 3:].multiply(2)
+    return jnp.sum(weight * difference**2) / kelvin_norm(wanted) ** 2
 
 
 def maximize_bulk() -> Objective:
@@ -78,11 +99,7 @@ def maximize_young(direction: tuple[float, float, float]) -> Objective:
     """
     if len(direction) != 3 or not any(direction):
         raise ValueError(f"Argument `direction` must be three numbers, not all zero, but is {direction}.")
-    return Objective(
-        f"maximize Young's modulus along {tuple(direction)}",
-        lambda c, _: -directional_young(c, jnp.asarray(direction, c.dtype)),
-        monotone=True,
-    )
+    return Objective("maximize Young's modulus", jax.tree_util.Partial(_young, tuple(direction)), monotone=True)
 
 
 def minimize_poisson() -> Objective:
@@ -103,12 +120,4 @@ def match(stiffness: Float[Array, "6 6"]) -> Objective:
     target = jnp.asarray(stiffness)
     if target.shape != (6, 6):
         raise ValueError(f"Argument `stiffness` must have shape (6, 6), but has shape {target.shape}.")
-
-    def distance(c: Array, _: Array) -> Array:
-        wanted = target.astype(c.dtype)
-        # The square of a norm written as a sum has a derivative at zero distance; a square root has none.
-        difference = c - wanted
-        weight = jnp.ones((6, 6), c.dtype).at[3:, :].multiply(2).at[:, 3:].multiply(2)
-        return jnp.sum(weight * difference**2) / kelvin_norm(wanted) ** 2
-
-    return Objective(f"match {np.array2string(np.asarray(target)[np.triu_indices(6)], precision=9)}", distance)
+    return Objective("match a stiffness", jax.tree_util.Partial(_distance, target))

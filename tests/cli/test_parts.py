@@ -1,11 +1,10 @@
-"""Small parts: compilation cache, progress, interrupts, durations."""
+"""Small parts: compilation cache, progress, durations, merged rows."""
 
-import signal
 from types import SimpleNamespace
 
 import pytest
 
-from jaxmeta.cli._interrupt import Stopped, stoppable
+from jaxmeta.cli import _progress
 from jaxmeta.cli._optimize import Optimize
 from jaxmeta.cli._options import flat
 from jaxmeta.cli._progress import Progress
@@ -37,48 +36,22 @@ def test_cache_is_set_for_commands_only(shell, environment, tmp_path, given):
     assert place == "mine" if given else place.startswith(environment["XDG_CACHE_HOME"])
 
 
-@pytest.fixture
-def _interrupts():
-    """Python's own handler, which is not there in a process that was started to go on after a Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interrupts")
-def test_stop_waits_for_the_step():
-    before = signal.getsignal(signal.SIGINT)
-    with stoppable() as check:
-        check()
-        signal.raise_signal(signal.SIGINT)
-        with pytest.raises(Stopped) as caught:
-            check()
-        assert caught.value.code == 130
-        with pytest.raises(KeyboardInterrupt):  # the second one acts at once
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_end_of_a_batch_job():
-    with stoppable() as check:
-        signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(Stopped) as caught:
-            check()
-    assert caught.value.code == 143
-
-
-def test_progress_lines(capsys):
-    info = SimpleNamespace(objective=-0.5, volume_fraction=0.3, greyness=0.25, beta=4.0)
-    with Progress("bulk modulus", -1, 100) as progress:
+def test_progress_lines(capsys, monkeypatch):
+    """The first and every tenth step, with what the run reports, and the time that is left of the steps."""
+    now = [100.0]
+    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with Progress() as progress:
         for step in range(1, 31):
-            progress.update(step, info)
+            progress.update("step", step, 100, **{"bulk modulus": 0.5, "volume": 0.30004, "grey": 0.25})
+            now[0] += 2.0
     out, err = capsys.readouterr()
     assert out == ""
-    lines = err.splitlines()
-    assert len(lines) == 5
-    assert lines[1] == "step 1 of 100: bulk modulus 0.5, volume 0.300, grey 25 %, sharpness 4"
-    assert lines[-1].startswith("step 30 of 100: ")
-    assert lines[-1].endswith(" left")
+    assert err.splitlines() == [
+        "step 1 of 100: bulk modulus 0.5, volume 0.3, grey 0.25",
+        "step 10 of 100: bulk modulus 0.5, volume 0.3, grey 0.25, at most 3 min 0 s left",
+        "step 20 of 100: bulk modulus 0.5, volume 0.3, grey 0.25, at most 2 min 40 s left",
+        "step 30 of 100: bulk modulus 0.5, volume 0.3, grey 0.25, at most 2 min 20 s left",
+    ]
 
 
 @pytest.mark.parametrize(

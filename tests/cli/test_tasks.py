@@ -1,25 +1,19 @@
 """Long runs by tasks: who works, progress, picture, interruption, failure."""
 
-import inspect
-import json
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from jaxmeta import dataset
-from jaxmeta.cli import _coverage, _crew, _dataset_make, _progress
+from jaxmeta.cli import _coverage, _progress
 from jaxmeta.cli._coverage import Coverage
+from jaxmeta.cli._dataset_make import Generate, Perturb, Refine, Select
 from jaxmeta.cli._progress import TaskProgress
 from jaxmeta.dataset import _file
+from jaxmeta.runs import WorkerError, Workers
 from tests.dataset.libraries import ATTRIBUTES, columns
-
-PAIRS = [
-    (_dataset_make.Generate, dataset.Generation),
-    (_dataset_make.Perturb, dataset.Perturbation),
-    (_dataset_make.Refine, dataset.Refinement),
-]
 
 
 @pytest.fixture
@@ -31,22 +25,16 @@ def clock(monkeypatch):
     return now
 
 
-@pytest.mark.parametrize(("command", "settings"), PAIRS)
-def test_defaults_are_those_of_the_library(command, settings):
-    options = {field.name: field.default for field in fields(command)}
-    for field in fields(settings):
-        assert options[field.name] == field.default
-
-
-def test_other_defaults():
-    def default(function, name):
-        return inspect.signature(function).parameters[name].default
-
-    for name in ("count", "overlap", "seed"):
-        assert _dataset_make.Select.__dataclass_fields__[name].default == default(dataset.select, name)
-    assert _dataset_make.Perturb.__dataclass_fields__["rounds"].default == default(dataset.perturb, "rounds")
-    assert _crew.Crew().workers() == dataset.Workers()
-    assert _dataset_make.Perturb.__dataclass_fields__["count"].default is MISSING
+def test_options_are_the_settings_of_the_library():
+    """Declared there and nowhere else: the groups of options are its classes."""
+    made = {command: {field.name for field in fields(command)} for command in (Generate, Perturb, Refine, Select)}
+    assert made == {
+        Generate: {"output", "generation", "workers", "json"},
+        Perturb: {"source", "output", "perturbation", "workers", "json"},
+        Refine: {"source", "output", "refinement", "workers", "json"},
+        Select: {"source", "output", "selection", "json"},
+    }
+    assert type(Generate(Path("a")).workers) is Workers and type(Generate(Path("a")).generation) is dataset.Generation
 
 
 @pytest.fixture
@@ -71,14 +59,14 @@ def test_options_reach_the_library(run, calls, monkeypatch, tmp_path):
     answer = run("dataset", "perturb", "a.h5", "b.h5", *words, "--parameters", '{"timeout_min": 5}', "--json")
     assert run("dataset", "refine", "a.h5", "c.h5", "--count", 2, "--steps", 3).code == 0
     assert run("dataset", "select", "a.h5", "d.h5", "--count", 9, "--overlap", 0.9).code == 0
-    one = dataset.Workers()
+    one = Workers()
     a, b, c, d = (Path(f"{name}.h5") for name in "abcd")
-    jobs = dataset.Workers(1, 2, "local", {"timeout_min": 5})
+    jobs = Workers(1, 2, "local", {"timeout_min": 5})
     assert calls == [
-        ("generate", a, dataset.Generation(3, side=16, lowest=0.3), {"workers": dataset.Workers(2)}),
-        ("perturb", a, b, dataset.Perturbation(4, 5, (1.0, 2.0)), {"rounds": 3, "workers": jobs}),
+        ("generate", a, dataset.Generation(3, side=16, lowest=0.3), {"workers": Workers(2)}),
+        ("perturb", a, b, dataset.Perturbation(4, 5, 3, (1.0, 2.0)), {"workers": jobs}),
         ("refine", a, c, dataset.Refinement(2, 3), {"workers": one}),
-        ("select", a, d, {"count": 9, "overlap": 0.9, "seed": 0}),
+        ("select", a, d, dataset.Selection(9, 0.9), {}),
     ]
     data = answer.data
     assert data["command"] == "dataset perturb" and data["records"] == 7 and data["settings"]["rounds"] == 3
@@ -89,7 +77,7 @@ CASES = [
     ("--processes 0", "`--processes`"),
     ("--jobs -1", "`--jobs`"),
     ("--cluster local", "`--cluster` must come with `--jobs`"),
-    ("--parameters {}", "`--parameters` must come with `--jobs`"),
+    ('--parameters {"a":1}', "`--parameters` must come with `--jobs`"),
     ("--jobs 1 --processes 2 --cluster local", "`--processes` must not come with `--jobs`"),
     ("--jobs 1 --cluster local --parameters {x", "`--parameters` must be JSON text"),
     ("--jobs 1 --cluster local --parameters [1]", "`--parameters` must be a JSON object"),
@@ -134,7 +122,7 @@ def test_interrupted(run, monkeypatch, tmp_path, jobs):
 
 def test_a_worker_that_fails(run, monkeypatch, tmp_path):
     def fail(*_, **__):
-        raise dataset.WorkerError("A process ended with code -9; call again to go on with what is left.")
+        raise WorkerError("A process ended with code -9; call again to go on with what is left.")
 
     monkeypatch.setattr(dataset, "generate", fail)
     answer = run("dataset", "generate", tmp_path / "a.h5")
@@ -230,31 +218,25 @@ def test_picture(clock, drawn, tmp_path):
 
 def test_slow_pictures_are_rare(clock, monkeypatch, drawn, tmp_path):
     coverage = Coverage(tmp_path / "new.h5", None)
-    part(coverage.folder, 0, 3)
+    part(coverage.path.parent, 0, 3)
     monkeypatch.setattr(coverage, "_draw", lambda: clock.__setitem__(0, clock[0] + 10.0))
     clock[0] += 60
     coverage.update()
     monkeypatch.undo()
-    part(coverage.folder, 1, 3)
+    part(coverage.path.parent, 1, 3)
     due = coverage._due - clock[0]
     assert due == pytest.approx(200.0)
 
 
 def test_no_picture_is_no_failure(drawn, tmp_path):
     coverage = Coverage(tmp_path / "new.h5", None)
-    part(coverage.folder, 0, 3)
-    (coverage.folder / "parts" / "000001.h5").write_text("half a part")
+    part(coverage.path.parent, 0, 3)
+    (coverage.path.parent / "parts" / "000001.h5").write_text("half a part")
     coverage.draw()
     assert drawn == []
     (note,) = coverage.notes
     assert note.startswith("The picture of the properties reached could not be drawn: File ")
-    part(coverage.folder, 2, 3)
-    (coverage.folder / "parts" / "000001.h5").unlink()
+    part(coverage.path.parent, 2, 3)
+    (coverage.path.parent / "parts" / "000001.h5").unlink()
     coverage.draw()
     assert drawn == [("coverage.png", 6, 6)] and coverage.notes == []
-
-
-def test_parameters_are_read():
-    crew = _crew.Crew(jobs=1, cluster="local", parameters=json.dumps({"slurm_partition": "cpu"}))
-    crew.check()
-    assert crew.workers().parameters == {"slurm_partition": "cpu"}

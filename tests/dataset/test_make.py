@@ -15,7 +15,7 @@ from jaxmeta.dataset import (
     Generation,
     Perturbation,
     Refinement,
-    Workers,
+    Selection,
     _generate,
     _overlap,
     _records,
@@ -23,10 +23,11 @@ from jaxmeta.dataset import (
     _wedge,
 )
 from jaxmeta.io import FileError
+from jaxmeta.runs import Workers
 from tests.dataset.libraries import columns, octant
 
 DESIGNS = Generation(count=2, side=8, isotropic=0.0, frequencies=1)
-CHILDREN = Perturbation(6, amplitude=(2.0, 6.0))
+CHILDREN = Perturbation(6, rounds=2, amplitude=(2.0, 6.0))
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,8 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("library")
     first, second, third = (folder / f"{name}.h5" for name in ("designs", "children", "even"))
     counts = [jm.dataset.generate(first, DESIGNS)]
-    counts.append(jm.dataset.perturb(first, second, CHILDREN, rounds=2))
-    counts.append(jm.dataset.select(second, third, count=5, overlap=0.999))
+    counts.append(jm.dataset.perturb(first, second, CHILDREN))
+    counts.append(jm.dataset.select(second, third, Selection(5, overlap=0.999)))
     return counts, [jm.dataset.load(path) for path in (first, second, third)]
 
 
@@ -74,7 +75,7 @@ def test_the_same_call_makes_the_same_library(made, tmp_path):
     """Also when a job of an array does it."""
     designs, children, _ = made[1]
     jobs = Workers(jobs=1, cluster="local", parameters={"timeout_min": 5})
-    jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN, rounds=2, workers=jobs)
+    jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN, workers=jobs)
     again = jm.dataset.load(tmp_path / "again.h5")
     for name in ("wedge", "constants", "checksum"):
         np.testing.assert_array_equal(again.column(name), children.column(name))
@@ -88,7 +89,7 @@ def test_a_batch_makes_the_same_designs(made, tmp_path):
     designs, children, _ = made[1]
     batch = dataclasses.replace(DESIGNS, batch=3)
     jm.dataset.generate(tmp_path / "designs.h5", batch)
-    jm.dataset.perturb(designs.path, tmp_path / "children.h5", dataclasses.replace(CHILDREN, batch=4))
+    jm.dataset.perturb(designs.path, tmp_path / "children.h5", dataclasses.replace(CHILDREN, rounds=1, batch=4))
     for name, library in (("designs", designs), ("children", children)):
         found = jm.dataset.load(tmp_path / f"{name}.h5")
         np.testing.assert_array_equal(found.column("wedge"), library.column("wedge")[: len(found)])

@@ -1,89 +1,78 @@
-"""A run loses nothing and doubles nothing, whenever it is killed and however many work at it."""
+"""Runs that make a library: their parts, their source, and what is said when a part cannot be written."""
 
-import os
 import resource
-import signal
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from jaxmeta.dataset import WorkerError, Workers
-from jaxmeta.dataset._run import Run, read_columns
+from jaxmeta import dataset
+from jaxmeta.dataset import Perturbation, Refinement, _file, _make
 from jaxmeta.io import FileError
+from jaxmeta.runs import WorkerError, Workers
 from tests.dataset.libraries import ATTRIBUTES, columns
-from tests.dataset.worker import make
-
-ROOT = Path(__file__).parents[2]
 
 
-def start(folder: Path, tasks: int) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tests.dataset.worker", str(folder), str(tasks)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+def make(task: int) -> _file.Columns:
+    return columns(3, first=3 * task)
 
 
-def test_killed_at_random_moments(tmp_path):
-    """Two processes at a time; one of them is killed twelve times."""
-    tasks, random = 250, np.random.default_rng(0)
-    helper = start(tmp_path, tasks)
-    done = []
-    for _ in range(12):
-        victim = start(tmp_path, tasks)
-        assert victim.stdout is not None and victim.stdout.readline() == "ready\n"
-        time.sleep(random.uniform(0, 0.03))
-        os.kill(victim.pid, signal.SIGKILL)
-        done += [int(line) for line in victim.stdout.read().splitlines()]
-        victim.wait()
-    assert helper.stdout is not None
-    done += [int(line) for line in helper.stdout.read().splitlines()[1:]]
-    assert helper.wait() == 0
-    run = Run(tmp_path, {"command": "test"}, tasks)
-    list(run.work(make, ATTRIBUTES))
-    assert run.remaining() == []
-    assert len(done) == len(set(done)) > 190
-    found, expected = run.columns(), columns(3 * tasks)
-    for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values)
-
-
-def test_a_run_with_other_settings_is_refused(tmp_path):
-    Run(tmp_path, {"seed": 1}, 4)
-    Run(tmp_path, {"seed": 1}, 4)
-    with pytest.raises(
-        FileError, match=r"run\.json`, settings: expected `seed` 1 as before in this folder, but it is 2"
-    ):
-        Run(tmp_path, {"seed": 2}, 4)
-    with pytest.raises(FileError, match="expected `tasks` 4 as before"):
-        Run(tmp_path, {"seed": 1}, 5)
+def run(folder: Path, tasks: int):
+    return _make._run(folder, {}, tasks, ATTRIBUTES)
 
 
 def test_a_damaged_part_is_named(tmp_path):
-    run = Run(tmp_path, {}, 2)
-    list(run.work(make, ATTRIBUTES))
-    damaged = bytearray(run.part(1).read_bytes())
+    two = run(tmp_path, 2)
+    list(two.work(make))
+    damaged = bytearray(two.file(1).read_bytes())
     damaged[-30] ^= 1
-    run.part(1).write_bytes(damaged)
+    two.file(1).write_bytes(damaged)
     with pytest.raises(FileError, match=r"000001\.h5`, record \d: expected the record as it was written"):
-        run.columns()
-    run.part(1).unlink()
-    assert list(run.work(make, ATTRIBUTES)) == [1]
-    assert len(run.columns()["identity"]) == 6
-    assert read_columns(run.part(0))["identity"].tolist() == [0, 1, 2]
+        two.parts()
+    two.file(1).unlink()
+    assert list(two.work(make)) == [1]
+    assert [part["identity"].tolist() for part in two.parts()] == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_what_a_process_could_not_write_is_said(tmp_path):
     """It has no room, and its parent says so; nothing is done, and nothing is left in the way."""
-    run, workers = Run(tmp_path, {}, 2), Workers(processes=2)
+    two, workers = run(tmp_path, 2), Workers(processes=2)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # the processes inherit it
     try:
         with pytest.raises(WorkerError, match=r"code 1; call again .* It said: File `.*\.h5`, writing: expected room"):
-            workers.work(run, partial(columns, 5, 6), ATTRIBUTES, "cells", None)
+            workers.work(two, partial(columns, 5, 6), "cells", None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert run.remaining() == [0, 1]
-    assert list(run.work(make, ATTRIBUTES)) == [0, 1]
+    assert two.done() == []
+    assert list(two.work(make)) == [0, 1]
+
+
+def test_the_run_of_another_source_is_refused(tmp_path, monkeypatch):
+    """A file of the same name and length with other cells in it is another source."""
+    source, output = tmp_path / "source.h5", tmp_path / "new.h5"
+    _file.write(source, columns(4), ATTRIBUTES, overwrite=False)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workers, "work", killed)
+    commands = ((dataset.perturb, Perturbation(3)), (dataset.refine, Refinement(steps=1)))
+    for command, settings in commands:
+        with pytest.raises(KeyboardInterrupt):
+            command(source, output.with_stem(command.__name__), settings)
+    _file.write(source, columns(4, first=1), ATTRIBUTES, overwrite=True)
+    for command, settings in commands:
+        with pytest.raises(FileError, match=r"run\.json`, settings: .* it has another source"):
+            command(source, output.with_stem(command.__name__), settings)
+
+
+def test_what_is_finished(tmp_path):
+    """The parts of all rounds, and nothing that is being written."""
+    folder = dataset.run_folder(tmp_path / "new.h5")
+    assert folder == tmp_path / "new.h5.run" and dataset.finished(tmp_path / "new.h5") == []
+    first, second = run(folder / "round-1", 1), run(folder / "round-2", 2)
+    list(first.work(make))
+    next(second.work(make))
+    (folder / "round-2" / "parts" / ".000001.h5.ab.tmp").write_text("")
+    assert dataset.finished(tmp_path / "new.h5") == [first.file(0), second.file(0)]

@@ -31,14 +31,16 @@ def npy_bytes(header: str, data: bytes = b"", version=(1, 0)) -> bytes:
     return b"\x93NUMPY" + bytes(version) + struct.pack(width, len(text)) + text + data
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", ">f8", "f2", "?", "u1", "i8"])
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f8", "f2", ">f2", "g", ">g", "?", "u1", ">u2", "i8", ">i8"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_npy_round_trip(tmp_path, dtype, order):
-    cell = np.asarray(np.round(CELL) if dtype in "?u1i8" else CELL, order=order).astype(dtype)
-    np.save(tmp_path / "cell.npy", cell)
+@pytest.mark.parametrize("axes", [(), (0,), (3,), (0, 4)])
+def test_npy_round_trip(tmp_path, dtype, order, axes):
+    whole = np.dtype(dtype).kind in "biu"
+    cell = np.asarray(np.round(CELL) if whole else CELL, order=order).astype(dtype)
+    np.save(tmp_path / "cell.npy", np.expand_dims(cell, axes))
     file = read_density(tmp_path / "cell.npy")
     np.testing.assert_array_equal(file.density, cell.astype(float).astype(file.density.dtype))
-    assert file.density.dtype == (np.float64 if dtype in ("f8", ">f8", "i8") else np.float32)
+    assert file.density.dtype == (np.float64 if cell.itemsize >= 8 else np.float32)
     assert file.density.dtype.isnative and file.density.flags.c_contiguous
     assert file.spacing == (1.0, 1.0, 1.0)
     assert file.source["format"] == "npy" and file.source["bytes"] == (tmp_path / "cell.npy").stat().st_size
@@ -64,6 +66,50 @@ def test_npz_by_name(tmp_path):
         read_density(tmp_path / "a.npz")
     with pytest.raises(FileError, match="named 'third', but there are 'first', 'second'"):
         read_density(tmp_path / "a.npz", name="third")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("before", [b"", b"#!/bin/sh\n"])
+def test_ways_to_zip(tmp_path, method, before):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        with archive.open("folder/cell.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, CELL, allow_pickle=False)
+        archive.writestr("README", "no array")
+        archive.comment = b"made by hand"
+    (tmp_path / "a.npz").write_bytes(before + buffer.getvalue())
+    for name in (None, "folder/cell"):
+        np.testing.assert_array_equal(read_density(tmp_path / "a.npz", name=name).density, CELL)
+
+
+@pytest.mark.parametrize("spacing", [[0.1, 0.2, 0.3], [[0.1, 0.2, 0.3]], [[0.1], [0.2], [0.3]]])
+def test_spacing_in_a_row_or_a_column(tmp_path, spacing):
+    np.savez(tmp_path / "a.npz", density=CELL, spacing=spacing)
+    assert read_density(tmp_path / "a.npz").spacing == (0.1, 0.2, 0.3)
+
+
+@pytest.mark.parametrize("spacing", [1.0, [1.0, 2.0], [1.0, 1.0, 0.0], [1.0, np.nan, 1.0], ["1", "2", "3"]])
+def test_spacing_that_is_no_lengths(tmp_path, spacing):
+    np.savez(tmp_path / "a.npz", density=CELL, spacing=spacing)
+    with pytest.raises(FileError, match="spacing"):
+        read_density(tmp_path / "a.npz")
+
+
+def test_archives_with_nothing_to_read(tmp_path):
+    path = tmp_path / "a.npz"
+    for names, text in (((), "there are none"), (("density", "a.txt"), "there are none"), (("density.npy",), "byte 0")):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, b"")
+        with pytest.raises(FileError, match=text):
+            read_density(path)
+    np.savez(path, density=CELL)
+    locked = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[locked.index(mark) + place] |= 1
+    path.write_bytes(locked)
+    with pytest.raises(FileError, match="encrypted"):
+        read_density(path)
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
@@ -93,6 +139,13 @@ def test_pickles_are_never_loaded(tmp_path, suffix):
         (npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (True, 2, 2)}"), "whole numbers"),
         (npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 2, 2)}"), "at least one voxel"),
         (npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (4, 4)}", bytes(128)), r"\(nx, ny, nz\)"),
+        (npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': ()}", bytes(8)), r"\(nx, ny, nz\)"),
+        (npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2, 2, 1)}", bytes(32)), r"\(nx, ny, nz\)"),
+        (npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2, 2, 2)}", bytes(128)), r"\(nx, ny, nz\)"),
+        (npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 1, 2, 2)}", bytes(64)), r"\(nx, ny, nz\)"),
+        (npy_bytes("{'descr': '<M8[s]', 'fortran_order': False, 'shape': (1, 1, 1)}", bytes(8)), "datetime64"),
+        (npy_bytes("{'descr': '|V2', 'fortran_order': False, 'shape': (1, 1, 1)}", bytes(2)), "real numbers"),
+        (npy_bytes("{'descr': '|S2', 'fortran_order': False, 'shape': (1, 1, 1)}", bytes(2)), "real numbers"),
         (npy_bytes("{'descr': '<c16', 'fortran_order': False, 'shape': (1, 1, 1)}", bytes(16)), "complex128"),
         (npy_bytes("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1, 1, 1)}", bytes(8)), "real numbers"),
         (npy_bytes("__import__('os').getcwd()"), "dictionary"),

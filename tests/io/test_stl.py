@@ -80,6 +80,18 @@ def test_voxels_survive_the_round_trip(tmp_path, form, seed):
     np.testing.assert_allclose(file.spacing, (0.5, 0.25, 0.125), rtol=1e-6)
 
 
+def test_ways_to_write_text(tmp_path):
+    """Capitals, the mark of UTF-8, carriage returns, several solids, names with the words of the format in them."""
+    path, texts = tmp_path / "a.stl", []
+    for vertices, faces in (box((0, 0, 0), (4, 4, 4)), box((2, 2, 2), (6, 6, 6))):
+        save_text(path, vertices[faces])
+        texts.append(path.read_text().replace("solid test", "solid vertex of a facet"))
+    text = "".join(texts)
+    for content in (text, text.upper(), "\ufeff" + text, text.replace("\n", "\r\n"), "\n  " + text):
+        path.write_bytes(content.encode())
+        assert read_density(path, resolution=6).density.sum() == 64 + 64 - 8
+
+
 def test_sphere_fills_its_volume(tmp_path):
     ball = trimesh.creation.icosphere(subdivisions=4, radius=2.0)
     write_stl(tmp_path / "a.stl", np.asarray(ball.vertices), np.asarray(ball.faces))
@@ -162,15 +174,16 @@ def test_bad_files(tmp_path):
     refuses("a surface around a volume")
 
 
-def test_arguments(tmp_path):
+def test_arguments(tmp_path, unchecked):
     path = tmp_path / "a.stl"
     write_stl(path, *surface(blob()))
     with pytest.raises(ValueError, match="`resolution` must be given"):
         read_density(path)
-    with pytest.raises(ValueError, match="one or three"):
-        read_density(path, resolution=0)
+    for resolution in (0, (8, 8), 3.5, (8, 8, 8.5), "8"):
+        with pytest.raises(ValueError, match="one or three positive whole numbers"):
+            read_density(path, resolution=resolution)
     with pytest.raises(ValueError, match="`faces`"):
         write_stl(tmp_path / "b.stl", np.zeros((2, 3)), np.array([[0, 1, 2]]))
-    with pytest.raises(ValueError, match=r"must exceed 0\.5"):
+    with pytest.raises(ValueError, match=r"must exceed the level 0\.5"):
         surface(np.zeros((2, 2, 2)))
     assert read_triangles(path).shape[1:] == (3, 3)

@@ -13,11 +13,13 @@ CELL = np.random.default_rng(5).random((3, 4, 5))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_raw_round_trip(tmp_path, order):
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", ">f8", "<f2", "g", "?", ">u2", "i1"])
+def test_raw_round_trip(tmp_path, order, dtype):
     path = tmp_path / "cell.raw"
-    path.write_bytes(CELL.astype("<f4").tobytes(order=order))
-    file = read_density(path, shape=(3, 4, 5), dtype="float32", order=order)
-    np.testing.assert_array_equal(file.density, CELL.astype("f4"))
+    cell = (np.round(CELL) if np.dtype(dtype).kind in "biu" else CELL).astype(dtype)
+    path.write_bytes(cell.tobytes(order=order))
+    file = read_density(path, shape=(3, 4, 5), dtype=dtype, order=order)
+    np.testing.assert_array_equal(file.density, cell.astype(file.density.dtype))
 
 
 def test_raw_bytes_are_scaled(tmp_path):
@@ -34,6 +36,9 @@ def test_raw_bytes_are_scaled(tmp_path):
     [
         (None, "u1", ValueError, "`shape` and `dtype`"),
         ((2, 2, 2), None, ValueError, "`shape` and `dtype`"),
+        ((2, 2.5, 2), "u1", ValueError, "three whole numbers"),
+        (("2", 2, 2), "u1", ValueError, "three whole numbers"),
+        (8, "u1", ValueError, "three whole numbers"),
         ((2, 2, 2), "nonsense", ValueError, "`dtype` must name"),
         ((2, 2, 2), "O", FileError, "never loaded"),
         ((2, 2, 2), "c8", FileError, "complex64"),
@@ -44,7 +49,7 @@ def test_raw_bytes_are_scaled(tmp_path):
         ((-2, -2, 2), "u1", FileError, "at least one voxel"),
     ],
 )
-def test_bad_raw(tmp_path, shape, dtype, error, text):
+def test_bad_raw(tmp_path, shape, dtype, error, text, unchecked):
     path = tmp_path / "cell.raw"
     path.write_bytes(bytes(8))
     with pytest.raises(error, match=text):
@@ -104,6 +109,7 @@ def test_control_characters_of_a_file_are_not_printed(tmp_path):
 
 
 def test_import_is_light():
-    code = "import sys, jaxmeta.io; print([m for m in ('h5py', 'skimage', 'trimesh', 'pyvista') if m in sys.modules])"
+    heavy = ("jax", "h5py", "scipy", "skimage", "trimesh", "pyvista")
+    code = f"import sys, jaxmeta.io; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.topology._projection import Continuation, Heaviside
+from jaxmeta.topology._projection import Heaviside
 
 DTYPES = (jnp.float32, jnp.float64)
 
@@ -58,24 +58,11 @@ def test_is_a_pytree_and_takes_a_traced_sharpness():
     np.testing.assert_allclose(batch[1], Heaviside(4.0)(density), rtol=1e-12)
 
 
-def test_continuation():
-    schedule = Continuation(start=2, factor=1.5, every=10, final=9.0)
-    expected = [2.0, 2.0, 3.0, 4.5, 6.75, 9.0, 9.0]
-    steps = [0, 9, 10, 20, 39, 40, 100_000]
-    np.testing.assert_allclose([float(schedule(step)) for step in steps], expected)
-    np.testing.assert_allclose(jax.jit(jax.vmap(schedule))(jnp.array(steps)), expected)
-    assert float(Continuation(1.0, 1.0, 5, 1.0)(3)) == 1.0
-
-
 @pytest.mark.parametrize(
     ("build", "message"),
     [
         (lambda: Heaviside(0.0), r"Argument `beta` must be a finite number above 0, but is 0.0\."),
         (lambda: Heaviside(4.0, 1.5), r"Argument `eta` must be in \[0, 1\], but is 1.5\."),
-        (lambda: Continuation(start=0.0), r"Argument `start` must be above 0, but is 0.0\."),
-        (lambda: Continuation(factor=0.5), r"Argument `factor` must be at least 1, but is 0.5\."),
-        (lambda: Continuation(every=0), r"Argument `every` must be at least 1, but is 0\."),
-        (lambda: Continuation(start=8.0, final=4.0), r"Argument `final` must be at least `start`, 8.0, but is 4.0\."),
     ],
 )
 def test_refusals(build, message):

@@ -27,8 +27,8 @@ ENTRY = "custom_call"
 """Name of the custom call in every file of code."""
 GIVE_WAY = "jaxmeta_give_way"
 """Name by which the code calls what lets another thread have the core."""
-CALLED = ("malloc", "free", GIVE_WAY)
-"""All that the code calls; LLVM adds memset."""
+CALLED = ("malloc", "free", "memset", GIVE_WAY)
+"""All that the code calls; memset is LLVM's addition."""
 
 _engines: list[llvm.ExecutionEngine] = []
 """Machine code that is in use stays in memory as long as the process."""
@@ -44,12 +44,14 @@ def custom_call(kernel: str, dtype: str) -> int:
     """The address of the custom call of a kernel for a type of number."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    system = ctypes.WinDLL("kernel32") if sys.platform == "win32" else ctypes.CDLL(None)
-    give_way = system.SwitchToThread if sys.platform == "win32" else system.sched_yield
-    llvm.add_symbol(GIVE_WAY, ctypes.cast(give_way, ctypes.c_void_p).value)
-    for name in (*CALLED, "memset"):
-        if llvm.address_of_symbol(name) is None:  # LLVM would end the process
-            raise OSError(f"There is no {name} to link to.")
+    if sys.platform == "win32":
+        library, give_way = ctypes.CDLL("msvcrt"), ctypes.WinDLL("kernel32").SwitchToThread
+    else:
+        library = ctypes.CDLL(None)
+        give_way = library.sched_yield
+    called = {name: getattr(library, name) for name in CALLED if name != GIVE_WAY} | {GIVE_WAY: give_way}
+    for name, function in called.items():  # LLVM would end the process for one that it cannot find
+        llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
     machine = _machine()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(_object((CODE / f"{kernel}_{dtype}.bc").read_bytes(), machine)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -16,19 +17,30 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import jax
-import numpy as np
+if TYPE_CHECKING:
+    from ._run import Run
 
-from ..io import FileError
-from ._run import Run
-
-Make = Callable[[int], Mapping[str, np.ndarray]]
-Report = Callable[[str, int, int], None]
-"""Called now and then as report(what, tasks done, tasks)."""
+Make = Callable[[int], Any]
 PAUSE = 1.0
 """Seconds between two looks at what is done."""
+
+
+class Report(Protocol):
+    """Hears of the progress of a run, now and then."""
+
+    def __call__(self, what: str, done: int, total: int, **numbers: float) -> None:
+        """Take note.
+
+        Args:
+            what: is made; another text begins anew.
+            done: steps or tasks done, of all processes.
+            total: steps or tasks.
+            numbers: what is worth seeing besides.
+        """
+        ...
 
 
 class WorkerError(RuntimeError):
@@ -40,16 +52,15 @@ class Workers:
     """Who does the work.
 
     Args:
-        processes: on this machine; with one, this process does it.
-        jobs: of an array that `submitit` hands to the cluster, in place of processes here.
-        cluster: "slurm", or "local" for processes in the place of jobs.
-        parameters: of the jobs, as `submitit.AutoExecutor.update_parameters` takes them, such as
-            ``{"timeout_min": 240, "slurm_partition": "cpu", "cpus_per_task": 1}``.
+        processes: Processes on this machine; with one, this process does it.
+        jobs: Jobs of an array on a cluster, in place of processes here; needs `jaxmeta[slurm]`.
+        cluster: Cluster of the jobs, or local for processes in the place of jobs.
+        parameters: Parameters of the jobs for submitit, such as '{"timeout_min": 240, "slurm_partition": "cpu"}'.
     """
 
     processes: int = 1
     jobs: int = 0
-    cluster: str = "slurm"
+    cluster: Literal["slurm", "local"] = "slurm"
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,14 +70,37 @@ class Workers:
             raise ValueError(f"Argument `jobs` must not be negative, but is {self.jobs}.")
         if self.cluster not in ("slurm", "local"):
             raise ValueError(f'Argument `cluster` must be "slurm" or "local", but is {self.cluster!r}.')
+        for name, given in (("cluster", self.cluster != "slurm"), ("parameters", bool(self.parameters))):
+            if given and not self.jobs:
+                raise ValueError(f"Argument `{name}` must come with `jobs`, which is missing.")
+        if self.jobs and self.processes > 1:
+            raise ValueError("Argument `processes` must not come with `jobs`, which take their place.")
 
-    def work(self, run: Run, make: Make, attributes: Mapping[str, Any], what: str, report: Report | None) -> None:
+    def check(self) -> None:
+        """Refuse jobs that this machine cannot hand over, before a run is begun.
+
+        Raises:
+            ValueError: Slurm is missing, or a parameter is none of submitit's.
+        """
+        if not self.jobs:
+            return
+        if self.cluster == "slurm" and shutil.which("srun") is None:
+            raise ValueError("Argument `jobs` needs Slurm's command srun, which is missing here, or `cluster` local.")
+        import submitit
+
+        try:
+            with TemporaryDirectory() as folder:
+                submitit.AutoExecutor(folder, self.cluster).update_parameters(**self.parameters)
+        except (AssertionError, NameError, TypeError, ValueError) as error:
+            said = str(error).partition("\n")[0].rstrip(".")
+            raise ValueError(f"Argument `parameters` must be those of submitit: {said}.") from None
+
+    def work(self, run: Run, make: Make, what: str, report: Report | None) -> None:
         """Do all tasks of a run.
 
         Args:
             run: the run.
-            make: the records of a task.
-            attributes: of the files.
+            make: the part of a task.
             what: is made, for the report.
             report: called with the progress.
 
@@ -76,29 +110,29 @@ class Workers:
 
         def tell() -> None:
             if report is not None:
-                report(what, run.tasks - len(run.remaining()), run.tasks)
+                report(what, len(run.done()), run.tasks)
 
         tell()
-        if not run.remaining():
+        if len(run.done()) == run.tasks:
             return
         if self.jobs:
-            self._submit(run, make, attributes, tell)
+            self._submit(run, make, tell)
         elif self.processes > 1:
-            self._spawn(run, make, attributes, tell)
+            self._spawn(run, make, tell)
         else:
-            for _ in _on_devices(run, make, attributes):
+            for _ in _on_devices(run, make):
                 tell()
-        while run.remaining():  # another process is at these, or was when it ended
+        while len(run.done()) < run.tasks:  # another process is at these, or was when it ended
             time.sleep(PAUSE)
-            for _ in _on_devices(run, make, attributes):
+            for _ in _on_devices(run, make):
                 tell()
         tell()
 
-    def _spawn(self, run: Run, make: Make, attributes: Mapping[str, Any], tell: Callable[[], None]) -> None:
+    def _spawn(self, run: Run, make: Make, tell: Callable[[], None]) -> None:
         context = multiprocessing.get_context("spawn")
         said = context.SimpleQueue()
-        arguments = (run, make, attributes, os.getpid(), said)
-        workers = [context.Process(target=_worker, args=arguments, daemon=True) for _ in range(self.processes)]
+        given = (run, make, _precise(), said)
+        workers = [context.Process(target=_worker, args=given, daemon=True) for _ in range(self.processes)]
         for number, worker in enumerate(workers):
             with _on_cores(number, self.processes):
                 worker.start()
@@ -114,12 +148,12 @@ class Workers:
             why = "" if said.empty() else f" It said: {said.get()}"
             raise WorkerError(f"A process ended with code {failed[0]}; call again to go on with what is left.{why}")
 
-    def _submit(self, run: Run, make: Make, attributes: Mapping[str, Any], tell: Callable[[], None]) -> None:
+    def _submit(self, run: Run, make: Make, tell: Callable[[], None]) -> None:
         import submitit
 
         executor = submitit.AutoExecutor(folder=run.folder / "jobs", cluster=self.cluster)
         executor.update_parameters(**self.parameters)
-        jobs = executor.map_array(_job, *zip(*[(run, make, attributes)] * self.jobs, strict=True))
+        jobs = executor.map_array(_job, *zip(*[(run, make, _precise())] * self.jobs, strict=True))
         while not all(job.done() for job in jobs):
             time.sleep(PAUSE)
             tell()
@@ -143,33 +177,53 @@ def _on_cores(number: int, processes: int) -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
-def _worker(run: Run, make: Make, attributes: Mapping[str, Any], parent: int, said: Any) -> None:
+def _worker(run: Run, make: Make, precise: bool, said: Any) -> None:
+    from ..io import FileError
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    parent = multiprocessing.parent_process()
     try:
-        for _ in _on_devices(run, make, attributes):
-            if os.getppid() != parent:  # which was killed: end like it, between two tasks
+        _set_precision(precise)
+        for _ in _on_devices(run, make):
+            if parent is not None and not parent.is_alive():  # it was killed: end like it, between two tasks
                 return
     except FileError as error:
         said.put(str(error))
         sys.exit(1)
 
 
-def _job(run: Run, make: Make, attributes: Mapping[str, Any]) -> None:
-    for _ in _on_devices(run, make, attributes):
+def _job(run: Run, make: Make, precise: bool) -> None:
+    _set_precision(precise)
+    for _ in _on_devices(run, make):
         pass
 
 
-def _on_devices(run: Run, make: Make, attributes: Mapping[str, Any]) -> Iterator[int]:
+def _precise() -> bool:
+    import jax  # here, for a command line has the options of this module, and is to answer before it needs JAX
+
+    return jax.config.jax_enable_x64
+
+
+def _set_precision(precise: bool) -> None:
+    """In a process of this run: that of the one which began it."""
+    import jax
+
+    jax.config.update("jax_enable_x64", precise)
+
+
+def _on_devices(run: Run, make: Make) -> Iterator[int]:
     """`Run.work` on every device of this process."""
-    devices, precise = jax.local_devices(), jax.config.read("jax_enable_x64")
+    import jax
+
+    devices, precise = jax.local_devices(), _precise()
     if len(devices) == 1:
-        yield from run.work(make, attributes)
+        yield from run.work(make)
         return
     done, stop = queue.SimpleQueue(), threading.Event()
 
     def work(device: Any) -> None:
         with jax.enable_x64(precise), jax.default_device(device):  # both are settings of a thread
-            for task in run.work(make, attributes):
+            for task in run.work(make):
                 done.put(task)
                 if stop.is_set():
                     return

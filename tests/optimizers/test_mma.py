@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from jaxmeta.topology import _mma
-from jaxmeta.topology._mma import GCMMA, MMA, MMA_RESULTS
+from jaxmeta.optimizers import GCMMA, MMA, Outcome, Problem, Seen, _subproblem
+from jaxmeta.optimizers._approximation import Subproblem
 
 DTYPES = (jnp.float32, jnp.float64)
 
@@ -63,19 +63,17 @@ PROBLEMS = {
 def minimise(method, objective, constraints, start, lower, upper, count):
     """Iterates (count, n) and states of a run from `start`."""
 
-    def both(x):
-        return objective(x), constraints(x)
+    problem = Problem(lower, upper, constraints(start).size, lambda x: (objective(x), constraints(x)))
 
     def step(carry, _):
         x, state = carry
-        arguments = (x, *jax.value_and_grad(objective)(x), constraints(x), jax.jacrev(constraints)(x), lower, upper)
-        extra = {"evaluate": both} if isinstance(method, GCMMA) else {}
-        x, state = method.update(state, *arguments, **extra)
+        seen = Seen(*jax.value_and_grad(objective)(x), constraints(x), jax.jacrev(constraints)(x))
+        x, state = method.update(state, x, seen, problem)
         return (x, state), (x, state)
 
     @jax.jit
     def run(start):
-        return jax.lax.scan(step, (start, method.init(start, lower, upper)), length=count)[1]
+        return jax.lax.scan(step, (start, method.init(start, problem)), length=count)[1]
 
     return run(start)
 
@@ -173,7 +171,7 @@ def subproblem(n, m, dtype, *, infeasible=False, minimax=False, decades=0.0):
     values = rng.uniform(-0.02, 0.02, m) + (0.9 if infeasible else 0)
     arrays = (sigma, low, high, g0, g, values, 1e-5, np.full(m, 1e-5))
     arrays += (1.0, np.full(m, 1.0 if minimax else 0.0), np.full(m, 1000.0), np.ones(m))
-    return _mma._Problem(*(jnp.asarray(value, dtype) for value in arrays))
+    return Subproblem(*(jnp.asarray(value, dtype) for value in arrays))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -195,10 +193,10 @@ def test_subproblem_is_optimal(n, m, options, dtype):
     # Checked in float64 in the form of the papers, P/(1 − τ) and Q/(1 + τ), and not in the form that is solved.
     tolerance = 1e-9 if dtype == jnp.float64 else 2e-6
     problem = subproblem(n, m, dtype, **options)
-    solution = _mma._solve(problem, tolerance, 200)
-    assert int(solution.result) == 0, MMA_RESULTS[int(solution.result)]
+    solution = _subproblem.solve(problem, tolerance, 200)
+    assert int(solution.result) == 0, Outcome(int(solution.result)).text
     assert int(solution.iterations) <= 60
-    problem = _mma._Problem(*(np.asarray(value, float) for value in problem))
+    problem = Subproblem(*(np.asarray(value, float) for value in problem))
     tau, lam, y, z = (np.asarray(value, float) for value in (solution.tau, solution.lam, solution.y, solution.z))
     gradients = np.concatenate([problem.objective_gradient[None], problem.gradients])
     rho = np.concatenate([problem.objective_rho[None], problem.rho])[:, None]
@@ -233,8 +231,8 @@ def test_no_constraint_is_the_limit_of_an_inactive_one():
     rng = np.random.default_rng(5)
     x, gradient = jnp.asarray(rng.uniform(size=30)), jnp.asarray(rng.normal(size=30))
     value = jnp.zeros(())
-    free, _ = MMA().update(MMA().init(x), x, value, gradient, jnp.zeros(0), jnp.zeros((0, 30)))
-    bound, _ = MMA().update(MMA().init(x), x, value, gradient, -jnp.ones(1), jnp.full((1, 30), 1e-3))
+    free, _ = one_update(x, gradient, jnp.zeros(0), jnp.zeros((0, 30)), value=value)
+    bound, _ = one_update(x, gradient, -jnp.ones(1), jnp.full((1, 30), 1e-3), value=value)
     np.testing.assert_allclose(free, bound, atol=1e-7)
     assert jnp.all(jnp.sign(free - x) == -jnp.sign(gradient))
 
@@ -282,20 +280,21 @@ def test_gcmma_descends_and_stays_feasible():
 
 
 def test_asymptotes_follow_the_iterates():
-    mma, x = MMA(), jnp.array([0.5, 0.5, 0.5])
-    state = mma.init(x)
-    nothing = jnp.zeros(()), jnp.zeros(3), jnp.zeros(0), jnp.zeros((0, 3))
+    mma, x, problem = MMA(), jnp.array([0.5, 0.5, 0.5]), Problem(count=0)
+    state = mma.init(x, problem)
+    nothing = Seen(jnp.zeros(()), jnp.zeros(3), jnp.zeros(0), jnp.zeros((0, 3)))
     for x in ([0.5, 0.5, 0.5], [0.6, 0.6, 0.5], [0.7, 0.5, 0.5]):  # grows, turns, rests
-        _, state = mma.update(state, jnp.array(x), *nothing)
+        _, state = mma.update(state, jnp.array(x), nothing, problem)
     np.testing.assert_allclose(state.distance, [0.6, 0.35, 0.5], rtol=1e-12)
     np.testing.assert_array_equal(state.previous, jnp.array([0.7, 0.5, 0.5]))
     np.testing.assert_array_equal(state.before_previous, jnp.array([0.6, 0.6, 0.5]))
     assert int(state.step) == 3
 
 
-def one_update(x, gradient, values, jacobian, lower=0.0, upper=1.0):
-    mma = MMA()
-    return mma.update(mma.init(x, lower, upper), x, jnp.zeros((), x.dtype), gradient, values, jacobian, lower, upper)
+def one_update(x, gradient, values, jacobian, lower=0.0, upper=1.0, method=MMA(), evaluate=None, value=0.0):
+    problem = Problem(lower, upper, values.size, evaluate)
+    seen = Seen(jnp.asarray(value, x.dtype), gradient, values, jacobian)
+    return method.update(method.init(x, problem), x, seen, problem)
 
 
 def some_arguments(seed, shape=(3, 4), m=2):
@@ -333,24 +332,31 @@ def test_what_is_not_finite_leaves_the_design(where):
     arguments[where] = arguments[where].at[(0,) * arguments[where].ndim].set(jnp.nan)
     new, state = one_update(*arguments)
     np.testing.assert_array_equal(new, arguments[0])
-    assert "not finite" in MMA_RESULTS[int(state.result)]
+    assert int(state.result) == Outcome.not_finite
 
 
 def test_unsolved_subproblem_is_reported():
-    mma = MMA(max_iterations=2)
-    x, gradient, values, jacobian = some_arguments(2)
-    _, state = mma.update(mma.init(x), x, jnp.zeros(()), gradient, values, jacobian)
-    assert "max_iterations" in MMA_RESULTS[int(state.result)]
+    _, state = one_update(*some_arguments(2), method=MMA(max_iterations=2))
+    assert "max_iterations" in Outcome(int(state.result)).text
     assert state.residual > 1e-6
 
 
 def test_wrong_gradient_is_reported_by_gcmma():
-    gcmma, x = GCMMA(max_trials=5), jnp.full(3, 0.5)
     evaluate = lambda x: (jnp.sum(x), jnp.zeros(0))  # noqa: E731
-    arguments = x, jnp.asarray(1.5), -jnp.ones(3), jnp.zeros(0), jnp.zeros((0, 3))
-    _, state = gcmma.update(gcmma.init(x), *arguments, evaluate=evaluate)
+    arguments = jnp.full(3, 0.5), -jnp.ones(3), jnp.zeros(0), jnp.zeros((0, 3))
+    _, state = one_update(*arguments, method=GCMMA(max_trials=5), evaluate=evaluate, value=1.5)
     assert int(state.subproblems) == 5
-    assert "conservative" in MMA_RESULTS[int(state.result)]
+    assert "conservative" in Outcome(int(state.result)).text
+
+
+def test_noise_of_the_values_is_no_wrong_gradient():
+    # The value of the trial is 1e-5 too high, as from a solve of that accuracy, and the step promises less than that.
+    x, gradient = jnp.full(3, 0.5), jnp.full(3, -1e-6)
+    evaluate = lambda x: (1.0 + 1e-5 + jnp.sum(gradient * (x - 0.5)), jnp.zeros(0))  # noqa: E731
+    gcmma, seen = GCMMA(max_trials=3), Seen(jnp.ones(()), gradient, jnp.zeros(0), jnp.zeros((0, 3)))
+    for noise, trials in ((1e-4, 1), (0.0, 3)):
+        problem = Problem(count=0, evaluate=evaluate, noise=noise)
+        assert int(gcmma.update(gcmma.init(x, problem), x, seen, problem)[1].subproblems) == trials
 
 
 def test_infeasible_constraints_are_relaxed_and_reported():
@@ -385,10 +391,15 @@ def test_bad_configuration(arguments, message):
 
 def test_bad_shapes():
     x, gradient, values, jacobian = some_arguments(0)
+    problem = Problem(count=2)
     with pytest.raises(ValueError, match="Argument `max_trials` must be at least 1, but is 0"):
         GCMMA(max_trials=0)
     with pytest.raises(Exception, match=r"Argument `x` must have a floating-point dtype|parameter 'x'"):
-        MMA().init(jnp.zeros(3, jnp.int32))
-    state = MMA(c=(1.0, 2.0, 3.0)).init(x)
+        MMA().init(jnp.zeros(3, jnp.int32), problem)
     with pytest.raises(ValueError, match="Argument `c` must have one number for each of 2 constraints"):
-        MMA(c=(1.0, 2.0, 3.0)).update(state, x, jnp.zeros(()), gradient, values, jacobian)
+        MMA(c=(1.0, 2.0, 3.0)).init(x, problem)
+    seen = Seen(jnp.zeros(()), gradient, values[:1], jacobian)
+    with pytest.raises(ValueError, match=r"Argument `seen` must have constraints of shape \(2,\), but they have"):
+        MMA().update(MMA().init(x, problem), x, seen, problem)
+    with pytest.raises(ValueError, match="Argument `problem` must have the functions as `evaluate`"):
+        GCMMA().update(GCMMA().init(x, problem), x, seen, problem)

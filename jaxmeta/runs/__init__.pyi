@@ -1,0 +1,11 @@
+from ._checkpoint import Checkpoint as Checkpoint
+from ._checkpoint import clear_checkpoint as clear_checkpoint
+from ._checkpoint import saved_step as saved_step
+from ._digest import digest as digest
+from ._digest import function_digest as function_digest
+from ._interrupt import Stopped as Stopped
+from ._interrupt import stoppable as stoppable
+from ._run import Run as Run
+from ._workers import Report as Report
+from ._workers import WorkerError as WorkerError
+from ._workers import Workers as Workers

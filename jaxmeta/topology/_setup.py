@@ -1,0 +1,136 @@
+"""What a design run is given, looked at and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import ArrayLike
+
+from ..design import Continuation, Loop, State
+from ..elasticity import Isotropic
+from ..geometry import symmetry as symmetries
+from ..homogenization import Interpolation
+from ..optimizers import MMA, OC, Optimizer, Problem, Seen
+from ..runs import digest, function_digest
+from ._design import Design
+from ._filter import DensityFilter, Symmetry
+from ._held import Held
+from ._record import Function, Record, Term
+from .constraints import Constraining
+
+CALM = OC(move=0.05)
+"""The OC of a design run. With its own move limit of 0.2 it swings to and fro once the projection is sharp: a bulk
+design of 32³ then ended unrested at 91 % of its bound, and with this one at rest at 97 %."""
+
+
+class Settings(NamedTuple):
+    """The arguments of `optimize` and `multistart` that make the problem and the loop, which describe them."""
+
+    objective: Function
+    solid: Isotropic
+    volume_fraction: float
+    symmetry: Symmetry
+    constraints: Sequence[Constraining]
+    interpolation: Interpolation
+    filter_radius: float
+    projection: Continuation
+    optimizer: Optimizer | None
+    max_steps: int
+    spacing: tuple[float, float, float]
+    passive: tuple[ArrayLike, ArrayLike] | None
+    erosion: float
+    tolerance: float
+    stop: float
+
+    def problem(self, variables: Array) -> tuple[Loop, Design]:
+        """Loop and design for variables of this shape and dtype.
+
+        Raises:
+            ValueError: an argument is not as described.
+        """
+        if self.max_steps < 1:
+            raise ValueError(f"Argument `max_steps` must be at least 1, but is {self.max_steps}.")
+        if not isinstance(self.solid, Isotropic):
+            raise ValueError(f"Argument `solid` must be an Isotropic, but is {type(self.solid).__name__}.")
+        if not 0 <= self.erosion < 0.5:
+            raise ValueError(f"Argument `erosion` must lie in [0, 0.5), but is {self.erosion}.")
+        if not 0 < self.volume_fraction <= 1:
+            raise ValueError(f"Argument `volume_fraction` must lie in (0, 1], but is {self.volume_fraction}.")
+        held = None
+        if self.passive is not None:
+            held = Held.of(self.passive, variables.shape, self.symmetry, self.volume_fraction)
+        design = Design.of(
+            self.objective,
+            self.constraints,
+            solid=self.solid,
+            volume_fraction=self.volume_fraction,
+            filtering=DensityFilter(self.filter_radius, self.symmetry, self.spacing),
+            interpolation=self.interpolation,
+            erosion=self.erosion,
+            held=held,
+            tolerance=self.tolerance,
+            dtype=variables.dtype,
+        )
+        return Loop(self.optimizer or self._default(), self.projection, self.stop), design
+
+    def told(self, loop: Loop, design: Design, state: State) -> dict[str, Any]:
+        """What makes two runs the same, in a form that does not change between processes."""
+        variables = state.variables
+        stiffness = jax.ShapeDtypeStruct((6, 6), variables.dtype)
+
+        def program(term: Term) -> str:
+            def value(c: Array, filtered: Array) -> Array:
+                return term(Record(c, filtered, filtered, filtered, design.held, design.filtering))
+
+            return function_digest(jax.value_and_grad(value, (0, 1)), stiffness, variables)
+
+        count = len(design.constraints) + 1
+        seen = Seen(variables.sum(), variables, jnp.zeros(count), jnp.zeros((count, *variables.shape)))
+
+        def update(optimizer: Any, x: Array, seen: Seen) -> Any:
+            # In place of what it may ask, which is told already.
+            asked = Problem(0.0, 1.0, count, lambda trial: (trial.sum(), seen.constraints), jnp.mean, self.tolerance)
+            return loop.optimizer.update(optimizer, x, seen, asked)
+
+        names = ("symmetry", "spacing", "volume_fraction", "erosion", "tolerance", "stop")
+        return {name: getattr(self, name) for name in names} | {
+            "objective": program(design.objective),
+            "constraints": digest([(program(term), term.relaxation) for term in design.constraints]),
+            "interpolation": function_digest(jax.value_and_grad(design.interpolation), design.volume_fraction),
+            "start": digest(variables),
+            "passive": digest(design.held),
+            "filter": repr(design.filtering),
+            "solid": repr(jax.tree.map(float, self.solid)),
+            "optimizer": function_digest(update, state.optimizer, variables, seen),
+            "projection": repr(self.projection),
+        }
+
+    def _default(self) -> Optimizer:
+        return CALM if getattr(self.objective, "monotone", False) and not self.constraints else MMA()
+
+
+def checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:
+    """Design variables to start from: averaged over the permutations where the cell is cubic.
+
+    Raises:
+        ValueError: they are no density, or no octant of such a symmetry.
+    """
+    if symmetry not in symmetries.SYMMETRIES:
+        raise ValueError(f'Argument `symmetry` must be "none", "mirror" or "cubic", but is {symmetry!r}.')
+    variables = jnp.asarray(start)
+    if not jnp.issubdtype(variables.dtype, jnp.floating):
+        variables = variables.astype(jnp.result_type(float))
+    if variables.ndim != 3 or 0 in variables.shape:
+        raise ValueError(f"Argument `start` must have shape (nx, ny, nz), but has shape {variables.shape}.")
+    low, high = float(variables.min()), float(variables.max())
+    if not (low >= -1e-6 and high <= 1 + 1e-6):
+        raise ValueError(f"Argument `start` must lie in [0, 1], but ranges from {low} to {high}.")
+    if symmetry == "cubic":
+        if len(set(variables.shape)) != 1:
+            raise ValueError(f"Argument `start` must be a cube for cubic symmetry, but has shape {variables.shape}.")
+        variables = symmetries.permute_average(variables)
+    return jnp.clip(variables, 0, 1)
