@@ -1,4 +1,4 @@
-"""All calls of this run are checked against their annotations of shapes and dtypes; here, that the check is not idle."""
+"""All calls of this run are checked against their annotations of shapes and dtypes: here, that the check works."""
 
 import jax.numpy as jnp
 import pytest
