@@ -26,6 +26,7 @@ def start(kind: str, folder: Path, count: int, pause: float = 0.0) -> subprocess
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path):
     """Two processes at a time; one of them is killed twelve times."""
     tasks, random = 250, np.random.default_rng(0)
