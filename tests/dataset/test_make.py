@@ -205,5 +205,5 @@ def test_impossible_records_are_refused():
     assert row["flags"] == 0 and row["identity"] == 0
     limit = 1 / _records.shares(row["constants"], np.asarray(row["volume_fraction"])).max()
     for factor, flags in ((1.005 * limit, 1), (1.02 * limit, None), (-1.0, None)):
-        row = _records.record(replace(cell, stiffness=factor * cell.stiffness))
+        row = _records.record(dataclasses.replace(cell, stiffness=factor * cell.stiffness))
         assert (row and row["flags"]) == flags
