@@ -50,6 +50,7 @@ def test_killed_at_random_moments(tmp_path):
     assert not list(tmp_path.glob("**/.*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_loop_killed_and_resumed(tmp_path):
     """SIGKILL three times on the way; it ends where a walk ends that was left alone, with the whole history."""
     taken = []
@@ -184,6 +185,7 @@ def test_what_a_process_could_not_do_is_said(tmp_path):
         ({"jobs": 1, "processes": 2}, "`processes` must not come with `jobs`"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_workers_that_make_no_sense(given, text):
     with pytest.raises(ValueError, match=text):
         Workers(**given)
