@@ -46,7 +46,7 @@ def rate(make: Callable[[Callable[[str, int, int], None]], int], each: int, begi
 
 def measure(folder: Path, side: int, designs: int, children: int, finer: int) -> dict:
     """Rates at one resolution: optimised, deformed, and made of cells of half the resolution."""
-    workers = jm.dataset.Workers(PROCESSES)
+    workers = jm.runs.Workers(PROCESSES)
     first, second, third = (folder / f"{name}-{side}.h5" for name in ("designs", "children", "finer"))
     found = {
         "optimised": rate(

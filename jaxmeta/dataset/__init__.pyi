@@ -16,5 +16,3 @@ from ._settings import Generation as Generation
 from ._settings import Perturbation as Perturbation
 from ._settings import Refinement as Refinement
 from ._settings import Selection as Selection
-from ._settings import WorkerError as WorkerError
-from ._settings import Workers as Workers

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..runs import WorkerError as WorkerError
-from ..runs import Workers as Workers
-
 
 @dataclass(frozen=True)
 class Generation:

@@ -45,7 +45,7 @@ def _hollows(shells: Shells) -> np.ndarray:
     hollow = np.zeros(len(sign), bool)
     around = np.full(len(sign), -1)  # the smallest shell around each that makes it a hollow
     order = np.argsort(-np.abs(shells.volume), kind="stable")
-    for place, outer in enumerate(order if np.ptp(sign) == 2 else ()):
+    for place, outer in enumerate(order.tolist() if np.ptp(sign) == 2 else ()):
         hollow[outer] = around[outer] >= 0
         if hollow[outer] and hollow[around[outer]]:
             raise SurfaceError(
@@ -65,14 +65,14 @@ def _hollows(shells: Shells) -> np.ndarray:
 def _are_inside(shells: Shells, inner: np.ndarray, outer: int) -> np.ndarray:
     """Whether each of the shells `inner` lies inside the shell `outer`, shape (inner,)."""
     surface = shells.corners[outer]
-    size = np.linalg.norm(shells.high[outer] - shells.low[outer])
+    near = _ROUNDING * float(np.linalg.norm(shells.high[outer] - shells.low[outer]))
     points = [np.unique(shells.corners[shell].reshape(-1, 3), axis=0) for shell in inner]
-    winding, touches = _windings(surface, np.concatenate(points), _ROUNDING * size)
+    winding, touches = _windings(surface, np.concatenate(points), near)
     ends = np.cumsum([len(part) for part in points])[:-1]
     within = np.array([part.all() for part in np.split((winding != 0) | touches, ends)])
     for index in np.flatnonzero(within & [part.any() for part in np.split(touches, ends)]):
         # Corners and edges may touch, as those of voxels do; faces may not.
-        winding, touches = _windings(surface, shells.corners[inner[index]].mean(axis=1), _ROUNDING * size)
+        winding, touches = _windings(surface, shells.corners[inner[index]].mean(axis=1), near)
         within[index] = ((winding != 0) | touches).all() and not touches.all()  # else it is the same body again
         if within[index] and touches.any():
             raise SurfaceError(
@@ -84,17 +84,17 @@ def _are_inside(shells: Shells, inner: np.ndarray, outer: int) -> np.ndarray:
 
 def _windings(corners: np.ndarray, points: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Winding numbers of a closed surface at points, and whether they lie on it."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     winding = np.zeros(len(points), np.int64)
-    touches = np.isfinite(cKDTree(corners.reshape(-1, 3)).query(points, distance_upper_bound=tolerance)[0])
+    touches = np.isfinite(KDTree(corners.reshape(-1, 3)).query(points, distance_upper_bound=tolerance)[0])
     for axes in ((1, 2, 0), (2, 0, 1), (0, 1, 2)):  # lines along x, y, z: none of the triangles is along all of them
         surface, around = corners[:, :, axes], points[:, axes]
         low, high = surface[:, :, :2].min(axis=1), surface[:, :, :2].max(axis=1)
         reach = (high - low).max(axis=1) / 2 * (1 + 1e-9) + tolerance
         for start in range(0, len(points), _POINTS):
             block = around[start : start + _POINTS]
-            near = cKDTree(block[:, :2]).query_ball_point((low + high) / 2, reach, p=np.inf)
+            near = KDTree(block[:, :2]).query_ball_point((low + high) / 2, reach, p=np.inf)
             owner = np.repeat(np.arange(len(surface)), [len(which) for which in near])
             which = np.concatenate(near).astype(np.int64)
             turn, height = crossings(surface[owner], block[which, 0], block[which, 1])

@@ -78,7 +78,8 @@ def _find(path: Path, file: Any, name: str) -> Any:
     import h5py
 
     place = f"dataset {brief(name)}"
-    item, parts, links = file, _parts(name), 0
+    item: Any = file
+    parts, links = _parts(name), 0
     while parts:
         part = parts.pop(0)
         # The link alone is looked at, so one into another file is not followed.

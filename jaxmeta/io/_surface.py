@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from .. import geometry
-
 
 def surface(
     density: Shaped[np.ndarray, "nx ny nz"],
@@ -34,5 +32,7 @@ def surface(
         >>> float(vertices.min()), float(vertices.max())
         (0.0, 2.0)
     """
+    from .. import geometry  # loads JAX, which files need for nothing else
+
     mesh = geometry.surface(density, level, spacing)
     return np.asarray(mesh.vertices), np.asarray(mesh.faces)

@@ -11,7 +11,8 @@ from jaxmeta.cli import _coverage, _progress
 from jaxmeta.cli._coverage import Coverage
 from jaxmeta.cli._dataset_make import Generate, Perturb, Refine, Select
 from jaxmeta.cli._progress import TaskProgress
-from jaxmeta.dataset import Workers, _file
+from jaxmeta.dataset import _file
+from jaxmeta.runs import WorkerError, Workers
 from tests.dataset.libraries import ATTRIBUTES, columns
 
 
@@ -121,7 +122,7 @@ def test_interrupted(run, monkeypatch, tmp_path, jobs):
 
 def test_a_worker_that_fails(run, monkeypatch, tmp_path):
     def fail(*_, **__):
-        raise dataset.WorkerError("A process ended with code -9; call again to go on with what is left.")
+        raise WorkerError("A process ended with code -9; call again to go on with what is left.")
 
     monkeypatch.setattr(dataset, "generate", fail)
     answer = run("dataset", "generate", tmp_path / "a.h5")

@@ -16,7 +16,6 @@ from jaxmeta.dataset import (
     Perturbation,
     Refinement,
     Selection,
-    Workers,
     _generate,
     _overlap,
     _records,
@@ -24,6 +23,7 @@ from jaxmeta.dataset import (
     _wedge,
 )
 from jaxmeta.io import FileError
+from jaxmeta.runs import Workers
 from tests.dataset.libraries import columns, octant
 
 DESIGNS = Generation(count=2, side=8, isotropic=0.0, frequencies=1)

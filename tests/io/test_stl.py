@@ -174,7 +174,7 @@ def test_bad_files(tmp_path):
     refuses("a surface around a volume")
 
 
-def test_arguments(tmp_path):
+def test_arguments(tmp_path, unchecked):
     path = tmp_path / "a.stl"
     write_stl(path, *surface(blob()))
     with pytest.raises(ValueError, match="`resolution` must be given"):

@@ -49,7 +49,7 @@ def test_raw_bytes_are_scaled(tmp_path):
         ((-2, -2, 2), "u1", FileError, "at least one voxel"),
     ],
 )
-def test_bad_raw(tmp_path, shape, dtype, error, text):
+def test_bad_raw(tmp_path, shape, dtype, error, text, unchecked):
     path = tmp_path / "cell.raw"
     path.write_bytes(bytes(8))
     with pytest.raises(error, match=text):
@@ -109,6 +109,7 @@ def test_control_characters_of_a_file_are_not_printed(tmp_path):
 
 
 def test_import_is_light():
-    code = "import sys, jaxmeta.io; print([m for m in ('h5py', 'skimage', 'trimesh', 'pyvista') if m in sys.modules])"
+    heavy = ("jax", "h5py", "scipy", "skimage", "trimesh", "pyvista")
+    code = f"import sys, jaxmeta.io; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -44,11 +44,12 @@ def custom_call(kernel: str, dtype: str) -> int:
     """The address of the custom call of a kernel for a type of number."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    windows = sys.platform == "win32"
-    system = ctypes.WinDLL("kernel32") if windows else ctypes.CDLL(None)
-    library = ctypes.CDLL("msvcrt") if windows else system
-    called = {name: getattr(library, name) for name in CALLED if name != GIVE_WAY}
-    called[GIVE_WAY] = system.SwitchToThread if windows else system.sched_yield
+    if sys.platform == "win32":
+        library, give_way = ctypes.CDLL("msvcrt"), ctypes.WinDLL("kernel32").SwitchToThread
+    else:
+        library = ctypes.CDLL(None)
+        give_way = library.sched_yield
+    called = {name: getattr(library, name) for name in CALLED if name != GIVE_WAY} | {GIVE_WAY: give_way}
     for name, function in called.items():  # LLVM would end the process for one that it cannot find
         llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
     machine = _machine()
