@@ -83,7 +83,8 @@ class Settings(NamedTuple):
             return function_digest(jax.value_and_grad(value, (0, 1)), stiffness, variables)
 
         count = len(design.constraints) + 1
-        seen = Seen(variables.sum(), variables, jnp.zeros(count), jnp.zeros((count, *variables.shape)))
+        rows = jnp.zeros((count, *variables.shape), variables.dtype)
+        seen = Seen(variables.sum(), variables, rows.sum((1, 2, 3)), rows)
 
         def update(optimizer: Any, x: Array, seen: Seen) -> Any:
             # In place of what it may ask, which is told already.
