@@ -1,5 +1,6 @@
 """A run loses and doubles nothing, whenever it is killed and however many work at it; another one is refused."""
 
+import errno
 import json
 import os
 import signal
@@ -191,3 +192,17 @@ def test_settings_are_kept_as_they_are_read(tmp_path):
     toy.run(tmp_path, 2, seed=1)
     kept = json.loads((tmp_path / "run.json").read_bytes())
     assert kept["seed"] == 1 and kept["tasks"] == 2 and kept["x64"] is True and kept["jax"] == jax.__version__
+
+
+def test_no_lock_in_place_of_a_real_one(tmp_path, monkeypatch):
+    """On a file system without locks a run is refused: what outlives a process that is killed is no lock."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    with pytest.raises(FileError, match=r"000000`, locking: expected a folder that can be written to, with file locks"):
+        list(toy.run(tmp_path, 1).work(toy.make))
+    monkeypatch.undo()
+    assert list(toy.run(tmp_path, 1).work(toy.make)) == [0]
