@@ -50,7 +50,7 @@ def main(n: int) -> None:
 
     measure("operator", lambda m, h, u: Stiffness(m, h, Periodic())(u), field, edges, nodal)
     measure("V-cycle with its set-up", lambda m, h, u: Multigrid()(Stiffness(m, h, Periodic()))(u), field, edges, nodal)
-    held = octant((4, 4, 4), 0)
+    held = octant(0)
     forces = jnp.ones((3, 5, 5, 5))
     measure("coarsest grid of an octant", lambda m, h, r: Multigrid()(Stiffness(m, h, held))(r), small, edges, forces)
     measure("mutual energies of six loads", mutual_energies, field, edges, loads, jnp.eye(6))

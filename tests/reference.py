@@ -214,7 +214,8 @@ def homogenize(
     solid = np.argwhere(np.any(material != 0.0, axis=(3, 4)))
     material_e = material[tuple(solid.T)]
 
-    dofs = _dofs(solid, shape, periodic=True)
+    around = (True, True, True)
+    dofs = _dofs(solid, shape, around)
     matrices, forces = element_matrices(spacing, material_e)
     forces = forces[..., loads]
     size = 3 * int(np.prod(shape))
@@ -229,7 +230,7 @@ def homogenize(
     nodal = fluctuation.reshape(-1, 3, len(loads))
     nodal[touched] -= nodal[touched].mean(axis=0) if touched.any() else 0.0
 
-    nodal_e = nodal.reshape(size, -1)[_dofs(np.argwhere(np.ones(shape, bool)), shape, periodic=True)]
+    nodal_e = nodal.reshape(size, -1)[_dofs(np.argwhere(np.ones(shape, bool)), shape, around)]
     strain = np.eye(6)[:, loads] + np.einsum("gpi,eik->egpk", strain_matrices(spacing), nodal_e, optimize=True)
     strain = strain.reshape(*shape, 8, 6, len(loads))
     stress = np.einsum("xyzpq,xyzgqk->xyzgpk", material, strain, optimize=True)
@@ -240,6 +241,19 @@ def homogenize(
 # --- clamped block ---------------------------------------------------------------------------------------------------
 
 
+class Clamped(NamedTuple):
+    """Equilibrium of a block, by `clamped`."""
+
+    displacement: np.ndarray
+    """(x, y, z, 3), length; zero inside true void."""
+    compliance: float
+    """fᵀ u, force × length."""
+    energy: float
+    """Potential energy ½ ∫ εᵀ C ε dV − fᵀ u, force × length."""
+    reactions: np.ndarray
+    """(x, y, z, 3): K u − f where held, force; zero elsewhere."""
+
+
 def clamped(
     field: np.ndarray,
     supports: np.ndarray,
@@ -248,8 +262,12 @@ def clamped(
     background: np.ndarray | None = None,
     *,
     spacing: Sequence[float] = (1.0, 1.0, 1.0),
-) -> tuple[np.ndarray, float]:
-    """A block held at some degrees of freedom: K u = f where free, u = 0 where held.
+    prescribed: np.ndarray | None = None,
+    periodic: Sequence[bool] = (False, False, False),
+) -> Clamped:
+    """A block held at some degrees of freedom: K u = f where free, u = ū where held.
+
+    Along a periodic axis the last plane of nodes is the first one, and is not given.
 
     Args:
         field: (nx, ny, nz) modulus scale, or (nx, ny, nz, 6, 6) stiffness; zero is true void.
@@ -258,35 +276,52 @@ def clamped(
         base: (6, 6) stiffness where the scale is one.
         background: (6, 6) stiffness where the scale is zero; None for void.
         spacing: (hx, hy, hz) voxel edges, length.
+        prescribed: (nx+1, ny+1, nz+1, 3) displacement ū where held, length; None for zero.
+        periodic: which axes are periodic.
 
     Returns:
-        Displacement (nx+1, ny+1, nz+1, 3), length, zero inside true void; compliance fᵀ u, force × length, as
-        2 fᵀ u − ∫ εᵀ C ε dV. That is stationary: rounding in K, which may move a stiff part held by soft ones by a
-        relative 1e-16 times their contrast, enters it as the square.
+        Displacement and reactions, and compliance and potential energy. Without ū these come from the stationary
+        2 fᵀ u − ∫ εᵀ C ε dV: rounding in K, which may move a stiff part held by soft ones by a relative 1e-16 times
+        their contrast, enters it as the square.
 
     Raises:
         ArithmeticError: The supports and the solid do not carry the loads.
     """
     material = stiffness_field(field, base, background)
     solid = np.argwhere(np.any(material != 0.0, axis=(3, 4)))
-    dofs = _dofs(solid, material.shape[:3], periodic=False)
+    dofs = _dofs(solid, material.shape[:3], periodic)
     material_e = material[tuple(solid.T)]
     matrices, _ = element_matrices(spacing, material_e)
     free = ~np.asarray(supports, bool).ravel()
-    force = np.where(free, np.asarray(loads, np.float64).ravel(), 0.0)[:, None]
-    displacement = _solve(matrices, dofs, force, free, force)
-    strain = np.einsum("gpi,ei->egp", strain_matrices(spacing), displacement[dofs, 0])
+    force = np.asarray(loads, np.float64).ravel()
+    there = np.zeros(len(force)) if prescribed is None else np.where(free, 0.0, np.ravel(prescribed))
+
+    def internal(u: np.ndarray) -> np.ndarray:
+        out = np.zeros(len(force))
+        np.add.at(out, dofs, np.einsum("eij,ej->ei", matrices, u[dofs]))
+        return out
+
+    rhs = np.where(free, force - internal(there), 0.0)[:, None]
+    displacement = there + _solve(matrices, dofs, rhs, free, rhs)[:, 0]
+    strain = np.einsum("gpi,ei->egp", strain_matrices(spacing), displacement[dofs])
     energy = np.einsum("egp,epq,egq->", strain, material_e, strain, optimize=True) * (np.prod(spacing) / 8)
-    return displacement.reshape(np.shape(loads)), float(2.0 * (force * displacement).sum() - energy)
+    work = float((force * displacement).sum())
+    stationary = float(2.0 * work - energy)
+    return Clamped(
+        displacement.reshape(np.shape(loads)),
+        stationary if prescribed is None else work,
+        -0.5 * stationary,
+        np.where(free, 0.0, internal(displacement) - force).reshape(np.shape(loads)),
+    )
 
 
 # --- assembly and solve ----------------------------------------------------------------------------------------------
 
 
-def _dofs(voxels: np.ndarray, shape: Sequence[int], periodic: bool) -> np.ndarray:
-    """Global degrees of freedom (e, 24) of voxels (e, 3); a periodic cell wraps, also onto the same node."""
+def _dofs(voxels: np.ndarray, shape: Sequence[int], periodic: Sequence[bool]) -> np.ndarray:
+    """Global degrees of freedom (e, 24) of voxels (e, 3); a periodic axis wraps, also onto the same node."""
     corners = voxels[:, None, :] + np.array(_CORNERS)[None]
-    grid = tuple(shape) if periodic else tuple(n + 1 for n in shape)
+    grid = tuple(n if around else n + 1 for n, around in zip(shape, periodic, strict=True))
     nodes = np.ravel_multi_index(tuple(np.moveaxis(corners % grid, 2, 0)), grid)
     return (3 * nodes[:, :, None] + np.arange(3)).reshape(len(voxels), 24)
 

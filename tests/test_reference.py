@@ -1,5 +1,7 @@
 """The oracle and the test cells against exact results and against each other."""
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -351,12 +353,40 @@ def test_clamped_bar_stretches_uniformly():
     """Uniaxial stress σ: u = σ (x, −ν y, −ν z) / E, and fᵀ u = σ² V / E."""
     shape, stress, young, poisson = (4, 3, 2), 0.3, 2.0, 0.25
     supports, loads = _pull(shape, stress)
-    displacement, compliance = reference.clamped(
+    found = reference.clamped(
         np.ones(shape), supports, loads, reference.isotropic_young(young, poisson), spacing=SPACING
     )
     expected = _nodes(shape) * np.array([1.0, -poisson, -poisson]) * stress / young
-    np.testing.assert_allclose(displacement, expected, atol=1e-13)
-    np.testing.assert_allclose(compliance, stress**2 / young * np.prod(np.array(shape) * SPACING), rtol=1e-12)
+    np.testing.assert_allclose(found.displacement, expected, atol=1e-13)
+    np.testing.assert_allclose(found.compliance, stress**2 / young * np.prod(np.array(shape) * SPACING), rtol=1e-12)
+    np.testing.assert_allclose(found.energy, -0.5 * found.compliance, rtol=1e-14)
+    np.testing.assert_allclose(found.reactions.sum((0, 1, 2)), -loads.sum((0, 1, 2)), atol=1e-13)
+    # The same motion of the end, prescribed, takes the same forces, and its energy is that of the stretched bar.
+    held, given = supports.copy(), np.zeros_like(loads)
+    held[-1, :, :, 0] = True
+    given[-1] = expected[-1]
+    solid = reference.isotropic_young(young, poisson)
+    pulled = reference.clamped(np.ones(shape), held, 0 * loads, solid, spacing=SPACING, prescribed=given)
+    np.testing.assert_allclose(pulled.displacement, expected, atol=1e-13)
+    np.testing.assert_allclose(pulled.reactions[-1, ..., 0], loads[-1, ..., 0], atol=1e-13)
+    np.testing.assert_allclose([pulled.compliance, pulled.energy], [0.0, 0.5 * found.compliance], rtol=1e-12)
+
+
+def test_clamped_bar_of_one_period():
+    """Periodic across, a bar cannot contract: a strain along x takes λ + 2 μ; unlike slices are in series."""
+    shape, strain = (4, 3, 2), 0.1
+    young, solid = np.array([1.0, 0.2, 1.0, 0.5]), reference.isotropic_young(1.0, 0.3)
+    field = np.broadcast_to(young[:, None, None], shape)
+    held, given = np.zeros((5, 3, 2, 3), bool), np.zeros((5, 3, 2, 3))
+    held[[0, -1], :, :, 0] = held[0] = True
+    given[-1, :, :, 0] = strain * shape[0] * SPACING[0]
+    found = reference.clamped(
+        field, held, 0 * given, solid, spacing=SPACING, prescribed=given, periodic=(False, True, True)
+    )
+    stress = solid[0, 0] / np.mean(1 / young) * strain
+    area = np.prod(np.array(shape[1:]) * SPACING[1:])
+    np.testing.assert_allclose(found.reactions[[0, -1], :, :, 0].sum((1, 2)), [-stress * area, stress * area])
+    np.testing.assert_allclose(found.energy, 0.5 * stress * strain * area * shape[0] * SPACING[0])
 
 
 def test_clamped_bars_in_series():
@@ -364,8 +394,8 @@ def test_clamped_bars_in_series():
     shape, young = (4, 3, 2), np.array([1.0, 1.0, 1e-8, 0.5])
     supports, loads = _pull(shape, 1.0)
     field = np.broadcast_to(young[:, None, None], shape)
-    _, compliance = reference.clamped(field, supports, loads, reference.isotropic_young(1.0, 0.0), spacing=SPACING)
-    np.testing.assert_allclose(compliance, np.sum(1 / young) * 6 * np.prod(SPACING), rtol=1e-10)
+    found = reference.clamped(field, supports, loads, reference.isotropic_young(1.0, 0.0), spacing=SPACING)
+    np.testing.assert_allclose(found.compliance, np.sum(1 / young) * 6 * np.prod(SPACING), rtol=1e-10)
 
 
 def test_clamped_block_with_general_materials():
@@ -375,11 +405,34 @@ def test_clamped_block_with_general_materials():
     supports = np.zeros((4, 3, 5, 3), bool)
     supports[0] = True
     loads = rng.normal(size=(2, 4, 3, 5, 3))
-    (one, work), (two, _) = (reference.clamped(field, supports, f, spacing=SPACING) for f in loads)
+    one, two = (reference.clamped(field, supports, f, spacing=SPACING) for f in loads)
     free = ~supports
-    np.testing.assert_allclose((loads[0] * two)[free].sum(), (loads[1] * one)[free].sum(), rtol=1e-11)
-    np.testing.assert_array_equal(one[supports], 0.0)
-    assert work > 0
+    there, back = (loads[0] * two.displacement)[free].sum(), (loads[1] * one.displacement)[free].sum()
+    np.testing.assert_allclose(there, back, rtol=1e-11)
+    np.testing.assert_array_equal(one.displacement[supports], 0.0)
+    assert one.compliance > 0
+
+
+def test_clamped_block_between_loads_and_prescribed_displacements():
+    """Solutions add; the energy is least: along any other displacement that keeps what is prescribed it is larger."""
+    shape = (3, 2, 4)
+    field, rng = cells.stiffness_field(shape), np.random.default_rng(0)
+    supports = rng.uniform(size=(4, 3, 5, 3)) < 0.3
+    given = np.where(supports, rng.normal(size=supports.shape), 0.0)
+    loads = rng.normal(size=supports.shape)
+    solve = functools.partial(reference.clamped, field, supports, spacing=SPACING)
+    both, loaded, moved = solve(loads, prescribed=given), solve(loads), solve(0 * loads, prescribed=given)
+    np.testing.assert_allclose(both.displacement, loaded.displacement + moved.displacement, atol=1e-12)
+    np.testing.assert_allclose(both.reactions, loaded.reactions + moved.reactions, atol=1e-12)
+    np.testing.assert_array_equal(both.displacement[supports], given[supports])
+    # With f on the free components only, the energies of the two parts do not couple.
+    force = np.where(supports, 0.0, loads)
+    alone = solve(force, prescribed=given)
+    np.testing.assert_allclose(alone.energy, solve(force).energy + moved.energy, rtol=1e-12)
+    np.testing.assert_allclose(alone.compliance, solve(force).compliance + (force * moved.displacement).sum())
+    # Clapeyron: the work of loads and reactions is twice the stored energy.
+    work = (loads * both.displacement).sum() + (both.reactions * given).sum()
+    np.testing.assert_allclose(work, 2 * (both.energy + both.compliance), rtol=1e-12)
 
 
 def test_clamped_block_refuses_what_it_cannot_carry():

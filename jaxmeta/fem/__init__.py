@@ -2,6 +2,7 @@
 
 from ._boundary import Block as Block
 from ._boundary import Boundary as Boundary
+from ._boundary import Kind as Kind
 from ._boundary import Periodic as Periodic
 from ._boundary import Shared as Shared
 from ._boundary import by_blocks as by_blocks

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from ._boundary import Block, Boundary, Periodic
+from ._boundary import Block, Boundary, Periodic, nodes
 from ._cells import CPUKernel, of_one, operation
 from ._fields import IsotropicField, MaterialField
 from ._form import form
@@ -32,9 +32,9 @@ def isotropic_inverses(
     material: IsotropicField, spacing: Float[Array, "3"], boundary: Periodic | Block, damping: Float[Array, ""]
 ) -> Float[Array, "6 x y z"]:
     """`inverses` of the blocks of isotropic voxels, times a factor. No derivative."""
-    nodes = (1, 1, 1) if isinstance(boundary, Periodic) else boundary.nodes(material.mu.shape)
+    nodes = boundary.nodes(material.mu.shape) if boundary.holds else (1, 1, 1)
     free = boundary.free(jnp.ones((3, *nodes), material.mu.dtype))
-    return of_one(_INVERSES, material.lmbda, material.mu, spacing, free, damping)
+    return of_one(_INVERSES, material.lmbda, material.mu, spacing, free, damping, periodic=boundary.periodic)
 
 
 def inverses(blocks: Float[Array, "6 x y z"], free: Float[Array, "3 x y z"]) -> Float[Array, "6 x y z"]:
@@ -72,9 +72,10 @@ def plain_product(blocks: Array, field: Array) -> Array:
     return jnp.stack([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])
 
 
-def _plain_inverses(lmbda: Array, mu: Array, spacing: Array, free: Array, damping: Array) -> Array:
-    boundary = Periodic() if free.size == 3 else Block()
-    blocks = nodal_blocks(boundary, IsotropicField(lmbda, mu), spacing)
+def _plain_inverses(
+    lmbda: Array, mu: Array, spacing: Array, free: Array, damping: Array, *, periodic: tuple[bool, ...]
+) -> Array:
+    blocks = nodal_blocks(Block.of(periodic), IsotropicField(lmbda, mu), spacing)
     return damping * inverses(blocks, jnp.broadcast_to(free, (3, *blocks.shape[1:])))
 
 
@@ -82,13 +83,8 @@ def _product_planes(_: Array, field: Array) -> tuple[int, int]:
     return field.shape[2], field.shape[3] * field.shape[4]
 
 
-def _nodes(voxels: tuple[int, ...], free: tuple[int, ...]) -> tuple[int, ...]:
-    """Nodes along the axes, from the shapes of moduli and free components: as many as voxels in a periodic grid."""
-    return voxels[-3:] if free[-1] == 1 else free[-3:]
-
-
-def _inverse_planes(lmbda: Array, mu: Array, spacing: Array, free: Array, damping: Array) -> tuple[int, int]:
-    x, y, z = _nodes(lmbda.shape, free.shape)
+def _inverse_planes(lmbda: Array, *_: Array, periodic: tuple[bool, ...]) -> tuple[int, int]:
+    x, y, z = nodes(lmbda.shape[1:], periodic)
     return x, y * z
 
 
@@ -98,6 +94,6 @@ _PRODUCT = operation(
 _INVERSES = operation(
     "isotropic_inverses",
     _plain_inverses,
-    lambda lmbda, mu, spacing, free, damping: (6, *_nodes(lmbda.shape, free.shape)),
+    lambda lmbda, *_, periodic: (6, *nodes(lmbda.shape, periodic)),
     CPUKernel("multigrid", 3, _inverse_planes),
 )

@@ -1,23 +1,27 @@
 """Boundary conditions as one linear map: what the ghost nodes of a block hold, and which components are held.
 
 The element kernel knows no boundary. Let B(ρ) be its operator on a block with one layer of ghost nodes, and E the map
-from the independent unknowns to that block. Then K = Eᵀ B(ρ) E, and
+from the independent unknowns to that block. Then K = Eᵀ B(ρ) E. Every axis of a grid is of one kind:
 
-- a **periodic** cell: the unknowns are the (nx, ny, nz) nodes of one period; E copies the opposite planes into the
-  ghosts. Elements are copied in the same way, so every unknown node sees all its eight elements and Eᵀ is a
-  restriction;
-- a **block** with (nx+1, ny+1, nz+1) nodes: ghosts and ghost elements are zero, and E sets the held components to zero.
-  The octant of a mirror-symmetric cell (sliding or antisymmetric faces, by load case) and a clamped structure are both
-  of this kind;
-- a periodic cell **shared** among devices: every device holds a block of its nodes and elements, and E is the halo
-  exchange: the planes next to a face come from the device beyond it.
+- **periodic**: the unknowns are the n nodes of one period; E copies the opposite planes into the ghosts. Elements are
+  copied in the same way, so every unknown node sees all its eight elements and Eᵀ is a restriction;
+- **mirror**: n + 1 nodes; ghosts and ghost elements are zero. Both end faces are mirror planes, across which every
+  component of the displacement is even or odd, and E sets the odd ones to zero on these faces;
+- **free**: n + 1 nodes; ghosts and ghost elements are zero, and nothing is said of the ends.
+
+On top of that E may hold any components of any nodes. A periodic cell, the octant of a mirror-symmetric cell under one
+load and a clamped structure are made of these; a structure of cells may be periodic along one axis and mirrored along
+another. A periodic cell may be **shared** among devices: every device holds a block of its nodes and elements, and E is
+the halo exchange: the planes next to a face come from the device beyond it.
+
+What works on a grid asks for the kinds; nothing is told from numbers of nodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -29,47 +33,66 @@ from jaxtyping import Bool, Float
 _LEAST_BLOCK = 1000
 """A coarser grid of which a device would hold fewer elements is held whole by every device."""
 
+Kind = Literal["periodic", "mirror", "free"]
+Kinds = tuple[Kind, Kind, Kind]
 
-def _zero_border(field: Array) -> Array:
-    return lax.pad(field, jnp.zeros((), field.dtype), [(0, 0, 0)] * (field.ndim - 3) + [(1, 1, 0)] * 3)
+
+def nodes(elements: tuple[int, ...], periodic: tuple[bool, ...]) -> tuple[int, ...]:
+    """Number of nodes along each axis for a number of elements: one more, unless the axis is periodic."""
+    return tuple(n if p else n + 1 for n, p in zip(elements, periodic, strict=True))
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Periodic:
-    """All unknowns free, opposite faces identified.
+class _Here:
+    """E and its parts, axis by axis, of a grid whose nodes are on this device."""
 
-    Args:
-        names: inside a `shard_map`, the mesh axes along which the three axes of the grid are shared; None where an axis
-            is whole.
-    """
-
-    names: tuple[str | None, ...] = field(default=(None, None, None), metadata={"static": True})
-
-    def nodes(self, elements: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the unknown nodes for a shape of elements."""
-        return elements
+    kinds: Kinds
+    names: tuple[str | None, ...]
 
     @property
     def whole(self) -> bool:
         """Whether the grid is all here, none of it on another device."""
         return self.names == (None, None, None)
 
-    def ghosts(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 x+2 y+2 z+2"]:
-        """E: the unknowns with their ghost layer."""
-        return self._extended(displacement, 1)
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Which axes are periodic."""
+        return tuple(kind == "periodic" for kind in self.kinds)
 
-    def ghost_elements(self, field: Float[Array, "x y z"]) -> Float[Array, "x+1 y+1 z+1"]:
-        """A per-element field with the copies that the first nodes need."""
+    def nodes(self, elements: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the unknown nodes for a shape of elements."""
+        return nodes(elements, self.periodic)
+
+    @property
+    def holds(self) -> bool:
+        """Whether some components may be held."""
+        return False
+
+    def free(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 x y z"]:
+        """Held components set to zero."""
+        return displacement
+
+    def ghosts(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 x+2 y+2 z+2"]:
+        """E: held components set to zero, and a ghost layer of copies or of zeros."""
+        return self._extended(self.free(displacement), 1)
+
+    def ghost_elements(self, field: Float[Array, "x y z"]) -> Float[Array, "X Y Z"]:
+        """A per-element field with those around the nodes: copies before the first of a period, void at other ends."""
         return self._extended(field, 0)
 
+    def corners(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 X Y Z"]:
+        """The displacement of every corner of every element: a period has its first plane once more at its end."""
+        for axis, periodic in zip((-3, -2, -1), self.periodic, strict=True):
+            if periodic:
+                displacement = lax.concatenate([displacement, self.after(displacement, axis)], displacement.ndim + axis)
+        return displacement
+
     def before(self, field: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
-        """The plane before the first one of an axis, which is counted from the last one, −1."""
+        """The plane before the first one of a periodic axis, which is counted from the last one, −1."""
         size = field.shape[axis]
         return self._passed(lax.slice_in_dim(field, size - 1, size, axis=axis), axis, 1)
 
     def after(self, field: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
-        """The plane after the last one of an axis, which is counted from the last one, −1."""
+        """The plane after the last one of a periodic axis, which is counted from the last one, −1."""
         return self._passed(lax.slice_in_dim(field, 0, 1, axis=axis), axis, -1)
 
     def _passed(self, plane: Array, axis: int, by: int) -> Array:
@@ -80,14 +103,32 @@ class Periodic:
         return lax.ppermute(plane, name, [(i, (i + by) % count) for i in range(count)])
 
     def _extended(self, field: Array, high: int) -> Array:
-        for axis in (-3, -2, -1):
-            parts = [self.before(field, axis), field] + [self.after(field, axis)] * high
-            field = lax.concatenate(parts, field.ndim + axis)
+        pads = [(0, 0, 0)] * (field.ndim - 3) + [(0, 0, 0) if periodic else (1, 1, 0) for periodic in self.periodic]
+        if any(before for before, _, _ in pads):
+            field = lax.pad(field, jnp.zeros((), field.dtype), pads)
+        for axis, periodic in zip((-3, -2, -1), self.periodic, strict=True):
+            if periodic:
+                parts = [self.before(field, axis), field] + [self.after(field, axis)] * high
+                field = lax.concatenate(parts, field.ndim + axis)
         return field
 
-    def free(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 x y z"]:
-        """Held components set to zero: none here."""
-        return displacement
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Periodic(_Here):
+    """All unknowns free, opposite faces identified.
+
+    Args:
+        names: inside a `shard_map`, the mesh axes along which the three axes of the grid are shared; None where an axis
+            is whole.
+    """
+
+    names: tuple[str | None, ...] = field(default=(None, None, None), metadata={"static": True})
+
+    @property
+    def kinds(self) -> Kinds:
+        """What every axis is."""
+        return "periodic", "periodic", "periodic"
 
     def coarse(self) -> Periodic:
         """The same condition on the grid of half as many elements."""
@@ -96,42 +137,54 @@ class Periodic:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Block:
-    """A block whose boundary is free, except for held components.
+class Block(_Here):
+    """A block with a kind for every axis, and held components.
 
     Args:
-        masks: held (False) or free (True); their product is the mask of the nodal field (3, nx+1, ny+1, nz+1); each has
-            four axes, of full length or of length one.
+        kinds: "periodic", "mirror" or "free", for each axis.
+        even: for each axis that is a mirror, which components are even across its two planes (True) and which are odd
+            and held there (False), (3,); None for the others.
+        mask: nodes and components that are held (False) or free (True), (3, x, y, z), beyond those; None if all are.
     """
 
-    masks: tuple[Bool[Array, "..."], ...] = ()
-
-    def nodes(self, elements: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the unknown nodes for a shape of elements."""
-        return tuple(n + 1 for n in elements)
+    kinds: Kinds = field(default=("free", "free", "free"), metadata={"static": True})
+    even: tuple[Bool[Array, "3"] | None, ...] = (None, None, None)
+    mask: Bool[Array, "3 x y z"] | None = None
 
     @property
-    def whole(self) -> bool:
-        """Whether the grid is all here, none of it on another device."""
-        return True
+    def names(self) -> tuple[str | None, ...]:
+        """No axis is shared."""
+        return None, None, None
 
-    def ghosts(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 x+2 y+2 z+2"]:
-        """E: held components set to zero, and a ghost layer of zeros."""
-        return _zero_border(self.free(displacement))
-
-    def ghost_elements(self, field: Float[Array, "x y z"]) -> Float[Array, "x+2 y+2 z+2"]:
-        """A per-element field with a layer of void around it."""
-        return _zero_border(field)
+    @property
+    def holds(self) -> bool:
+        """Whether some components may be held."""
+        return self.mask is not None or any(even is not None for even in self.even)
 
     def free(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 x y z"]:
         """Held components set to zero."""
-        for mask in self.masks:
-            displacement = displacement * mask.astype(displacement.dtype)
-        return displacement
+        for axis, even in enumerate(self.even):
+            if even is not None:
+                inner = np.ones(displacement.shape[1 + axis], bool)
+                inner[[0, -1]] = False
+                kept = even[:, None] | inner[None]
+                shape = (3, *(displacement.shape[1 + a] if a == axis else 1 for a in range(3)))
+                displacement = displacement * kept.reshape(shape).astype(displacement.dtype)
+        return displacement if self.mask is None else displacement * self.mask.astype(displacement.dtype)
+
+    @classmethod
+    def of(cls, periodic: tuple[bool, ...]) -> Block:
+        """The block with nothing held of which some axes are periodic, and the others free."""
+        x, y, z = ("periodic" if p else "free" for p in periodic)
+        return cls((x, y, z))
+
+    def released(self) -> Block:
+        """The same with nothing held."""
+        return Block.of(self.periodic)
 
     def coarse(self) -> Block:
         """The same condition on the grid of half as many elements: a coarse node is held where the fine one is."""
-        return Block(tuple(m[:, *(slice(None, None, 2 if n > 1 else 1) for n in m.shape[1:])] for m in self.masks))
+        return replace(self, mask=None if self.mask is None else self.mask[:, ::2, ::2, ::2])
 
 
 @jax.tree_util.register_dataclass
@@ -164,6 +217,16 @@ class Shared:
         while all(n % 2 == 0 for n in block) and np.prod(block) >= 8 * _LEAST_BLOCK:
             halvings, block = halvings + 1, [n // 2 for n in block]
         return cls(mesh, halvings)
+
+    @property
+    def kinds(self) -> Kinds:
+        """What every axis is."""
+        return "periodic", "periodic", "periodic"
+
+    @property
+    def holds(self) -> bool:
+        """Whether some components may be held."""
+        return False
 
     @property
     def whole(self) -> bool:
@@ -228,26 +291,16 @@ def by_blocks(boundary: Boundary, function: Callable[..., Array], *fields: Any, 
     return function(boundary, *fields)
 
 
-def octant(shape: tuple[int, ...], load: int) -> Block:
-    """Held components of the first octant of a mirror-symmetric periodic cell under one unit strain.
+def octant(load: int) -> Block:
+    """The first octant of a mirror-symmetric periodic cell under one unit strain.
 
-    A normal load leaves the cell mirror-symmetric: on a face with normal i the fluctuation has ũ_i = 0. A shear load of
-    the plane (i, j) is antisymmetric under the mirrors i and j and symmetric under the third, k: on the i-faces
-    ũ_j = ũ_k = 0, on the j-faces ũ_i = ũ_k = 0, on the k-faces ũ_k = 0.
+    A normal load leaves the cell mirror-symmetric: across a mirror with normal i the fluctuation's component i is odd
+    and the others are even. A shear load of the plane (i, j) is antisymmetric under the mirrors i and j, where odd and
+    even change places, and symmetric under the third one.
 
     Args:
-        shape: elements of the octant along the three axes.
         load: Voigt index 0…5 of the unit strain.
-
-    Returns:
-        The block with three masks, one for each pair of faces.
     """
     sheared = {3: (1, 2), 4: (0, 2), 5: (0, 1)}.get(load, ())
-    masks = []
-    for axis in range(3):
-        held = [c for c in range(3) if c != axis] if axis in sheared else [axis]
-        mask = np.ones((3, 1, 1, 1)) * np.ones([shape[a] + 1 if a == axis else 1 for a in range(3)])
-        faces = np.moveaxis(mask, 1 + axis, 1)
-        faces[held, 0] = faces[held, -1] = 0.0
-        masks.append(jnp.asarray(mask, bool))
-    return Block(tuple(masks))
+    even = [np.array([(c != axis) != (axis in sheared) for c in range(3)]) for axis in range(3)]
+    return Block(("mirror", "mirror", "mirror"), tuple(jnp.asarray(e) for e in even))

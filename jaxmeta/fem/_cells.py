@@ -8,6 +8,8 @@ which defines what the operation means; the tests compare the two.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from inspect import signature
 from typing import Any, NamedTuple
 
 import jax
@@ -48,11 +50,12 @@ def cell_count(*operands: Any) -> int:
 def of_cells(plain: Expression) -> Expression:
     """The expression of one cell for operands of many."""
 
-    def function(*operands: Array) -> Array:
+    def function(*operands: Array, **said: Any) -> Array:
+        one = partial(plain, **said)
         if cell_count(*operands) == 1:
-            return plain(*(operand[0] for operand in operands))[None]
+            return one(*(operand[0] for operand in operands))[None]
         axes = tuple(0 if operand.shape[0] > 1 else None for operand in operands)
-        return jax.vmap(plain, axes)(*(o if a == 0 else o[0] for o, a in zip(operands, axes, strict=True)))
+        return jax.vmap(one, axes)(*(o if a == 0 else o[0] for o, a in zip(operands, axes, strict=True)))
 
     return function
 
@@ -69,33 +72,36 @@ def operation(
 
     Args:
         name: shown in traces.
-        plain: the expression of one cell.
-        result: shape of the result of one cell, from the operands of one cell.
+        plain: the expression of one cell. Its keywords are what is said beside the operands: they are static.
+        result: shape of the result of one cell, from the operands of one cell, and what is said.
         kernel: what a CPU runs.
         jvp: rule of its derivative; one without is not to be differentiated.
         transpose: rule of its transpose.
     """
 
-    def shape(*operands: Any) -> tuple[int, ...]:
-        return (cell_count(*operands), *result(*(jax.ShapeDtypeStruct(o.shape[1:], o.dtype) for o in operands)))
+    def shape(*operands: Any, **said: Any) -> tuple[int, ...]:
+        ones = (jax.ShapeDtypeStruct(operand.shape[1:], operand.dtype) for operand in operands)
+        return (cell_count(*operands), *result(*ones, **said))
 
-    def on_cpu(*operands: Array) -> Array:
-        dtype, (cells, *rest) = operands[0].dtype, shape(*operands)
+    def on_cpu(*operands: Array, **said: Any) -> Array:
+        dtype, (cells, *rest) = operands[0].dtype, shape(*operands, **said)
         called = target(kernel.name, str(dtype)) if dtype in (jnp.float32, jnp.float64) else None
         if called is None:
-            return of_cells(plain)(*operands)
-        planes, size = kernel.planes(*operands)
+            return of_cells(plain)(*operands, **said)
+        planes, size = kernel.planes(*operands, **said)
         out = (cells, planes, *rest) if kernel.by_planes else (cells, *rest)
-        asked = np.array([kernel.code, cells, planes, size], np.int32)
+        ends = sum(around << axis for axis, around in enumerate(said.get("periodic", ())))
+        asked = np.array([kernel.code, cells, planes, size, ends], np.int32)
         call = jax.ffi.ffi_call(called, jax.ShapeDtypeStruct(out, dtype))
         value = call(asked, *operands)
         return value.sum(1) if kernel.by_planes else value
 
-    def abstract(*operands: ShapedArray) -> ShapedArray:
-        return ShapedArray(shape(*operands), operands[0].dtype)
+    def abstract(*operands: ShapedArray, **said: Any) -> ShapedArray:
+        return ShapedArray(shape(*operands, **said), operands[0].dtype)
 
     made = Primitive(name)
-    made.def_impl(jax.jit(made.bind))
+    keywords = [p.name for p in signature(plain).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    made.def_impl(jax.jit(made.bind, static_argnames=keywords))
     made.def_abstract_eval(abstract)
     batching.primitive_batchers[made] = _batched(made)
     mlir.register_lowering(made, mlir.lower_fun(of_cells(plain), multiple_results=False))
@@ -107,14 +113,14 @@ def operation(
     return made
 
 
-def of_one(made: Primitive, *operands: Array) -> Array:
+def of_one(made: Primitive, *operands: Array, **said: Any) -> Array:
     """The operation on a single cell."""
     dtype = jnp.result_type(*operands)
-    return made.bind(*(jnp.asarray(operand, dtype)[None] for operand in operands))[0]
+    return made.bind(*(jnp.asarray(operand, dtype)[None] for operand in operands), **said)[0]
 
 
 def _batched(made: Primitive) -> Callable:
-    def rule(operands, axes):
+    def rule(operands, axes, **said):
         size = next(o.shape[a] for o, a in zip(operands, axes, strict=True) if a is not None)
         moved = [o if a is None else jnp.moveaxis(o, a, 0) for o, a in zip(operands, axes, strict=True)]
         cells = max(o.shape[0 if a is None else 1] for o, a in zip(moved, axes, strict=True))
@@ -126,7 +132,7 @@ def _batched(made: Primitive) -> Callable:
             own = operand.shape[1:] if axis is None else operand.shape[2:]
             wide = jnp.broadcast_to(operand, (size, cells, *own))
             merged.append(wide.reshape(size * cells, *own))
-        out = made.bind(*merged)
+        out = made.bind(*merged, **said)
         return out.reshape(size, cells, *out.shape[1:]), 0
 
     return rule

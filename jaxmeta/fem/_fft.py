@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
-from ._boundary import Block, Periodic
+from ._boundary import Block, Boundary, Kinds, Periodic
 from ._fields import IsotropicField
 from ._operator import Stiffness
 
@@ -35,28 +35,24 @@ def _inverse_symbol(shape: tuple[int, ...], spacing: Array) -> Array:
     return jnp.stack([jnp.stack([entry / determinant for entry in row]) for row in cofactor]).at[:, :, 0, 0, 0].set(0)
 
 
-def _signs(boundary: Block, axis: int) -> Array:
-    """Parity of each component under the mirror `axis`: −1 where it is held on the face, else +1."""
-    mask = boundary.masks[axis]
-    return jnp.where(jnp.take(mask, 0, axis=1 + axis)[:, 0, 0], 1, -1)
-
-
-def _reflected(field: Array, boundary: Block) -> Array:
-    """The octant's nodal field (3, n+1, …) continued over the whole cell (3, 2n, …) by its parities."""
-    for axis in range(3):
-        inner = [slice(None)] * 4
-        inner[1 + axis] = slice(1, -1)
-        sign = _signs(boundary, axis).astype(field.dtype)[:, None, None, None]
-        field = jnp.concatenate([field, sign * jnp.flip(field[tuple(inner)], 1 + axis)], 1 + axis)
+def _continued(field: Array, boundary: Boundary) -> Array:
+    """A nodal field (3, x, y, z) over the whole period: across the mirrors of an axis by the parity of components."""
+    for axis, kind in enumerate(boundary.kinds):
+        if kind == "mirror":
+            inner = [slice(None)] * 4
+            inner[1 + axis] = slice(1, -1)
+            sign = jnp.where(boundary.even[axis], 1, -1).astype(field.dtype)[:, None, None, None]
+            field = jnp.concatenate([field, sign * jnp.flip(field[tuple(inner)], 1 + axis)], 1 + axis)
     return field
 
 
-def _copies(shape: tuple[int, ...], dtype: jnp.dtype) -> Array:
-    """By how much an octant's nodal force is less than that of the same node in the whole cell: 2 on every face."""
+def _copies(shape: tuple[int, ...], kinds: Kinds, dtype: jnp.dtype) -> Array:
+    """By how much a nodal force is less than that of the same node in the whole period: 2 on every mirror."""
     factor = jnp.ones((1, *shape), dtype)
-    for axis, n in enumerate(shape):
-        line = jnp.ones(n, dtype).at[jnp.array([0, n - 1])].set(2)
-        factor = factor * line.reshape([1] + [n if a == axis else 1 for a in range(3)])
+    for axis, (n, kind) in enumerate(zip(shape, kinds, strict=True)):
+        if kind == "mirror":
+            line = jnp.ones(n, dtype).at[jnp.array([0, n - 1])].set(2)
+            factor = factor * line.reshape([1] + [n if a == axis else 1 for a in range(3)])
     return factor
 
 
@@ -65,8 +61,8 @@ class JacobiFFT:
     """The inverse of a homogeneous cell, scaled on both sides by Jacobi's diagonal.
 
     With D the diagonal of K and K₀ the operator of a homogeneous cell of unit diagonal, M⁻¹ = D^(−½) K₀⁻¹ D^(−½), where
-    K₀⁻¹ is applied by a fast Fourier transform. An octant is continued over the whole cell by its parities first (the
-    same as sine and cosine transforms).
+    K₀⁻¹ is applied by a fast Fourier transform. Along axes that are mirrors a field is continued over the whole period
+    by its parities first (the same as sine and cosine transforms).
 
     References:
         M. Ladecký, R. J. Leute, A. Falsafi, I. Pultarová, L. Pastewka, T. Junge, J. Zeman, "An optimal preconditioned
@@ -76,20 +72,17 @@ class JacobiFFT:
     def __call__(self, operator: Stiffness) -> Callable[[Array], Array]:
         """The preconditioner of one operator."""
         boundary = operator.boundary
-        diagonal = operator.diagonal()
-        if not isinstance(boundary, Block):
-            scale = _inverse_root(diagonal)
-            symbol = _inverse_symbol(diagonal.shape[1:], operator.spacing)
-            return lambda residual: scale * _convolve(symbol, scale * residual)
-        if len(boundary.masks) != 3:
+        if "free" in boundary.kinds or (isinstance(boundary, Block) and boundary.mask is not None):
             raise ValueError("Argument `preconditioner` must be multigrid for a clamped block, but is FFT.")
-        copies = _copies(diagonal.shape[1:], diagonal.dtype)
+        diagonal = operator.diagonal()
+        copies = _copies(diagonal.shape[1:], boundary.kinds, diagonal.dtype)
         scale = _inverse_root(diagonal * copies)
-        symbol = _inverse_symbol(tuple(2 * n for n in operator.elements), operator.spacing)
+        period = [n if kind == "periodic" else 2 * n for n, kind in zip(operator.elements, boundary.kinds, strict=True)]
+        symbol = _inverse_symbol(tuple(period), operator.spacing)
         nodes = tuple(slice(0, n) for n in operator.nodes)
 
         def apply(residual: Array) -> Array:
-            whole = _reflected(boundary.free(scale * copies * residual), boundary)
+            whole = _continued(boundary.free(scale * copies * residual), boundary)
             return boundary.free(scale * _convolve(symbol, whole)[:, *nodes])
 
         return apply

@@ -10,14 +10,16 @@ What is linear is its own derivative. For the transposes, ⟨w, f(λ, μ; u)⟩ 
 w, and its transpose in (λ, μ) is V S of these two loads with ½ for each mixed weight; G and S are each other's
 transpose. By the spacing, and G and S by u, the derivative is that of the plain expressions.
 
-A CPU runs the kernels of `cpu`, any other device the expressions of `_kernel.py`. The displacement of a
-force is periodic if it has as many nodes as voxels, and that of a free block if it has one more along each axis; that
-of energies is given on all corners. Operands have a leading axis of cells (see `_cells.py`).
+A CPU runs the kernels of `cpu`, any other device the expressions of `_kernel.py`. Forces are told which axes of the
+displacement are periodic; along the others its block is free. That of energies is given on all corners. Operands have
+a leading axis of cells (see `_cells.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +29,7 @@ from jaxtyping import Float
 
 from . import _kernel
 from ._blocks import plain_product
-from ._boundary import Block, Periodic
+from ._boundary import Block
 from ._cells import CPUKernel, of_cells, of_one, operation
 from ._fields import IsotropicField
 from ._form import form
@@ -38,16 +40,18 @@ def force(
     spacing: Float[Array, "3"],
     displacement: Float[Array, "3 x y z"],
     macro: Float[Array, "6"],
+    periodic: tuple[bool, ...],
 ) -> Float[Array, "3 x y z"]:
-    """Nodal forces of a periodic grid or a free block under a displacement and a uniform strain.
+    """Nodal forces of a block with nothing held under a displacement and a uniform strain.
 
     Args:
         material: moduli in every voxel.
         spacing: edges of a voxel, in units of length.
         displacement: of every node, in units of length.
         macro: uniform strain, Voigt with engineering shear.
+        periodic: which axes are periodic.
     """
-    return of_one(_FORCE, displacement, material.lmbda, material.mu, spacing, macro)
+    return of_one(_FORCE, displacement, material.lmbda, material.mu, spacing, macro, periodic=periodic)
 
 
 def energies(
@@ -72,10 +76,11 @@ def residual_force(
     spacing: Float[Array, "3"],
     displacement: Float[Array, "3 x y z"],
     load: Float[Array, "3 x y z"],
+    periodic: tuple[bool, ...],
 ) -> Float[Array, "3 x y z"]:
     """What a load exceeds the forces of a displacement by. It has no derivative."""
-    nothing = jnp.zeros(6, displacement.dtype)
-    return of_one(_RESIDUAL, displacement, material.lmbda, material.mu, spacing, nothing, load)
+    operands = displacement, material.lmbda, material.mu, spacing, jnp.zeros(6, displacement.dtype), load
+    return of_one(_RESIDUAL, *operands, periodic=periodic)
 
 
 def swept(
@@ -84,17 +89,20 @@ def swept(
     displacement: Float[Array, "3 x y z"],
     load: Float[Array, "3 x y z"],
     blocks: Float[Array, "6 x y z"],
+    periodic: tuple[bool, ...],
 ) -> Float[Array, "3 x y z"]:
     """u + D (f − K u), with D the symmetric 3×3 `blocks` of the nodes. It has no derivative."""
-    nothing = jnp.zeros(6, displacement.dtype)
-    return of_one(_SWEEP, displacement, material.lmbda, material.mu, spacing, nothing, load, blocks)
+    operands = displacement, material.lmbda, material.mu, spacing, jnp.zeros(6, displacement.dtype), load, blocks
+    return of_one(_SWEEP, *operands, periodic=periodic)
 
 
 # The plain expressions, of one cell.
 
 
-def _plain_force(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array) -> Array:
-    boundary = Periodic() if u.shape[1:] == mu.shape else Block()
+def _plain_force(
+    u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, *, periodic: tuple[bool, ...]
+) -> Array:
+    boundary = Block.of(periodic)
     field = IsotropicField(lmbda, mu).map(boundary.ghost_elements)
     return form(field).internal_force(boundary.ghosts(u), field, spacing, macro)
 
@@ -108,12 +116,14 @@ def _plain_slopes(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Arra
     return jnp.stack(transposed(weights))
 
 
-def _plain_residual(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, load: Array) -> Array:
-    return load - _plain_force(u, lmbda, mu, spacing, macro)
+def _plain_residual(*operands: Array, periodic: tuple[bool, ...]) -> Array:
+    *others, load = operands
+    return load - _plain_force(*others, periodic=periodic)
 
 
-def _plain_sweep(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, load: Array, blocks: Array) -> Array:
-    return u + plain_product(blocks, load - _plain_force(u, lmbda, mu, spacing, macro))
+def _plain_sweep(*operands: Array, periodic: tuple[bool, ...]) -> Array:
+    *others, blocks = operands
+    return operands[0] + plain_product(blocks, _plain_residual(*others, periodic=periodic))
 
 
 # Derivatives.
@@ -154,15 +164,16 @@ def _by_others(plain: Callable[..., Array], operands: tuple, tangents: tuple, pl
     return [jax.jvp(function, tuple(operands[k] for k in moving), tuple(tangents[k] for k in moving))[1]]
 
 
-def _force_jvp(operands, tangents):
+def _force_jvp(operands, tangents, *, periodic):
     u, lmbda, mu, spacing, macro = operands
     d_u, d_lmbda, d_mu, _, d_macro = tangents
-    parts = _by_others(_plain_force, operands, tangents, (3,))
+    force = partial(_FORCE.bind, periodic=periodic)
+    parts = _by_others(partial(_plain_force, periodic=periodic), operands, tangents, (3,))
     if _present(d_lmbda, d_mu):
-        parts.append(_FORCE.bind(u, _or_zeros(d_lmbda), _or_zeros(d_mu), spacing, macro))
+        parts.append(force(u, _or_zeros(d_lmbda), _or_zeros(d_mu), spacing, macro))
     if _present(d_u, d_macro):
-        parts.append(_FORCE.bind(_or_zeros(d_u), lmbda, mu, spacing, _or_zeros(d_macro)))
-    value = _FORCE.bind(*operands)
+        parts.append(force(_or_zeros(d_u), lmbda, mu, spacing, _or_zeros(d_macro)))
+    value = force(*operands)
     return value, _sum_tangents(parts, value)
 
 
@@ -191,24 +202,24 @@ def _shared(cotangent: Array, operand: ad.UndefinedPrimal) -> Array:
     return cotangent.sum(0, keepdims=True) if alone else cotangent
 
 
-def _force_transpose(cotangent, u, lmbda, mu, spacing, macro):
+def _force_transpose(cotangent, u, lmbda, mu, spacing, macro, *, periodic):
     if ad.is_undefined_primal(lmbda) or ad.is_undefined_primal(mu):  # the other one may be constant
-        return _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro)
+        return _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro, periodic)
+    force = partial(_FORCE.bind, periodic=periodic)
     by_u = by_macro = None
     if ad.is_undefined_primal(u):
-        by_u = _shared(_FORCE.bind(cotangent, lmbda, mu, spacing, jnp.zeros((1, 6), cotangent.dtype)), u)
+        by_u = _shared(force(cotangent, lmbda, mu, spacing, jnp.zeros((1, 6), cotangent.dtype)), u)
     if ad.is_undefined_primal(macro):
         nothing = jnp.zeros((1, *cotangent.shape[1:]), cotangent.dtype)
         unit = jnp.eye(6, dtype=cotangent.dtype)
-        loads = [_FORCE.bind(nothing, lmbda, mu, spacing, unit[i : i + 1]) for i in range(6)]
+        loads = [force(nothing, lmbda, mu, spacing, unit[i : i + 1]) for i in range(6)]
         by_macro = _shared(jnp.stack([(cotangent * load).sum((1, 2, 3, 4)) for load in loads], 1), macro)
     return by_u, None, None, None, by_macro
 
 
-def _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro):
+def _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro, periodic):
     shape = (lmbda.aval if ad.is_undefined_primal(lmbda) else mu.aval).shape[1:]
-    if u.shape[2:] == shape:  # periodic: on all corners
-        cotangent, u = (jax.vmap(Periodic().ghosts)(field)[..., 1:, 1:, 1:] for field in (cotangent, u))
+    cotangent, u = (Block.of(periodic).corners(field) for field in (cotangent, u))
     loads = _pair(cotangent[:, None], u[:, None])
     macros = _pair(jnp.zeros((1, 1, 6), macro.dtype), macro[:, None])
     half = jnp.array([[[0.0, 0.5], [0.5, 0.0]]], cotangent.dtype)
@@ -234,7 +245,11 @@ def _slopes_transpose(cotangent, u, lmbda, mu, spacing, macro, weights):
     return None, None, None, None, None, _shared(by_weights, weights)
 
 
-def _nodes(u: Array, *_: Array) -> tuple[int, int]:
+def _like(u: Array, *_: Array, **__: Any) -> tuple[int, ...]:
+    return u.shape
+
+
+def _nodes(u: Array, *_: Array, **__: Any) -> tuple[int, int]:
     return u.shape[2], u.shape[3] * u.shape[4]
 
 
@@ -242,11 +257,9 @@ def _voxels(u: Array, lmbda: Array, *_: Array) -> tuple[int, int]:
     return lmbda.shape[1], lmbda.shape[2] * lmbda.shape[3]
 
 
-_FORCE = operation(
-    "isotropic_force", _plain_force, lambda u, *_: u.shape, CPUKernel("forces", 0, _nodes), _force_jvp, _force_transpose
-)
-_RESIDUAL = operation("isotropic_residual", _plain_residual, lambda u, *_: u.shape, CPUKernel("forces", 1, _nodes))
-_SWEEP = operation("isotropic_sweep", _plain_sweep, lambda u, *_: u.shape, CPUKernel("forces", 2, _nodes))
+_FORCE = operation("isotropic_force", _plain_force, _like, CPUKernel("forces", 0, _nodes), _force_jvp, _force_transpose)
+_RESIDUAL = operation("isotropic_residual", _plain_residual, _like, CPUKernel("forces", 1, _nodes))
+_SWEEP = operation("isotropic_sweep", _plain_sweep, _like, CPUKernel("forces", 2, _nodes))
 _ENERGIES = operation(
     "isotropic_energies",
     _plain_energies,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import getattr_static
 from typing import Any, NamedTuple
 
 import jax
@@ -97,7 +98,8 @@ def checked_medium(
     Raises:
         ValueError: an argument is not as described.
     """
-    is_field = isinstance(given, MaterialField)
+    # Not by isinstance, which would compute the diagonal.
+    is_field = all(getattr_static(given, part, None) is not None for part in ("map", "stress", "diagonal"))
     array = None if is_field else real_array(name, given)
     if array is None or (array.ndim == 5 and array.shape[3:] == (6, 6)):
         for other, value in (("solid", solid), ("interpolation", interpolation), ("background", background)):

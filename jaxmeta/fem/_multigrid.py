@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 
 from ._blocks import block_product, inverse_where_positive, inverses, isotropic_inverses
-from ._boundary import Block, Periodic
+from ._boundary import Shared
 from ._fields import IsotropicField
 from ._kernel import element_strains
 from ._operator import Stiffness
@@ -46,10 +46,11 @@ def _dense_inverse(operator: Stiffness) -> Array:
     scale = jnp.sqrt(inverse_where_positive(diagonal))
     eye = jnp.eye(size, dtype=diagonal.dtype)
     dense = matrix * scale[:, None] * scale[None, :] + max(float(jnp.finfo(diagonal.dtype).eps) ** 0.75, 1e-8) * eye
-    if not isinstance(operator.boundary, Block):
-        # Translations are given the stiffness one. Forces are in balance, so that what this adds to the inverse does
-        # nothing; taking the mean displacement away instead would mix the void's into the solid's.
-        root = jnp.sqrt(jnp.maximum(diagonal, 0)).reshape(3, 1, -1)
+    if "periodic" in operator.boundary.kinds:
+        # Translations of which nothing is held are given the stiffness one. Forces are in balance, so that what this
+        # adds to the inverse does nothing; taking the mean displacement away would mix the void's into the solid's.
+        loose = operator.boundary.free(jnp.ones((3, *operator.nodes), diagonal.dtype)).min((1, 2, 3))
+        root = loose[:, None, None] * jnp.sqrt(jnp.maximum(diagonal, 0)).reshape(3, 1, -1)
         rigid = (root * jnp.eye(3, dtype=diagonal.dtype)[:, :, None]).transpose(0, 2, 1).reshape(size, 3)
         total = jnp.sum(rigid**2, 0, keepdims=True)
         rigid = rigid * jnp.sqrt(inverse_where_positive(total))
@@ -72,7 +73,7 @@ def block_inverse(operator: Stiffness, factor: Array | float = 1.0) -> Array:
     """Inverses of the 3×3 blocks on the free components of every node, times a factor, (6, x, y, z); zero in void."""
     boundary, material = operator.boundary, operator.material
     factor = jnp.asarray(factor, operator.spacing.dtype)
-    if isinstance(material, IsotropicField) and isinstance(boundary, Periodic | Block) and boundary.whole:
+    if isinstance(material, IsotropicField) and not isinstance(boundary, Shared) and boundary.whole:
         return isotropic_inverses(material, operator.spacing, boundary, factor)
     blocks = operator.blocks()
     return factor * inverses(blocks, boundary.free(jnp.ones((3, *operator.nodes), blocks.dtype)))

@@ -26,7 +26,7 @@ class Stiffness:
     Args:
         material: moduli in every voxel, (nx, ny, nz).
         spacing: edges of a voxel, (3,).
-        boundary: periodic, or a block with held components.
+        boundary: what every axis is, and which components are held.
     """
 
     material: MaterialField
@@ -55,7 +55,8 @@ class Stiffness:
     def residual(self, displacement: Float[Array, "3 x y z"], load: Float[Array, "3 x y z"]) -> Float[Array, "3 x y z"]:
         """load − K displacement on the free components, where the held ones of the displacement are zero."""
         if isinstance(self.material, IsotropicField) and self.boundary.whole:
-            return self.boundary.free(residual_force(self.material, self.spacing, displacement, load))
+            force = residual_force(self.material, self.spacing, displacement, load, self.boundary.periodic)
+            return self.boundary.free(force)
         return self.boundary.free(load - self(displacement))
 
     def swept(
@@ -63,7 +64,7 @@ class Stiffness:
     ) -> Float[Array, "3 x y z"]:
         """displacement + D (load − K displacement), with D the symmetric 3×3 `blocks` on the free components."""
         if isinstance(self.material, IsotropicField) and self.boundary.whole:
-            return swept(self.material, self.spacing, displacement, load, blocks)
+            return swept(self.material, self.spacing, displacement, load, blocks, self.boundary.periodic)
         return displacement + block_product(blocks, load - self(displacement), self.boundary)
 
     def diagonal(self) -> Float[Array, "3 x y z"]:
@@ -103,7 +104,7 @@ def _forces(
     boundary: Periodic | Block, displacement: Array, material: MaterialField, spacing: Array, macro: Array
 ) -> Array:
     if isinstance(material, IsotropicField) and boundary.whole:
-        return boundary.free(force(material, spacing, boundary.free(displacement), macro))
+        return boundary.free(force(material, spacing, boundary.free(displacement), macro, boundary.periodic))
     ghosts, ghosted = boundary.ghosts(displacement), material.map(boundary.ghost_elements)
     return boundary.free(form(ghosted).internal_force(ghosts, ghosted, spacing, macro))
 

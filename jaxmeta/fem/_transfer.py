@@ -7,6 +7,8 @@ zero on both sides, so that restriction stays the transpose of prolongation.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -24,14 +26,14 @@ def restrict(fine: Array, boundary: Boundary) -> Array:
     """Coarse nodal forces from fine ones, (3, …); `boundary` is the fine grid's."""
     if isinstance(boundary, Shared):
         return boundary.on_coarse(by_blocks(boundary, _restricted, fine))
-    return boundary.coarse().free(of_one(_RESTRICT, boundary.free(fine)))
+    return boundary.coarse().free(of_one(_RESTRICT, boundary.free(fine), periodic=boundary.periodic))
 
 
 def _restricted(boundary: Periodic | Block, fine: Array) -> Array:
     fine = boundary.free(fine)
-    for axis in (-3, -2, -1):
+    for axis, periodic in zip((-3, -2, -1), boundary.periodic, strict=True):
         size = fine.shape[axis]
-        if isinstance(boundary, Periodic):
+        if periodic:
             fine = lax.concatenate([boundary.before(fine, axis), fine], 4 + axis)
             count = size // 2
         else:
@@ -49,18 +51,18 @@ def corrected(value: Array, coarse: Array, boundary: Boundary) -> Array:
     """Fine nodal displacements, (3, …), with the prolongation of coarse ones added; `boundary` is the fine grid's."""
     if isinstance(boundary, Shared):
         return value + by_blocks(boundary, _prolonged, boundary.on_coarse(coarse))
-    return boundary.free(of_one(_CORRECT, boundary.coarse().free(coarse), value))
+    return boundary.free(of_one(_CORRECT, boundary.coarse().free(coarse), value, periodic=boundary.periodic))
 
 
 def _prolonged(boundary: Periodic | Block, coarse: Array) -> Array:
     coarse = boundary.coarse().free(coarse)
-    for axis in (3, 2, 1):
+    for axis, periodic in zip((3, 2, 1), reversed(boundary.periodic), strict=True):
         size = coarse.shape[axis]
-        next_plane = boundary.after(coarse, axis - 4) if isinstance(boundary, Periodic) else _last(coarse, axis)
+        next_plane = boundary.after(coarse, axis - 4) if periodic else _last(coarse, axis)
         following = lax.concatenate([lax.slice_in_dim(coarse, 1, size, axis=axis), next_plane], axis)
         pair = jnp.stack([coarse, 0.5 * (coarse + following)], axis + 1)
         coarse = pair.reshape(*coarse.shape[:axis], 2 * size, *coarse.shape[axis + 1 :])
-        if not isinstance(boundary, Periodic):
+        if not periodic:
             coarse = lax.slice_in_dim(coarse, 0, 2 * size - 1, axis=axis)
     return boundary.free(coarse)
 
@@ -69,31 +71,32 @@ def _last(field: Array, axis: int) -> Array:
     return lax.slice_in_dim(field, field.shape[axis] - 1, field.shape[axis], axis=axis)
 
 
-def _whole(nodes: tuple[int, ...]) -> Periodic | Block:
-    """The kind of boundary of a fine grid: the voxels are even in number, so the nodes of a block are odd."""
-    return Periodic() if nodes[-1] % 2 == 0 else Block()
+def _plain_restrict(fine: Array, *, periodic: tuple[bool, ...]) -> Array:
+    return _restricted(Block.of(periodic), fine)
 
 
-def _plain_restrict(fine: Array) -> Array:
-    return _restricted(_whole(fine.shape), fine)
+def _plain_correct(coarse: Array, value: Array, *, periodic: tuple[bool, ...]) -> Array:
+    return value + _prolonged(Block.of(periodic), coarse)
 
 
-def _plain_correct(coarse: Array, value: Array) -> Array:
-    return value + _prolonged(_whole(value.shape), coarse)
+def _coarse_nodes(fine: tuple[int, ...], periodic: tuple[bool, ...]) -> tuple[int, ...]:
+    return tuple(n // 2 if p else (n + 1) // 2 for n, p in zip(fine, periodic, strict=True))
 
 
-def _coarse_planes(fine: Array) -> tuple[int, int]:
-    return (fine.shape[2] + 1) // 2, fine.shape[3] * fine.shape[4]
+def _coarse_planes(fine: Array, *, periodic: tuple[bool, ...]) -> tuple[int, int]:
+    return _coarse_nodes(fine.shape[2:], periodic)[0], fine.shape[3] * fine.shape[4]
 
 
-def _fine_planes(_: Array, value: Array) -> tuple[int, int]:
+def _fine_planes(_: Array, value: Array, **__: Any) -> tuple[int, int]:
     return value.shape[2], value.shape[3] * value.shape[4]
 
 
 _RESTRICT = operation(
     "restrict",
     _plain_restrict,
-    lambda fine: (3, *((n + 1) // 2 for n in fine.shape[1:])),
+    lambda fine, periodic: (3, *_coarse_nodes(fine.shape[1:], periodic)),
     CPUKernel("multigrid", 1, _coarse_planes),
 )
-_CORRECT = operation("correct", _plain_correct, lambda _, value: value.shape, CPUKernel("multigrid", 2, _fine_planes))
+_CORRECT = operation(
+    "correct", _plain_correct, lambda _, value, **__: value.shape, CPUKernel("multigrid", 2, _fine_planes)
+)

@@ -49,8 +49,8 @@ def load_boundary(symmetry: Symmetry, shape: tuple[int, ...], mesh: Mesh | None)
     """Boundary conditions of all loads; those of an octant are stacked on a leading axis."""
     if symmetry == "none":
         return Shared.of(mesh, shape) if mesh else Periodic()
-    blocks = [octant(shape, load) for load in LOADS[symmetry]]
-    return jax.tree.map(lambda *masks: jnp.stack(masks), *blocks)
+    octants = [octant(load) for load in LOADS[symmetry]]
+    return jax.tree.map(lambda *parities: jnp.stack(parities), *octants)
 
 
 def _fluctuations(plan: Plan, problem: Problem, start: Array | None) -> tuple[Array, Stats]:
@@ -74,7 +74,7 @@ def _gram(plan: Plan, problem: Problem, fluctuations: Array) -> Array:
     if plan.symmetry == "none":
 
         def energies(boundary: Periodic, displacements: Array, problem: Problem) -> Array:
-            nodal = jax.vmap(boundary.ghosts)(displacements)[..., 1:, 1:, 1:]
+            nodal = boundary.corners(displacements)
             return mutual_energies(problem.material, problem.spacing, nodal, unit, boundary.whole)
 
         return by_blocks(boundaries, energies, fluctuations, problem, mean=True)

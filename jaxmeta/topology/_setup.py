@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ from ..geometry import symmetry as symmetries
 from ..homogenization import Interpolation
 from ..optimizers import MMA, OC, Optimizer, Problem, Seen
 from ..runs import digest, function_digest
+from ._course import Course
 from ._design import Design
 from ._filter import DensityFilter, Symmetry
 from ._held import Held
@@ -36,15 +38,11 @@ class Settings(NamedTuple):
     symmetry: Symmetry
     constraints: Sequence[Constraining]
     interpolation: Interpolation
-    filter_radius: float
     projection: Continuation
     optimizer: Optimizer | None
-    max_steps: int
     spacing: tuple[float, float, float]
     passive: tuple[ArrayLike, ArrayLike] | None
-    erosion: float
-    tolerance: float
-    stop: float
+    course: Course
 
     def problem(self, variables: Array) -> tuple[Loop, Design]:
         """Loop and design for variables of this shape and dtype.
@@ -52,12 +50,8 @@ class Settings(NamedTuple):
         Raises:
             ValueError: an argument is not as described.
         """
-        if self.max_steps < 1:
-            raise ValueError(f"Argument `max_steps` must be at least 1, but is {self.max_steps}.")
         if not isinstance(self.solid, Isotropic):
             raise ValueError(f"Argument `solid` must be an Isotropic, but is {type(self.solid).__name__}.")
-        if not 0 <= self.erosion < 0.5:
-            raise ValueError(f"Argument `erosion` must lie in [0, 0.5), but is {self.erosion}.")
         if not 0 < self.volume_fraction <= 1:
             raise ValueError(f"Argument `volume_fraction` must lie in (0, 1], but is {self.volume_fraction}.")
         held = None
@@ -68,14 +62,14 @@ class Settings(NamedTuple):
             self.constraints,
             solid=self.solid,
             volume_fraction=self.volume_fraction,
-            filtering=DensityFilter(self.filter_radius, self.symmetry, self.spacing),
+            filtering=DensityFilter(self.course.filter_radius, self.symmetry, self.spacing),
             interpolation=self.interpolation,
-            erosion=self.erosion,
+            erosion=self.course.erosion,
             held=held,
-            tolerance=self.tolerance,
+            tolerance=self.course.tolerance,
             dtype=variables.dtype,
         )
-        return Loop(self.optimizer or self._default(), self.projection, self.stop), design
+        return Loop(self.optimizer or self._default(), self.projection, self.course.stop), design
 
     def told(self, loop: Loop, design: Design, state: State) -> dict[str, Any]:
         """What makes two runs the same, in a form that does not change between processes."""
@@ -89,25 +83,33 @@ class Settings(NamedTuple):
             return function_digest(jax.value_and_grad(value, (0, 1)), stiffness, variables)
 
         count = len(design.constraints) + 1
-        seen = Seen(variables.sum(), variables, jnp.zeros(count), jnp.zeros((count, *variables.shape)))
+        rows = jnp.zeros((count, *variables.shape), variables.dtype)
+        seen = Seen(variables.sum(), variables, rows.sum((1, 2, 3)), rows)
 
         def update(optimizer: Any, x: Array, seen: Seen) -> Any:
             # In place of what it may ask, which is told already.
-            asked = Problem(0.0, 1.0, count, lambda trial: (trial.sum(), seen.constraints), jnp.mean, self.tolerance)
+            asked = Problem(
+                0.0, 1.0, count, lambda trial: (trial.sum(), seen.constraints), jnp.mean, self.course.tolerance
+            )
             return loop.optimizer.update(optimizer, x, seen, asked)
 
-        names = ("symmetry", "spacing", "volume_fraction", "erosion", "tolerance", "stop")
-        return {name: getattr(self, name) for name in names} | {
-            "objective": program(design.objective),
-            "constraints": digest([(program(term), term.relaxation) for term in design.constraints]),
-            "interpolation": function_digest(jax.value_and_grad(design.interpolation), design.volume_fraction),
-            "start": digest(variables),
-            "passive": digest(design.held),
-            "filter": repr(design.filtering),
-            "solid": repr(jax.tree.map(float, self.solid)),
-            "optimizer": function_digest(update, state.optimizer, variables, seen),
-            "projection": repr(self.projection),
-        }
+        course = asdict(self.course)
+        del course["max_steps"]  # there may be more of them the next time
+        plain = {name: getattr(self, name) for name in ("symmetry", "spacing", "volume_fraction")}
+        return (
+            course
+            | plain
+            | {
+                "objective": program(design.objective),
+                "constraints": digest([(program(term), term.relaxation) for term in design.constraints]),
+                "interpolation": function_digest(jax.value_and_grad(design.interpolation), design.volume_fraction),
+                "start": digest(variables),
+                "passive": digest(design.held),
+                "solid": repr(jax.tree.map(float, self.solid)),
+                "optimizer": function_digest(update, state.optimizer, variables, seen),
+                "projection": repr(self.projection),
+            }
+        )
 
     def _default(self) -> Optimizer:
         return CALM if getattr(self.objective, "monotone", False) and not self.constraints else MMA()

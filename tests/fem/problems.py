@@ -2,11 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmeta.fem import Block, Boundary, CubicField, GeneralField, IsotropicField, MaterialField, Periodic, octant
+from jaxmeta.fem import (
+    Block,
+    Boundary,
+    CubicField,
+    GeneralField,
+    IsotropicField,
+    Kind,
+    MaterialField,
+    Periodic,
+    octant,
+)
 from tests import example_cells as cells
 from tests import reference
 
@@ -41,22 +53,96 @@ def general(shape: tuple[int, int, int]) -> tuple[MaterialField, np.ndarray]:
 FIELDS: dict[str, Callable] = {"isotropic": isotropic, "cubic": cubic, "general": general}
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TransverselyIsotropic:
+    """A field of a user's own: moduli in every voxel, z the axis of symmetry, and a factor that all voxels share."""
+
+    moduli: tuple[jax.Array, ...]
+    factor: jax.Array
+
+    def map(self, function):
+        return TransverselyIsotropic(tuple(function(modulus) for modulus in self.moduli), self.factor)
+
+    def stress(self, strain):
+        c11, c12, c13, c33, c44 = (self.factor * modulus for modulus in self.moduli)
+        xx, yy, zz, yz, xz, xy = (0.0 * c11 if e is None else e for e in strain)
+        pressure = c12 * (xx + yy) + c13 * zz
+        return [
+            pressure + (c11 - c12) * xx,
+            pressure + (c11 - c12) * yy,
+            c13 * (xx + yy) + c33 * zz,
+            c44 * yz,
+            c44 * xz,
+            0.5 * (c11 - c12) * xy,
+        ]
+
+    @property
+    def diagonal(self):
+        c11, c12, c13, c33, c44 = (self.factor * modulus for modulus in self.moduli)
+        return c11, c11, c33, c44, c44, 0.5 * (c11 - c12)
+
+
+def transversely_isotropic(shape: tuple[int, int, int]) -> tuple[MaterialField, np.ndarray]:
+    """A material field that the package does not know."""
+    c12, c13, gap, c33, c44 = np.random.default_rng(7).uniform(0.5, 1.0, (5, *shape))
+    c11 = c12 + gap
+    matrices = np.zeros((*shape, 6, 6))
+    for i, j, entry in [(0, 1, c12), (0, 2, c13), (1, 2, c13)]:
+        matrices[..., i, j] = matrices[..., j, i] = 1.5 * entry
+    for i, entry in enumerate([c11, c11, 1 + c33, c44, c44, gap / 2]):
+        matrices[..., i, i] = 1.5 * entry
+    moduli = tuple(jnp.asarray(m) for m in (c11, c12, c13, 1 + c33, c44))
+    return TransverselyIsotropic(moduli, jnp.asarray(1.5)), matrices
+
+
+MIXED: dict[str, tuple[Kind, Kind, Kind]] = {
+    "periodic_mirror_free": ("periodic", "mirror", "free"),
+    "free_periodic_mirror": ("free", "periodic", "mirror"),
+    "mirror_periodic_periodic": ("mirror", "periodic", "periodic"),
+    "periodic_free_periodic": ("periodic", "free", "periodic"),
+}
+"""One kind for each axis; a tenth of the components is held on top."""
+EVEN = (True, False, False)
+"""Components that are even across the mirrors of these."""
+
+
+def nodes(boundary: str, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Number of independent nodes along each axis."""
+    around = periodic(boundary)
+    return tuple(n if p else n + 1 for n, p in zip(shape, around, strict=True))
+
+
+def periodic(boundary: str) -> tuple[bool, ...]:
+    """Which axes are periodic."""
+    if boundary in MIXED:
+        return tuple(kind == "periodic" for kind in MIXED[boundary])
+    return (boundary == "periodic",) * 3
+
+
+def _held_at_random(boundary: str, shape: tuple[int, int, int]) -> np.ndarray:
+    share = {"clamped": 0.2, **dict.fromkeys(MIXED, 0.1)}.get(boundary, 0.0)
+    return np.random.default_rng(5).uniform(size=(3, *nodes(boundary, shape))) < share
+
+
 def clamped(shape: tuple[int, int, int]) -> Block:
     """A block with a random fifth of its components held."""
-    held = np.random.default_rng(5).uniform(size=(3, *(n + 1 for n in shape))) < 0.2
-    return Block((jnp.asarray(~held),))
+    return Block(mask=jnp.asarray(~_held_at_random("clamped", shape)))
 
 
-def free(shape: tuple[int, int, int]) -> Block:
-    """A block with nothing held."""
-    return Block()
+def mixed(boundary: str, shape: tuple[int, int, int]) -> Block:
+    """Different conditions along the axes."""
+    kinds = MIXED[boundary]
+    even = tuple(jnp.array(EVEN) if kind == "mirror" else None for kind in kinds)
+    return Block(kinds, even, jnp.asarray(~_held_at_random(boundary, shape)))
 
 
 BOUNDARIES: dict[str, Callable[[tuple[int, int, int]], Boundary]] = {
     "periodic": lambda shape: Periodic(),
-    "free": free,
+    "free": lambda shape: Block(),
     "clamped": clamped,
-    **{f"octant_{load}": (lambda shape, load=load: octant(shape, load)) for load in range(6)},
+    **{f"octant_{load}": (lambda shape, load=load: octant(load)) for load in range(6)},
+    **{name: partial(mixed, name) for name in MIXED},
 }
 
 
@@ -71,13 +157,12 @@ class Assembled:
 
 
 def held(boundary: str, shape: tuple[int, int, int]) -> np.ndarray:
-    """Held degrees of freedom, node by node, from the definition of each condition; none in a periodic cell."""
-    if boundary == "periodic":
-        return np.zeros(3 * int(np.prod(shape)), bool)
-    nodes = tuple(n + 1 for n in shape)
-    out = np.zeros((*nodes, 3), bool)
-    if boundary == "clamped":
-        out |= ~np.moveaxis(np.asarray(clamped(shape).masks[0]), 0, -1)
+    """Held degrees of freedom, node by node, from the definition of each condition."""
+    out = np.moveaxis(_held_at_random(boundary, shape), 0, -1)
+    if boundary in MIXED:
+        for axis, kind in enumerate(MIXED[boundary]):
+            if kind == "mirror":
+                np.moveaxis(out, axis, 0)[[0, -1], ..., 1:] = True
     if boundary.startswith("octant"):
         pair = {3: {1, 2}, 4: {0, 2}, 5: {0, 1}}.get(int(boundary[-1]), set())
         for axis in range(3):
@@ -90,19 +175,23 @@ def held(boundary: str, shape: tuple[int, int, int]) -> np.ndarray:
     return out.reshape(-1)
 
 
-def assemble(matrices: np.ndarray, boundary: str, spacing: tuple[float, float, float] = SPACING) -> Assembled:
-    """K and the six loads, with the rows and columns of held components set to zero."""
+def assemble(
+    matrices: np.ndarray,
+    boundary: str,
+    spacing: tuple[float, float, float] = SPACING,
+    mask: np.ndarray | None = None,
+) -> Assembled:
+    """K and the six loads, with the rows and columns of held components (or of those of a mask) set to zero."""
     shape = matrices.shape[:3]
-    periodic = boundary == "periodic"
     voxels = np.argwhere(np.ones(shape, bool))
-    dofs = reference._dofs(voxels, shape, periodic=periodic)
+    dofs = reference._dofs(voxels, shape, periodic(boundary))
     k_e, f_e = reference.element_matrices(spacing, matrices.reshape(-1, 6, 6))
-    size = 3 * int(np.prod(shape if periodic else [n + 1 for n in shape]))
+    size = 3 * int(np.prod(nodes(boundary, shape)))
     matrix, loads = np.zeros((size, size)), np.zeros((size, 6))
     for dof, k, f in zip(dofs, k_e, f_e, strict=True):
         np.add.at(matrix, (dof[:, None], dof[None, :]), k)
         np.add.at(loads, dof, f)
-    mask = held(boundary, shape)
+    mask = held(boundary, shape) if mask is None else mask
     matrix[mask] = matrix[:, mask] = loads[mask] = 0.0
     return Assembled(matrix, loads)
 

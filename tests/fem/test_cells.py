@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,14 @@ LARGE = [(20, 16, 18), (3, 2, 150)]
 CASES = [(shape, "float64") for shape in SMALL + LARGE] + [(shape, "float32") for shape in LARGE]
 EVEN = [(2, 4, 6), (20, 16, 34), (2, 2, 150)]
 TOLERANCE = {"float32": 2e-6, "float64": 5e-15}
+MIXED = {
+    "around x": (True, False, False),
+    "around y and z": (False, True, True),
+    "around x and z": (True, False, True),
+}
+PERIODIC, BLOCK = (True, True, True), (False, False, False)
+ENDS = {"periodic": PERIODIC, "block": BLOCK, **MIXED}
+"""Which axes are periodic."""
 CALLS = re.compile(r"custom_call @([\w.]+)")
 
 
@@ -29,6 +38,11 @@ CALLS = re.compile(r"custom_call @([\w.]+)")
 def _matrices(monkeypatch):
     """The plain expressions in the form that compiles sooner; test_operator.py compares the two forms."""
     monkeypatch.setattr(_form, "FEW_VOXELS", 10**9)
+
+
+def number_of_nodes(elements, periodic):
+    """One more than elements, but for an axis that is periodic."""
+    return tuple(n if around else n + 1 for n, around in zip(elements, periodic, strict=True))
 
 
 def random(shape, dtype, seed):
@@ -42,34 +56,46 @@ def elements(shape, nodes, dtype, cells=1):
     return u, lmbda, mu, jnp.array([[1.0, 1.5, 0.7]], dtype), random((cells, 6), dtype, 3)
 
 
-def inverse_operands(shape, kind, dtype):
+def inverse_operands(shape, nodes, dtype, held):
     """λ and μ with void among them, the spacing, the free components, and the damping."""
     _, lmbda, mu, spacing, _ = elements(shape, shape, dtype)
     solid = (random((1, *shape), dtype, 6) > -0.5).astype(dtype)
-    free = jnp.ones((1, 3, 1, 1, 1), dtype)
-    if kind == "block":
-        free = (random((1, 3, *(n + 1 for n in shape)), dtype, 7) > -0.5).astype(dtype)
+    free = (random((1, 3, *nodes), dtype, 7) > -0.5).astype(dtype) if held else jnp.ones((1, 3, 1, 1, 1), dtype)
     return lmbda * solid, mu * solid, spacing, free, jnp.array([0.6], dtype)
 
 
-def agree(made, plain, operands, tolerance):
-    actual, expected = made.bind(*operands), jax.jit(of_cells(plain))(*operands)
+def agree(made, plain, operands, tolerance, **said):
+    actual, expected = made.bind(*operands, **said), jax.jit(partial(of_cells(plain), **said))(*operands)
     assert actual.shape == expected.shape and actual.dtype == expected.dtype
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * float(jnp.abs(expected).max()))
     assert float(jnp.abs(expected).max()) > 0
 
 
-@pytest.mark.parametrize(("shape", "dtype"), CASES)
-@pytest.mark.parametrize("kind", ["periodic", "block"])
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kind"),
+    [(*case, kind) for kind in ("periodic", "block") for case in CASES]
+    + [(shape, "float64", kind) for kind, shape in zip(MIXED, SMALL, strict=True)]
+    + [((3, 2, 150), "float64", "around y and z")],
+)
 def test_forces_residuals_and_sweeps(shape, kind, dtype):
-    nodes = shape if kind == "periodic" else tuple(n + 1 for n in shape)
+    said = {"periodic": ENDS[kind]}
+    nodes = number_of_nodes(shape, ENDS[kind])
     operands = elements(shape, nodes, dtype)
     load, blocks = random((1, 3, *nodes), dtype, 4), random((1, 6, *nodes), dtype, 5)
-    agree(_isotropic._FORCE, _isotropic._plain_force, operands, TOLERANCE[dtype])
-    agree(_isotropic._RESIDUAL, _isotropic._plain_residual, (*operands, load), TOLERANCE[dtype])
-    agree(_isotropic._SWEEP, _isotropic._plain_sweep, (*operands, load, blocks), TOLERANCE[dtype])
+    agree(_isotropic._FORCE, _isotropic._plain_force, operands, TOLERANCE[dtype], **said)
+    agree(_isotropic._RESIDUAL, _isotropic._plain_residual, (*operands, load), TOLERANCE[dtype], **said)
+    agree(_isotropic._SWEEP, _isotropic._plain_sweep, (*operands, load, blocks), TOLERANCE[dtype], **said)
     agree(_blocks._PRODUCT, _blocks.plain_product, (blocks, load), TOLERANCE[dtype])
-    agree(_blocks._INVERSES, _blocks._plain_inverses, inverse_operands(shape, kind, dtype), 4 * TOLERANCE[dtype])
+    inverses = inverse_operands(shape, nodes, dtype, held=kind != "periodic")
+    agree(_blocks._INVERSES, _blocks._plain_inverses, inverses, 4 * TOLERANCE[dtype], **said)
+
+
+def test_held_components_of_a_single_node():
+    """A period of one voxel: the mask of its only node is no mask of all nodes at once."""
+    operands = list(inverse_operands((1, 1, 1), (1, 1, 1), "float64", True))
+    operands[3] = jnp.array([1.0, 0.0, 1.0]).reshape(1, 3, 1, 1, 1)
+    agree(_blocks._INVERSES, _blocks._plain_inverses, operands, 1e-14, periodic=(True, True, True))
+    assert float(jnp.abs(_blocks._INVERSES.bind(*operands, periodic=(True, True, True))[0, 1]).max()) == 0
 
 
 @pytest.mark.parametrize(("shape", "dtype"), CASES)
@@ -83,15 +109,16 @@ def test_energies_and_slopes(shape, dtype):
     agree(_isotropic._SLOPES, _isotropic._plain_slopes, (*operands, weights), TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", EVEN)
-@pytest.mark.parametrize("kind", ["periodic", "block"])
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kind"),
+    [(*case, kind) for kind in ("periodic", "block") for case in itertools.product(EVEN, ["float32", "float64"])]
+    + [((2, 4, 6), "float64", kind) for kind in MIXED],
+)
 def test_transfers(shape, kind, dtype):
-    more = 0 if kind == "periodic" else 1
-    fine = random((1, 3, *(n + more for n in shape)), dtype, 0)
-    coarse = random((1, 3, *(n // 2 + more for n in shape)), dtype, 1)
-    agree(_transfer._RESTRICT, _transfer._plain_restrict, (fine,), TOLERANCE[dtype])
-    agree(_transfer._CORRECT, _transfer._plain_correct, (coarse, fine), TOLERANCE[dtype])
+    fine = random((1, 3, *number_of_nodes(shape, ENDS[kind])), dtype, 0)
+    coarse = random((1, 3, *number_of_nodes([n // 2 for n in shape], ENDS[kind])), dtype, 1)
+    agree(_transfer._RESTRICT, _transfer._plain_restrict, (fine,), TOLERANCE[dtype], periodic=ENDS[kind])
+    agree(_transfer._CORRECT, _transfer._plain_correct, (coarse, fine), TOLERANCE[dtype], periodic=ENDS[kind])
 
 
 def by_matrices(u, lmbda, mu, spacing, macros):
@@ -128,12 +155,12 @@ def scalars():
     def plain_slopes(u, lmbda, mu, h, e, w):
         return jnp.stack(jax.grad(lambda m: (w * by_matrices(u, *m, h, e)).sum())((lmbda, mu)))
 
-    def one(made):
-        return lambda *operands: made.bind(*(o[None] for o in operands))[0]
+    def one(made, **said):
+        return lambda *operands: made.bind(*(o[None] for o in operands), **said)[0]
 
     i = _isotropic
     return {
-        "force": (force(one(i._FORCE)), force(plain_force)),
+        "force": (force(one(i._FORCE, periodic=BLOCK)), force(plain_force)),
         "energies": (energies(one(i._ENERGIES)), energies(by_matrices)),
         "slopes": (slopes(one(i._SLOPES)), slopes(plain_slopes)),
     }
@@ -165,6 +192,21 @@ def test_derivatives_are_those_of_sums_over_matrices(name):
         assert sum(float(jnp.abs(x).max()) > 0 for x in expected) >= 2
 
 
+@pytest.mark.parametrize("kind", ["periodic", "around y and z"])
+def test_derivatives_of_forces_around_an_axis(kind):
+    """By displacement, moduli, spacing and strain: those of the plain expression."""
+    said = {"periodic": ENDS[kind]}
+    point = elements((2, 3, 4), number_of_nodes((2, 3, 4), ENDS[kind]), "float64")
+    test = random(point[0].shape, "float64", 9)
+    actual, expected = (
+        jax.jit(jax.grad(lambda *o, f=f: (test * f(*o, **said)).sum(), argnums=(0, 1, 2, 3, 4)))(*point)
+        for f in (_isotropic._FORCE.bind, of_cells(_isotropic._plain_force))
+    )
+    for a, b in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-13 * float(jnp.abs(b).max()))
+        assert float(jnp.abs(b).max()) > 0.1
+
+
 @pytest.mark.parametrize("axes", list(itertools.product([0, None], repeat=2)), ids=str)
 def test_a_batch_is_one_call_of_more_cells(axes):
     """Nested batches in which displacement and moduli vary along one, both or none of the axes."""
@@ -184,8 +226,9 @@ def test_a_batch_is_one_call_of_more_cells(axes):
             return jax.vmap(jax.vmap(one, (0, 0)), (None, 0))(u, mu)
         return jax.vmap(jax.vmap(one, (None, 0)), (None, 0))(u, mu)
 
-    actual = force(lambda *operands: _isotropic._FORCE.bind(*(o[None] for o in operands))[0])
-    np.testing.assert_allclose(actual, force(_isotropic._plain_force), rtol=0, atol=1e-13)
+    actual = force(lambda *operands: _isotropic._FORCE.bind(*(o[None] for o in operands), periodic=PERIODIC)[0])
+    expected = force(partial(_isotropic._plain_force, periodic=PERIODIC))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13)
 
 
 def test_inverses_of_several_boundaries_and_cells():
@@ -198,8 +241,8 @@ def test_inverses_of_several_boundaries_and_cells():
         of_loads = jax.vmap(lambda l, m, free, w: f(l, m, spacing, free, w), (None, None, 0, None))
         return jax.vmap(of_loads, (0, 0, None, 0))(lmbda, mu, free, damping)
 
-    actual = inverses(lambda *operands: _blocks._INVERSES.bind(*(o[None] for o in operands))[0])
-    expected = inverses(_blocks._plain_inverses)
+    actual = inverses(lambda *operands: _blocks._INVERSES.bind(*(o[None] for o in operands), periodic=BLOCK)[0])
+    expected = inverses(partial(_blocks._plain_inverses, periodic=BLOCK))
     assert actual.shape == (2, 3, 6, 5, 4, 6)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13)
 
@@ -207,11 +250,12 @@ def test_inverses_of_several_boundaries_and_cells():
 def test_threads_share_a_grid_without_a_seam():
     """So many planes that every thread has several shares, again and again: the same numbers each time."""
     operands = elements((64, 16, 16), (64, 16, 16), "float64", cells=3)
-    first = _isotropic._FORCE.bind(*operands)
-    expected = jax.jit(of_cells(_isotropic._plain_force))(*operands)
+    force = partial(_isotropic._FORCE.bind, periodic=PERIODIC)
+    first = force(*operands)
+    expected = jax.jit(partial(of_cells(_isotropic._plain_force), periodic=PERIODIC))(*operands)
     np.testing.assert_allclose(first, expected, rtol=0, atol=1e-13)
     for _ in range(50):
-        np.testing.assert_array_equal(_isotropic._FORCE.bind(*operands), first)
+        np.testing.assert_array_equal(force(*operands), first)
 
 
 @pytest.mark.parametrize("symmetry", ["none", "cubic"])

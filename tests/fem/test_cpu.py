@@ -36,7 +36,7 @@ class Frame:
         self.expected = np.stack([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])[None]
         self.result = np.zeros_like(field)
         self.refuse, self.tasks, self.errors = refuse, 0, []
-        asked = np.array([BLOCKS, 1, planes, 32 * 32], np.int32)
+        asked = np.array([BLOCKS, 1, planes, 32 * 32, 0], np.int32)
         self._kept = [asked, blocks, field, self.result]
         buffers = [self._buffer(array) for array in self._kept]
         arguments, results = words(*map(ctypes.addressof, buffers[:3])), words(ctypes.addressof(buffers[3]))
@@ -146,7 +146,7 @@ def test_no_room_for_a_row_is_raised(kernel, code, planes):
     operands = [jnp.zeros(shape) for shape in EMPTY[kernel]]
     if code == 1 and kernel == "energies":
         operands.append(jnp.zeros((1, 0, 0)))
-    asked = np.array([code, 1, planes, 1], np.int32)
+    asked = np.array([code, 1, planes, 1, 0], np.int32)
     call = jax.ffi.ffi_call(name, jax.ShapeDtypeStruct((1, 1), jnp.float64))
     with pytest.raises(jax.errors.JaxRuntimeError, match="RESOURCE_EXHAUSTED: There is no memory left"):
         jax.block_until_ready(jax.jit(lambda *operands: call(asked, *operands))(*operands))

@@ -10,7 +10,7 @@ B (x, y+1), D (x+1, y), E (x+1, y+1) the rows 4c … 4c+3 hold sums and differen
 by the exponents p, q of the mode m_pq·: 00, 01, 10, 11. The sums and differences along z follow in the loops over z.
 A row begins with the voxel before the first one asked for, so that every node sees the voxels on both of its sides.
 
-**Boundary.** A grid with as many nodes as voxels along z is periodic, one with one more node is a block.
+**Boundary.** Along a periodic axis, of which the call says so, the last voxels lie before the first nodes.
 
 A function here works at a range of the planes of its result, so that threads share a grid without any exchange; what
 they are given are the buffers of an XLA custom call (see `_call.py`).
@@ -161,14 +161,13 @@ def _add(out, first, rows, row, count):
 
 
 @compiled()
-def _load_row(rows, u, lmbda, mu, nodes, voxels, x0, x1, y0, y1, z0, count):
+def _load_row(rows, u, lmbda, mu, nodes, voxels, periodic, x0, x1, y0, y1, z0, count):
     """Sums and moduli of `count` voxels from z0 on and of the one before, whose place is the first of a row.
 
-    There is none before the first voxel of a block: it is void.
+    There is none before the first voxel unless z is periodic: it is void.
     """
     nx, ny, nz = nodes
     vx, vy, vz = voxels
-    periodic = vz == nz
     before = z0 - 1 if z0 else vz - 1
     after = 0 if periodic and z0 + count == nz else z0 + count
     for c in range(3):
@@ -188,29 +187,29 @@ def _load_row(rows, u, lmbda, mu, nodes, voxels, x0, x1, y0, y1, z0, count):
 
 
 @compiled()
-def _force_planes(u, lmbda, mu, spacing, macro, out, nodes, voxels, low, high, rows, one):
+def _force_planes(u, lmbda, mu, spacing, macro, out, nodes, voxels, ends, low, high, rows, one):
     """Forces of one grid on its planes of nodes low … high − 1."""
     nx, ny, nz = nodes
     vx, vy, vz = voxels
     third, quarter = one / (one + one + one), one / (one + one + one + one)
     ax, ay, az = quarter / spacing[0], quarter / spacing[1], quarter / spacing[2]
     volume = spacing[0] * spacing[1] * spacing[2]
-    periodic = vz == nz
+    around_x, around_y, around_z = (ends & 1) != 0, (ends & 2) != 0, (ends & 4) != 0
     for c in range(3):
         clear(shifted(out, (c * nx + low) * ny * nz), (high - low) * ny * nz)
     for i in range(low - 1, high):  # planes of voxels that touch these nodes
-        if not periodic and (i < 0 or i >= vx):
+        if not around_x and (i < 0 or i >= vx):
             continue
         x0 = i if i >= 0 else nx - 1
         x1 = i + 1 if i + 1 < nx else 0
         for z0 in range(0, vz, TILE):
             count = min(TILE, vz - z0)
-            asked = count + (z0 + count == vz and not periodic)  # nodes from z0 on
+            asked = count + (z0 + count == vz and not around_z)  # nodes from z0 on
             clear(shifted(rows, 12 * STRIDE), 30 * STRIDE)
-            for j in range(-1 if periodic else 0, vy if periodic else vy + 1):
+            for j in range(-1 if around_y else 0, vy if around_y else vy + 1):
                 if j < vy:
                     y0, y1 = j if j >= 0 else ny - 1, j + 1 if j + 1 < ny else 0
-                    _load_row(rows, u, lmbda, mu, nodes, voxels, x0, x1, y0, y1, z0, count)
+                    _load_row(rows, u, lmbda, mu, nodes, voxels, around_z, x0, x1, y0, y1, z0, count)
                     _forces(rows, count + 1, ax, ay, az, volume, third, macro)
                 else:  # the last nodes of a block have no voxel behind them
                     clear(shifted(rows, 12 * STRIDE), 24 * STRIDE)
@@ -244,7 +243,7 @@ def compute(buffers, first, end, one):
     """Nodal forces (cells, 3, x, y, z) from displacement, λ, μ, spacing and macroscopic strain; or what a load, the
     next operand, exceeds them by; or the displacement after a sweep with the blocks that are the operand after that.
     """
-    what = data(buffers, 0, HALF)[0]
+    what, ends = data(buffers, 0, HALF)[0], data(buffers, 0, HALF)[4]
     u, m = shape(buffers, 1), shape(buffers, 2)
     result = 6 if what == FORCE else 7 if what == RESIDUAL else 8
     nodes, voxels = (u[2], u[3], u[4]), (m[1], m[2], m[3])
@@ -266,6 +265,7 @@ def compute(buffers, first, end, one):
             out,
             nodes,
             voxels,
+            ends,
             low,
             high,
             rows,

@@ -1,6 +1,6 @@
 """What multigrid runs on a CPU: transfers and nodal blocks; see `fem/_transfer.py` and `fem/_blocks.py`.
 
-A coarse grid is periodic if it has half as many nodes as the fine one, and a block if twice as many less one.
+The call says which axes are periodic.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def _inverses(buffers, first, end, one):
     the damping. The voxel that begins at a node sees its low corner, the one before it the high one."""
     e, n = shape(buffers, 1), shape(buffers, 6)
     voxels, nodes = e[1] * e[2] * e[3], n[2] * n[3] * n[4]
-    periodic, held = n[4] == e[3], shape(buffers, 4)[2] > 1
+    around_x, around_y, around_z = _ends(buffers)
+    free_nodes = shape(buffers, 4)
+    held = free_nodes[2] * free_nodes[3] * free_nodes[4] == nodes
     width = e[3] + 2
     rows = allocate(5 * width, one)
     if missing(rows):
@@ -104,14 +106,14 @@ def _inverses(buffers, first, end, one):
         for j in range(n[3]):
             clear(rows, 5 * width)
             for a in range(2):
-                x = _within(i - a, e[1], periodic)
+                x = _within(i - a, e[1], around_x)
                 for b in range(2):
-                    y = _within(j - b, e[2], periodic)
+                    y = _within(j - b, e[2], around_y)
                     if x >= 0 and y >= 0:
                         at = (x * e[2] + y) * e[3]
                         low_x, low_y = (one if a else -one), (one if b else -one)
                         _add_moduli(shifted(rows, 1), width, shifted(lmbda, at), shifted(mu, at), low_x, low_y, e[3])
-            if periodic:
+            if around_z:
                 for k in range(5):
                     rows[k * width] = rows[k * width + e[3]]
             at = (i * n[3] + j) * n[4]
@@ -119,6 +121,13 @@ def _inverses(buffers, first, end, one):
             _invert(rows, width, shifted(mask, at if held else 0), held, spacing, damping, to, nodes, n[4], one)
     free(rows)
     return True
+
+
+@compiled()
+def _ends(buffers):
+    """Which axes are periodic."""
+    ends = data(buffers, 0, HALF)[4]
+    return (ends & 1) != 0, (ends & 2) != 0, (ends & 4) != 0
 
 
 @compiled()
@@ -133,7 +142,7 @@ def _within(k, size, periodic):
 def _restricted(buffers, first, end, one):
     """Forces on coarse nodes (cells, 3, x, y, z): along each axis that of the fine node and half of its neighbours'."""
     f, g = shape(buffers, 1), shape(buffers, 2)
-    periodic = f[2] == 2 * g[2]
+    around_x, around_y, around_z = _ends(buffers)
     fine, coarse = f[2] * f[3] * f[4], g[2] * g[3] * g[4]
     half = one / (one + one)
     place = allocate(f[4] + 2, one)
@@ -148,13 +157,13 @@ def _restricted(buffers, first, end, one):
             for j in range(g[3]):
                 clear(shifted(row, -1), f[4] + 2)
                 for a in range(-1, 2):
-                    x = _within(2 * i + a, f[2], periodic)
+                    x = _within(2 * i + a, f[2], around_x)
                     for b in range(-1, 2):
-                        y = _within(2 * j + b, f[3], periodic)
+                        y = _within(2 * j + b, f[3], around_y)
                         if x >= 0 and y >= 0:
                             share = (one if a == 0 else half) * (one if b == 0 else half)
                             add_times(row, share, shifted(source, ((c * f[2] + x) * f[3] + y) * f[4]), f[4])
-                if periodic:
+                if around_z:
                     row[-1] = row[f[4] - 1]
                 to = ((c * g[2] + i) * g[3] + j) * g[4]
                 for z in range(g[4]):
@@ -167,7 +176,7 @@ def _restricted(buffers, first, end, one):
 def _corrected(buffers, first, end, one):
     """A displacement (cells, 3, x, y, z) with that of the coarse grid added, trilinear between its nodes."""
     g, f = shape(buffers, 1), shape(buffers, 2)
-    periodic = f[2] == 2 * g[2]
+    around_x, around_y, around_z = _ends(buffers)
     fine, coarse = f[2] * f[3] * f[4], g[2] * g[3] * g[4]
     half = one / (one + one)
     row = allocate(g[4] + 1, one)
@@ -182,12 +191,12 @@ def _corrected(buffers, first, end, one):
             for j in range(f[3]):
                 clear(row, g[4] + 1)
                 for a in range(1 + i % 2):
-                    x = _within(i // 2 + a, g[2], periodic)
+                    x = _within(i // 2 + a, g[2], around_x)
                     for b in range(1 + j % 2):
-                        y = _within(j // 2 + b, g[3], periodic)
+                        y = _within(j // 2 + b, g[3], around_y)
                         share = (half if i % 2 else one) * (half if j % 2 else one)
                         add_times(row, share, shifted(source, ((c * g[2] + x) * g[3] + y) * g[4]), g[4])
-                if periodic:
+                if around_z:
                     row[g[4]] = row[0]
                 to = ((c * f[2] + i) * f[3] + j) * f[4]
                 for z in range(f[4] - f[4] // 2):
