@@ -137,6 +137,12 @@ def positive_number(name: str, value: Any) -> Any:
     return real_number(name, number, "be finite", math.isfinite)
 
 
+def require_numbers(parameters: Any, *names: str) -> None:
+    """Refuse attributes that are no single real numbers, or infinite. NaN is left to the check of their range."""
+    for name in names:
+        real_number(name, getattr(parameters, name), "be a finite number", lambda x: not math.isinf(x))
+
+
 def whole_number(name: str, value: Any) -> int:
     """The argument as a Python integer.
 
@@ -164,7 +170,7 @@ def require_finite(name: str, field: Array) -> None:
         wrong = np.argwhere(~np.isfinite(values))
         if len(wrong):
             place = tuple(int(i) for i in wrong[0])
-            at = f"voxel {place}" if len(place) == 3 else str(place)
+            at = f"voxel {place}" if len(place) == 3 else f"entry {place}"
             raise refused(name, "be finite", f"is {values[place]} at {at}")
 
 
@@ -188,15 +194,29 @@ def three_lengths(name: str, value: Any, dtype: jnp.dtype) -> Array:
     Raises:
         ValueError: it is not three real numbers, or a concrete one is not positive and finite.
     """
+    lengths = [jnp.asarray(edge, dtype) for edge in _three(name, value)]
+    _require_lengths(name, tuple(float(length) for length in lengths if not isinstance(length, Tracer)))
+    return jnp.stack(lengths)
+
+
+def three_numbers(name: str, value: Any) -> tuple[float, float, float]:
+    """`three_lengths` as Python numbers."""
+    x, y, z = _three(name, value)
+    _require_lengths(name, (x, y, z))
+    return x, y, z
+
+
+def _three(name: str, value: Any) -> list[Any]:
     edges = value if isinstance(value, (tuple, list)) else real_array(name, value)
     shape = (len(edges),) if isinstance(edges, (tuple, list)) else edges.shape
     if shape != (3,):
         raise refused(name, "be three voxel edges", f"has shape {shape}")
-    lengths = [jnp.asarray(real_number(name, edge, "be three positive lengths"), dtype) for edge in edges]
-    known = tuple(float(length) for length in lengths if not isinstance(length, Tracer))
-    if not all(math.isfinite(length) and length > 0 for length in known):
-        raise refused(name, "be three positive lengths", f"is {known}")
-    return jnp.stack(lengths)
+    return [real_number(name, edge, "be three positive lengths") for edge in edges]
+
+
+def _require_lengths(name: str, lengths: tuple[float, ...]) -> None:
+    if not all(math.isfinite(length) and length > 0 for length in lengths):
+        raise refused(name, "be three positive lengths", f"is {lengths}")
 
 
 def _of(value: Any) -> str:

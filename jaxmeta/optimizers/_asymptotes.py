@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from .._arguments import require_numbers
 from ._approximation import Subproblem
 from ._protocol import Outcome, Problem, Seen
 from ._subproblem import Solution
@@ -83,6 +84,7 @@ class Asymptotes:
     max_iterations: int = 200
 
     def __post_init__(self):
+        require_numbers(self, "move", "start", "shrink", "grow", "a0")
         if not self.move > 0:
             raise ValueError(f"Argument `move` must be above 0, but is {self.move}.")
         if not _CLOSEST <= self.start <= _FARTHEST:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from .._arguments import whole_number
 from ._approximation import change
 from ._asymptotes import Asymptotes, MMAState
 from ._protocol import Outcome, Problem, Seen
@@ -77,6 +78,7 @@ class GCMMA(Asymptotes):
 
     def __post_init__(self):
         super().__post_init__()
+        whole_number("max_trials", self.max_trials)
         if not self.max_trials >= 1:
             raise ValueError(f"Argument `max_trials` must be at least 1, but is {self.max_trials}.")
 

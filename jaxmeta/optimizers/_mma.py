@@ -7,6 +7,7 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._arguments import require_numbers
 from ._asymptotes import Asymptotes, MMAState
 from ._protocol import Problem, Seen
 from ._subproblem import solve
@@ -69,6 +70,7 @@ class MMA(Asymptotes):
 
     def __post_init__(self):
         super().__post_init__()
+        require_numbers(self, "raa0")
         if not self.raa0 > 0:
             raise ValueError(f"Argument `raa0` must be above 0, but is {self.raa0}.")
 

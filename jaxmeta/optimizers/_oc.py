@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from .._arguments import require_numbers, whole_number
 from ._protocol import Outcome, Problem, Seen
 from ._root import find_root
 
@@ -85,6 +86,8 @@ class OC:
     max_evaluations: int = 100
 
     def __post_init__(self):
+        require_numbers(self, "move", "damping", "floor", "tolerance")
+        whole_number("max_evaluations", self.max_evaluations)
         if not self.move > 0:
             raise ValueError(f"Argument `move` must be above 0, but is {self.move}.")
         if not 0 < self.damping <= 1:

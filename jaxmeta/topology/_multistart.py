@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Bool, Float
 
+from .._arguments import real_array
 from ..design import Continuation, append, lane, run, stack
 from ..elasticity import Isotropic
 from ..homogenization import SIMP, Interpolation
@@ -78,9 +79,10 @@ def multistart(
         >>> len(designs), designs[0].report["objective_binary"] <= designs[1].report["objective_binary"]
         (2, True)
     """
-    if len(np.shape(starts)) != 4:
-        raise ValueError(f"Argument `starts` must have shape (count, nx, ny, nz), but has shape {np.shape(starts)}.")
-    variables = jnp.stack([checked_start(start, symmetry) for start in jnp.asarray(starts)])
+    given = real_array("starts", starts)
+    if given.ndim != 4 or 0 in given.shape:
+        raise ValueError(f"Argument `starts` must have shape (count, nx, ny, nz), but has shape {given.shape}.")
+    variables = jnp.stack([checked_start(start, symmetry) for start in given])
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, filter_radius, projection, optimizer,
         max_steps, spacing, passive, erosion, tolerance, stop,

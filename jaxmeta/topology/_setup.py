@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,10 +11,11 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike
 
+from .._arguments import positive_number, real_array, real_number, require_kind, require_scalars, whole_number
 from ..design import Continuation, Loop, State
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
-from ..homogenization import Interpolation
+from ..homogenization import RAMP, SIMP, Interpolation
 from ..optimizers import MMA, OC, Optimizer, Problem, Seen
 from ..runs import digest, function_digest
 from ._design import Design
@@ -52,14 +54,19 @@ class Settings(NamedTuple):
         Raises:
             ValueError: an argument is not as described.
         """
-        if self.max_steps < 1:
+        if whole_number("max_steps", self.max_steps) < 1:
             raise ValueError(f"Argument `max_steps` must be at least 1, but is {self.max_steps}.")
-        if not isinstance(self.solid, Isotropic):
-            raise ValueError(f"Argument `solid` must be an Isotropic, but is {type(self.solid).__name__}.")
-        if not 0 <= self.erosion < 0.5:
-            raise ValueError(f"Argument `erosion` must lie in [0, 0.5), but is {self.erosion}.")
-        if not 0 < self.volume_fraction <= 1:
-            raise ValueError(f"Argument `volume_fraction` must lie in (0, 1], but is {self.volume_fraction}.")
+        require_kind("solid", self.solid, (Isotropic,))
+        require_scalars("solid", self.solid)
+        require_kind("interpolation", self.interpolation, (SIMP, RAMP))
+        require_scalars("interpolation", self.interpolation)
+        require_kind("projection", self.projection, (Continuation,))
+        real_number("erosion", self.erosion, "lie in [0, 0.5)", lambda erosion: 0 <= erosion < 0.5)
+        real_number("volume_fraction", self.volume_fraction, "lie in (0, 1]", lambda volume: 0 < volume <= 1)
+        real_number("stop", self.stop, "be finite and not negative", lambda stop: 0 <= stop < math.inf)
+        finite = "be a finite number of at least 0"
+        radius = real_number("filter_radius", self.filter_radius, finite, lambda radius: 0 <= radius < math.inf)
+        tolerance = positive_number("tolerance", self.tolerance)
         held = None
         if self.passive is not None:
             held = Held.of(self.passive, variables.shape, self.symmetry, self.volume_fraction)
@@ -68,11 +75,11 @@ class Settings(NamedTuple):
             self.constraints,
             solid=self.solid,
             volume_fraction=self.volume_fraction,
-            filtering=DensityFilter(self.filter_radius, self.symmetry, self.spacing),
+            filtering=DensityFilter(radius, self.symmetry, self.spacing),
             interpolation=self.interpolation,
             erosion=self.erosion,
             held=held,
-            tolerance=self.tolerance,
+            tolerance=tolerance,
             dtype=variables.dtype,
         )
         return Loop(self.optimizer or self._default(), self.projection, self.stop), design
@@ -119,11 +126,13 @@ def checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:
     Raises:
         ValueError: they are no density, or no octant of such a symmetry.
     """
-    if symmetry not in symmetries.SYMMETRIES:
+    if not (isinstance(symmetry, str) and symmetry in symmetries.SYMMETRIES):
         raise ValueError(f'Argument `symmetry` must be "none", "mirror" or "cubic", but is {symmetry!r}.')
-    variables = jnp.asarray(start)
+    variables = real_array("start", start)
     if not jnp.issubdtype(variables.dtype, jnp.floating):
         variables = variables.astype(jnp.result_type(float))
+    if variables.dtype not in (jnp.float32, jnp.float64):
+        raise ValueError(f"Argument `start` must be float32 or float64, but is {variables.dtype}.")
     if variables.ndim != 3 or 0 in variables.shape:
         raise ValueError(f"Argument `start` must have shape (nx, ny, nz), but has shape {variables.shape}.")
     low, high = float(variables.min()), float(variables.max())
