@@ -2,14 +2,16 @@
 a way past the type checks.
 """
 
+import hashlib
 import os
-import shutil
-import tempfile
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import jaxlib
 import jaxtyping
+import platformdirs
 import pytest
 
 # XLA optimises less than for users, which makes compilations shorter. `XLA_FLAGS= pytest` is the default of users, in
@@ -21,18 +23,39 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 _MAPS = Path("/proc/self/maps")
 _CACHE = "JAX_COMPILATION_CACHE_DIR"
-_LEAST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def _cache_folder() -> str:
+    """Programs that earlier runs of the tests compiled, of this jaxlib, this processor and these kernels.
+
+    JAX tells programs apart by what they compute; it does not see the kernels of a CPU that they call.
+    """
+    kernels = sorted((_ROOT / "jaxmeta" / "fem" / "cpu").rglob("*.*"))
+    parts = [jaxlib.__version__, platform.machine(), platform.processor(), platform.node()]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    for path in kernels:
+        if path.suffix in (".py", ".bc"):
+            digest.update(path.read_bytes())
+    return str(platformdirs.user_cache_path("jaxmeta") / "tests" / f"{jaxlib.__version__}-{digest.hexdigest()[:12]}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One folder of compiled programs for the test processes, and for the commands that tests start."""
+    """One folder of compiled programs for the test processes, the commands that tests start, and the next run."""
     if not hasattr(config, "workerinput") and _CACHE not in os.environ:
-        folder = tempfile.mkdtemp(prefix="jaxmeta-tests-")
-        os.environ[_CACHE] = folder
+        os.environ[_CACHE] = _cache_folder()
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # loading from it is chatty
-        jax.config.update("jax_compilation_cache_dir", folder)
-        os.environ.setdefault(_LEAST, "0.2")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+        for name in (
+            "jax_compilation_cache_dir",
+            "jax_persistent_cache_min_compile_time_secs",
+            "jax_persistent_cache_min_entry_size_bytes",
+        ):
+            value = os.environ[name.upper()]
+            jax.config.update(
+                name, value if name.endswith("dir") else float(value) if name.endswith("secs") else int(value)
+            )
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -27,12 +27,14 @@ def scored(request):
     return name, score(np.asarray(jm.symmetry.unfold(run.stored(name))), refine=name == "poisson")
 
 
+@pytest.mark.slow
 def test_results_are_those_of_the_cells(scored):
     name, row = scored
     for key, value in row.items():
         assert RESULTS[name][key] == pytest.approx(value, rel=1e-5, abs=1e-7), key
 
 
+@pytest.mark.slow
 def test_what_is_promised(scored):
     """Targets of volume, stiffness, connection and thickness; a design is to beat what one draws by hand."""
     name, row = scored

@@ -37,6 +37,7 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
+@pytest.mark.slow
 def test_notebook(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _run("\n".join(cell.code for cell in cells(page)), page)

@@ -40,6 +40,7 @@ def value_and_gradient(double):
     return jax.jit(jax.value_and_grad(error))
 
 
+@pytest.mark.slow
 def test_error_falls(page):
     errors = np.array(page["errors"])
     assert np.isfinite(errors).all()
@@ -49,6 +50,7 @@ def test_error_falls(page):
     assert float(page["h"].stats.error.max()) < 1e-4
 
 
+@pytest.mark.slow
 def test_gradients_reach_every_parameter(double, value_and_gradient):
     leaves = jax.tree_util.tree_leaves_with_path(value_and_gradient(double["state"].design)[1])
     assert len(leaves) == 7
@@ -60,6 +62,7 @@ def test_gradients_reach_every_parameter(double, value_and_gradient):
         assert float((leaf != 0).mean()) > 0.9, name
 
 
+@pytest.mark.slow
 def test_gradient_agrees_with_finite_differences(double, value_and_gradient):
     design = double["state"].design
     gradient = value_and_gradient(design)[1]

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import ArrayLike, Bool, Shaped
 
 from .._arguments import real_number, require_kind, require_scalars, three_numbers
 from ..elasticity import Isotropic
@@ -125,12 +125,12 @@ class Scorer:
         self,
         density: np.ndarray,
         symmetry: Symmetry,
-        stiffness: jax.Array | np.ndarray,
-        error: jax.Array | np.ndarray,
+        stiffness: ArrayLike,
+        error: ArrayLike,
         provenance: Mapping[str, Any] | None,
     ) -> Cell:
         matrix = np.asarray(stiffness)
-        solver = {"dtype": str(matrix.dtype), "error": float(error)}
+        solver = {"dtype": str(matrix.dtype), "error": float(np.asarray(error))}
         return Cell(
             density, symmetry, matrix.astype(np.float64), self.solid, None, self.spacing, "", solver, provenance or {}
         )

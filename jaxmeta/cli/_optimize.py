@@ -5,17 +5,18 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from ..runs import stoppable
+from ..topology import Course
 from ._errors import UsageError, name_flags
 from ._goals import Goal, Limits, Match, ObjectiveName, make_goal
 from ._homogenize import spinner
-from ._options import Flag, Output, Solid, Triple, check_positive, check_void, flat
+from ._options import Flag, Output, Solid, Triple, check_void, flat
 from ._output import claimed
 from ._progress import Progress
 from ._session import Dtype, session, versions
@@ -36,19 +37,11 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class Loop:
-    """How the optimisation runs."""
+class Method:
+    """What makes the steps."""
 
-    filter_radius: float = 2.0
-    """Radius of the density filter in voxels: details finer than that do not arise."""
     optimizer: Literal["auto", "oc", "mma"] = "auto"
     """Optimality criteria, or the method of moving asymptotes; auto takes the first where it applies."""
-    max_steps: int = 200
-    """Most steps."""
-    stop: float = 1e-3
-    """Relative change of the objective over ten steps at which it counts as at rest."""
-    tolerance: float = 1e-4
-    """Relative error of the stiffness in every step; the result is scored more tightly."""
     dtype: Dtype = "float32"
     """Precision of the steps; the result is scored in float64."""
 
@@ -85,7 +78,8 @@ class Optimize:
     start: Start = field(default_factory=Start)
     solid: Solid = field(default_factory=Solid)
     mixture: Mixture = field(default_factory=Mixture)
-    loop: Loop = field(default_factory=Loop)
+    course: Course = field(default_factory=Course)
+    method: Method = field(default_factory=Method)
     output: DesignOutput = field(default_factory=DesignOutput)
 
     @property
@@ -110,11 +104,11 @@ class Optimize:
 
         self._check()
         overwrite = self.output.overwrite or self.output.resume
-        with session(self.loop.dtype):
+        with session(self.method.dtype):
             began = time.perf_counter()
             goal = self._goal()
             start, spacing = self.start.build(
-                self.symmetry, self.volume_fraction, max(self.loop.filter_radius, 1.0), self.loop.dtype
+                self.symmetry, self.volume_fraction, max(self.course.filter_radius, 1.0), self.method.dtype
             )
             with claimed(self._folder, overwrite):
                 if self.output.overwrite:
@@ -131,13 +125,10 @@ class Optimize:
 
     def _check(self) -> None:
         check_void(self.mixture.void, self.mixture.penalty)
-        check_positive(tolerance=self.loop.tolerance, stop=self.loop.stop, filter_radius=self.loop.filter_radius)
         if not 0 < self.volume_fraction < 1:
             raise UsageError(f"Argument `volume_fraction` must lie between 0 and 1, but is {self.volume_fraction:g}.")
-        if self.loop.max_steps < 1:
-            raise UsageError(f"Argument `max_steps` must be at least 1, but is {self.loop.max_steps}.")
-        self.constraint.check_features(self.loop.filter_radius)
-        if self.loop.optimizer == "oc" and (self.constraint != Limits() or self.objective in ("poisson", "match")):
+        self.constraint.check_features(self.course.filter_radius)
+        if self.method.optimizer == "oc" and (self.constraint != Limits() or self.objective in ("poisson", "match")):
             raise UsageError(
                 "Argument `optimizer` oc must come with `objective` bulk, shear or young, and without constraints."
             )
@@ -159,13 +150,13 @@ class Optimize:
     def _optimize(self, goal: Goal, start: Any, spacing: tuple[float, float, float], check: Any) -> Optimization:
         from jaxmeta import MMA, OC, SIMP, optimize
 
-        method = {"auto": lambda: None, "oc": OC, "mma": MMA}[self.loop.optimizer]()
+        method = {"auto": lambda: None, "oc": OC, "mma": MMA}[self.method.optimizer]()
         with Progress() as progress:
 
             def after(step: int, info: Any) -> None:
                 seen = {"volume": info.volume_fraction, "grey": info.greyness, "sharpness": info.beta}
                 numbers = {goal.name: goal.sign * info.objective} | seen
-                progress.update("step", step, self.loop.max_steps, **{name: float(x) for name, x in numbers.items()})
+                progress.update("step", step, self.course.max_steps, **{name: float(x) for name, x in numbers.items()})
                 check()
 
             return optimize(
@@ -176,12 +167,9 @@ class Optimize:
                 volume_fraction=self.volume_fraction,
                 constraints=goal.constraints,
                 interpolation=SIMP(self.mixture.penalty, self.mixture.void),
-                filter_radius=self.loop.filter_radius,
                 optimizer=method,
-                max_steps=self.loop.max_steps,
                 spacing=spacing,
-                tolerance=self.loop.tolerance,
-                stop=self.loop.stop,
+                **asdict(self.course),
                 checkpoint=self.checkpoint,
                 callback=after,
             )

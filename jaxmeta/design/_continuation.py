@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .._arguments import require_numbers, whole_number
+from .._numbers import require_numbers, whole_number
 
 
 class Level(NamedTuple):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from .._arguments import whole_number
+from .._numbers import whole_number
 from ._loop import Info, Loop, State, select
 from ._problem import Problem
 from ._result import DesignResult

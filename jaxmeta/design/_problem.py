@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float
 
@@ -26,6 +26,7 @@ class Evaluation(NamedTuple):
     sound: Bool[Array, ""]
 
 
+@runtime_checkable
 class Problem(Protocol):
     """A design problem: min f(x) subject to g(x) ≤ 0 within bounds, for each level of a continuation.
 

@@ -12,7 +12,8 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
-from .._arguments import real_array, refused, require_finite, require_kind, require_scalars
+from .._arguments import real_array, require_finite, require_kind, require_scalars
+from .._numbers import refused
 from ..elasticity import Isotropic
 from ._fields import GeneralField, IsotropicField, MaterialField
 from ._interpolation import RAMP, SIMP, Interpolation

@@ -11,7 +11,8 @@ from jax import Array
 from jax.core import Tracer
 from jaxtyping import ArrayLike, Bool, Float, Real
 
-from .._arguments import positive_number, real_array, refused, require_finite, three_lengths, truth_values, whole_number
+from .._arguments import positive_number, real_array, require_finite, three_lengths, truth_values
+from .._numbers import refused, whole_number
 from ..elasticity import Isotropic
 from ..solvers import PCG, Result, SolverError, Stats
 from ._boundary import Block, Kind

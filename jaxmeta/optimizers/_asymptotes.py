@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from .._arguments import require_numbers
+from .._numbers import require_numbers
 from ._approximation import Subproblem
 from ._protocol import Outcome, Problem, Seen
 from ._subproblem import Solution

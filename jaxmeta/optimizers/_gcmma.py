@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from .._arguments import whole_number
+from .._numbers import whole_number
 from ._approximation import change
 from ._asymptotes import Asymptotes, MMAState
 from ._protocol import Outcome, Problem, Seen

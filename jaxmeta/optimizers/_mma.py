@@ -7,7 +7,7 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._arguments import require_numbers
+from .._numbers import require_numbers
 from ._asymptotes import Asymptotes, MMAState
 from ._protocol import Problem, Seen
 from ._subproblem import solve

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .._arguments import require_numbers, whole_number
+from .._numbers import require_numbers, whole_number
 from ._protocol import Outcome, Problem, Seen
 from ._root import find_root
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float
 
@@ -88,6 +88,7 @@ class Problem(NamedTuple):
     noise: float | int | Float[Array, ""] = 0.0
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """An optimiser: a frozen object of numbers, whose state is a pytree of arrays.
 

@@ -67,7 +67,7 @@ def cell_mesh(
     factor = min(max(1.0, _FINEST / longest), _LARGEST / (tile * longest))
     while True:
         counts = [max(2, round(factor * side)) for side in density.shape]
-        mesh = geometry.smooth_surface(density, counts, edges / density.shape, (tile,) * 3)
+        mesh = geometry.smooth_surface(density, counts, (edges / density.shape).tolist(), (tile,) * 3)
         if len(mesh.vertices) <= limit or factor * longest <= 8:
             break
         factor *= 0.95 * (limit / len(mesh.vertices)) ** 0.5

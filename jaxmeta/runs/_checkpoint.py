@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ..io import file_error, system_text
 from ._folder import SETTINGS, locked, settle
@@ -17,6 +17,7 @@ _WRITTEN = re.compile(r"\d+(\.orbax.*)?")
 """A state, or one whose writing was cut short."""
 
 
+@runtime_checkable
 class Stepped(Protocol):
     """A state of a loop: a pytree that says how many steps led to it."""
 

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ._run import Run
@@ -28,6 +28,7 @@ PAUSE = 1.0
 """Seconds between two looks at what is done."""
 
 
+@runtime_checkable
 class Report(Protocol):
     """Hears of the progress of a run, now and then."""
 

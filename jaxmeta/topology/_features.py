@@ -9,7 +9,8 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._arguments import real_number, require_numbers
+from .._arguments import real_number
+from .._numbers import require_numbers
 from ._filter import Symmetry, check_field, check_symmetry, checked_spacing
 
 

@@ -73,7 +73,7 @@ def finish(settings: Settings, design: Design, state: State, history: dict[str, 
     kept = state.kept
     density = design.physical(kept.variables, kept.sharpness)
     # The eroded density is another one, so its objective says nothing of this one.
-    grey = float(_solved(design, kept, state.memory) if settings.erosion else kept.objective)
+    grey = float(_solved(design, kept, state.memory) if settings.course.erosion else kept.objective)
     fraction = min(settings.volume_fraction, float(density.mean()))
     binary = binarize(density, fraction, settings.symmetry, design.held)
     scorer = Scorer(settings.solid, float(settings.interpolation.void), settings.spacing)

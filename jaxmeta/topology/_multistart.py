@@ -14,6 +14,7 @@ from ..design import Continuation, append, lane, run, stack
 from ..elasticity import Isotropic
 from ..homogenization import SIMP, Interpolation
 from ..optimizers import Optimizer
+from ._course import Course
 from ._filter import Symmetry
 from ._finish import Optimization, finish
 from ._info import Info
@@ -31,15 +32,15 @@ def multistart(
     symmetry: Symmetry = "cubic",
     constraints: Sequence[Constraining] = (),
     interpolation: Interpolation = SIMP(3.0, 1e-9),
-    filter_radius: float = 2.0,
+    filter_radius: float = Course.filter_radius,
     projection: Continuation = Continuation(start=1.0, factor=2.0, every=30, final=32.0),
     optimizer: Optimizer | None = None,
-    max_steps: int = 200,
+    max_steps: int = Course.max_steps,
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     passive: tuple[Bool[ArrayLike, "nx ny nz"], Bool[ArrayLike, "nx ny nz"]] | None = None,
-    erosion: float = 0.0,
-    tolerance: float = 1e-4,
-    stop: float = 1e-3,
+    erosion: float = Course.erosion,
+    tolerance: float = Course.tolerance,
+    stop: float = Course.stop,
 ) -> list[Optimization]:
     """Optimise from several starts at once, batched by `vmap`, and return the designs with the best one first.
 
@@ -84,8 +85,8 @@ def multistart(
         raise ValueError(f"Argument `starts` must have shape (count, nx, ny, nz), but has shape {given.shape}.")
     variables = jnp.stack([checked_start(start, symmetry) for start in given])
     settings = Settings(
-        objective, solid, volume_fraction, symmetry, constraints, interpolation, filter_radius, projection, optimizer,
-        max_steps, spacing, passive, erosion, tolerance, stop,
+        objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
+        passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
     )  # fmt: skip
     loop, design = settings.problem(variables[0])
     designs = stack([design] * len(variables))

@@ -12,6 +12,7 @@ from ..elasticity import Isotropic
 from ..homogenization import SIMP, Interpolation
 from ..optimizers import Optimizer
 from ..runs import Checkpoint
+from ._course import Course
 from ._filter import Symmetry
 from ._finish import Optimization, finish
 from ._info import Info
@@ -29,15 +30,15 @@ def optimize(
     symmetry: Symmetry = "cubic",
     constraints: Sequence[Constraining] = (),
     interpolation: Interpolation = SIMP(3.0, 1e-9),
-    filter_radius: float = 2.0,
+    filter_radius: float = Course.filter_radius,
     projection: Continuation = Continuation(start=1.0, factor=2.0, every=30, final=32.0),
     optimizer: Optimizer | None = None,
-    max_steps: int = 200,
+    max_steps: int = Course.max_steps,
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     passive: tuple[Bool[ArrayLike, "nx ny nz"], Bool[ArrayLike, "nx ny nz"]] | None = None,
-    erosion: float = 0.0,
-    tolerance: float = 1e-4,
-    stop: float = 1e-3,
+    erosion: float = Course.erosion,
+    tolerance: float = Course.tolerance,
+    stop: float = Course.stop,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, Info], None] | None = None,
 ) -> Optimization:
@@ -88,8 +89,8 @@ def optimize(
     """
     variables = checked_start(start, symmetry)
     settings = Settings(
-        objective, solid, volume_fraction, symmetry, constraints, interpolation, filter_radius, projection, optimizer,
-        max_steps, spacing, passive, erosion, tolerance, stop,
+        objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
+        passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
     )  # fmt: skip
     loop, design = settings.problem(variables)
     state = loop.init(design, variables)
@@ -97,10 +98,9 @@ def optimize(
     saved = None
     if checkpoint is not None:
         saved = Checkpoint(checkpoint, settings.told(loop, design, state))
-        restored = saved.restore(state)
-        if restored is not None:
-            state, history = restored
     try:
+        if saved is not None:
+            state, history = saved.restore(state) or (state, history)
         for turn in run(loop, design, state, max_steps):
             state, info = turn.state, Info.of(turn.info)
             append(history, {**info._asdict(), "seconds": turn.seconds})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import jax
@@ -11,13 +11,15 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike
 
-from .._arguments import positive_number, real_array, real_number, require_kind, require_scalars, whole_number
+from .._arguments import real_array, require_kind, require_scalars
+from .._numbers import plain_number
 from ..design import Continuation, Loop, State
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..homogenization import RAMP, SIMP, Interpolation
 from ..optimizers import MMA, OC, Optimizer, Problem, Seen
 from ..runs import digest, function_digest
+from ._course import Course
 from ._design import Design
 from ._filter import DensityFilter, Symmetry
 from ._held import Held
@@ -38,15 +40,11 @@ class Settings(NamedTuple):
     symmetry: Symmetry
     constraints: Sequence[Constraining]
     interpolation: Interpolation
-    filter_radius: float
     projection: Continuation
     optimizer: Optimizer | None
-    max_steps: int
     spacing: tuple[float, float, float]
     passive: tuple[ArrayLike, ArrayLike] | None
-    erosion: float
-    tolerance: float
-    stop: float
+    course: Course
 
     def problem(self, variables: Array) -> tuple[Loop, Design]:
         """Loop and design for variables of this shape and dtype.
@@ -54,19 +52,12 @@ class Settings(NamedTuple):
         Raises:
             ValueError: an argument is not as described.
         """
-        if whole_number("max_steps", self.max_steps) < 1:
-            raise ValueError(f"Argument `max_steps` must be at least 1, but is {self.max_steps}.")
         require_kind("solid", self.solid, (Isotropic,))
         require_scalars("solid", self.solid)
         require_kind("interpolation", self.interpolation, (SIMP, RAMP))
         require_scalars("interpolation", self.interpolation)
         require_kind("projection", self.projection, (Continuation,))
-        real_number("erosion", self.erosion, "lie in [0, 0.5)", lambda erosion: 0 <= erosion < 0.5)
-        real_number("volume_fraction", self.volume_fraction, "lie in (0, 1]", lambda volume: 0 < volume <= 1)
-        real_number("stop", self.stop, "be finite and not negative", lambda stop: 0 <= stop < math.inf)
-        finite = "be a finite number of at least 0"
-        radius = real_number("filter_radius", self.filter_radius, finite, lambda radius: 0 <= radius < math.inf)
-        tolerance = positive_number("tolerance", self.tolerance)
+        plain_number("volume_fraction", self.volume_fraction, "lie in (0, 1]", lambda volume: 0 < volume <= 1)
         held = None
         if self.passive is not None:
             held = Held.of(self.passive, variables.shape, self.symmetry, self.volume_fraction)
@@ -75,14 +66,14 @@ class Settings(NamedTuple):
             self.constraints,
             solid=self.solid,
             volume_fraction=self.volume_fraction,
-            filtering=DensityFilter(radius, self.symmetry, self.spacing),
+            filtering=DensityFilter(self.course.filter_radius, self.symmetry, self.spacing),
             interpolation=self.interpolation,
-            erosion=self.erosion,
+            erosion=self.course.erosion,
             held=held,
-            tolerance=tolerance,
+            tolerance=self.course.tolerance,
             dtype=variables.dtype,
         )
-        return Loop(self.optimizer or self._default(), self.projection, self.stop), design
+        return Loop(self.optimizer or self._default(), self.projection, self.course.stop), design
 
     def told(self, loop: Loop, design: Design, state: State) -> dict[str, Any]:
         """What makes two runs the same, in a form that does not change between processes."""
@@ -96,25 +87,33 @@ class Settings(NamedTuple):
             return function_digest(jax.value_and_grad(value, (0, 1)), stiffness, variables)
 
         count = len(design.constraints) + 1
-        seen = Seen(variables.sum(), variables, jnp.zeros(count), jnp.zeros((count, *variables.shape)))
+        rows = jnp.zeros((count, *variables.shape), variables.dtype)
+        seen = Seen(variables.sum(), variables, rows.sum((1, 2, 3)), rows)
 
         def update(optimizer: Any, x: Array, seen: Seen) -> Any:
             # In place of what it may ask, which is told already.
-            asked = Problem(0.0, 1.0, count, lambda trial: (trial.sum(), seen.constraints), jnp.mean, self.tolerance)
+            asked = Problem(
+                0.0, 1.0, count, lambda trial: (trial.sum(), seen.constraints), jnp.mean, self.course.tolerance
+            )
             return loop.optimizer.update(optimizer, x, seen, asked)
 
-        names = ("symmetry", "spacing", "volume_fraction", "erosion", "tolerance", "stop")
-        return {name: getattr(self, name) for name in names} | {
-            "objective": program(design.objective),
-            "constraints": digest([(program(term), term.relaxation) for term in design.constraints]),
-            "interpolation": function_digest(jax.value_and_grad(design.interpolation), design.volume_fraction),
-            "start": digest(variables),
-            "passive": digest(design.held),
-            "filter": repr(design.filtering),
-            "solid": repr(jax.tree.map(float, self.solid)),
-            "optimizer": function_digest(update, state.optimizer, variables, seen),
-            "projection": repr(self.projection),
-        }
+        course = asdict(self.course)
+        del course["max_steps"]  # there may be more of them the next time
+        plain = {name: getattr(self, name) for name in ("symmetry", "spacing", "volume_fraction")}
+        return (
+            course
+            | plain
+            | {
+                "objective": program(design.objective),
+                "constraints": digest([(program(term), term.relaxation) for term in design.constraints]),
+                "interpolation": function_digest(jax.value_and_grad(design.interpolation), design.volume_fraction),
+                "start": digest(variables),
+                "passive": digest(design.held),
+                "solid": repr(jax.tree.map(float, self.solid)),
+                "optimizer": function_digest(update, state.optimizer, variables, seen),
+                "projection": repr(self.projection),
+            }
+        )
 
     def _default(self) -> Optimizer:
         return CALM if getattr(self.objective, "monotone", False) and not self.constraints else MMA()

@@ -282,6 +282,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("dataset")
 
 
+@pytest.mark.slow
 def test_a_library_from_start_to_end(folder, run):
     """Made and deformed on octants of 8³, with pictures and progress; a finished file is left alone."""
     output = folder / "designs.h5"

@@ -101,6 +101,7 @@ def test_progress_is_on_standard_error(answer):
     assert "Optimising bulk modulus, at most 4 steps." in err
 
 
+@pytest.mark.slow
 def test_resume_of_a_longer_run(answer, folder, optimize):
     """More steps from the checkpoint are the same as all of them at once."""
     first, _ = answer
@@ -145,6 +146,7 @@ def test_constraints_and_a_start_from_a_file(run, tmp_path):
     assert names == ["C11 at least 0.043", "smallest solid feature 1.5"]
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed(environment, tmp_path):
     """Ctrl-C in the middle: exit code 130, and the advice is a command that goes on."""
     words = ["optimize", *map(str, SMALL), "--young", "70", "--max-steps", "30", "--json"]

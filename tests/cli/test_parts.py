@@ -56,7 +56,7 @@ def test_progress_lines(capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.44, "0.4 s"), (12.2, "12 s"), (59.7, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+    [(0.44, "0.4 s"), (12.2, "12 s"), (59.7, "1 min 0 s"), (200.0, "3 min 20 s"), (7500.0, "2 h 5 min")],
 )
 def test_duration(seconds, text):
     assert duration(seconds) == text

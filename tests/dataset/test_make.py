@@ -40,6 +40,7 @@ def made(tmp_path_factory):
     return counts, [jm.dataset.load(path) for path in (first, second, third)]
 
 
+@pytest.mark.slow
 def test_records_are_sound_and_labelled(made):
     counts, libraries = made
     assert counts == [len(library) for library in libraries]
@@ -53,6 +54,7 @@ def test_records_are_sound_and_labelled(made):
         np.testing.assert_allclose(record.stiffness, again.stiffness, atol=1e-4 * again.stiffness.max())
 
 
+@pytest.mark.slow
 def test_children_know_where_they_come_from(made):
     designs, children, _ = made[1]
     identities = children.column("identity").tolist()
@@ -64,6 +66,7 @@ def test_children_know_where_they_come_from(made):
     assert designs.settings["generate"]["count"] == 2 and children.settings["perturb"]["rounds"] == 2
 
 
+@pytest.mark.slow
 def test_families_are_not_split(made):
     selected = made[1][2]
     for family in np.unique(selected.column("family")):
@@ -71,6 +74,7 @@ def test_families_are_not_split(made):
     assert selected.column("split").min() >= 1
 
 
+@pytest.mark.slow
 def test_the_same_call_makes_the_same_library(made, tmp_path):
     """Also when a job of an array does it."""
     designs, children, _ = made[1]
@@ -83,6 +87,7 @@ def test_the_same_call_makes_the_same_library(made, tmp_path):
         jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN)
 
 
+@pytest.mark.slow
 def test_a_batch_makes_the_same_designs(made, tmp_path):
     """Two designs of one kind, of three at once, and children labelled four at once; what is missing of a batch is made
     up for, and a design that goes wrong beside them changes nothing."""
@@ -104,6 +109,7 @@ def test_a_batch_makes_the_same_designs(made, tmp_path):
         np.testing.assert_array_equal(_records.sound(found), record.octant)
 
 
+@pytest.mark.slow
 def test_devices_share_the_tasks(made, tmp_path):
     """Each of two devices does some of them, and they make the library that one makes."""
     designs, children, _ = made[1]
@@ -118,6 +124,7 @@ def test_devices_share_the_tasks(made, tmp_path):
     np.testing.assert_allclose(found.constants[:first], children.constants[:first], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_finer_library_is_like_the_coarse_one(made, tmp_path):
     """Designs after a step on the finer grid, and children blurred, have nearly the stiffness they had."""
     _, children, _ = made[1]
@@ -129,6 +136,7 @@ def test_a_finer_library_is_like_the_coarse_one(made, tmp_path):
     assert not np.array_equal(fine.constants, children.constants[:5])
 
 
+@pytest.mark.slow
 def test_the_first_of_a_selection_are_spread_evenly():
     """Slices of volume fraction come in turn, and in a slice its boxes, however many records they have."""
     given = columns(60)
@@ -144,6 +152,7 @@ def test_the_first_of_a_selection_are_spread_evenly():
     assert [int((pair >= 56).sum()) for pair in rest[:8].reshape(4, 2)] == [1, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_near_duplicates_are_found():
     """The same cell, the same moved by half a period, and one with a voxel changed."""
     given = columns(6)
@@ -167,6 +176,7 @@ def test_overlap_is_that_of_whole_cells():
             np.testing.assert_allclose(found[a, b], both / np.sqrt(octants[a].sum() * octants[b].sum()), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_cells_are_cleaned_or_left_out():
     """Noise: what is kept is cubic, in one piece, spans the cell and has no hinges; where two largest pieces tie, the
     one that is kept may have lost the symmetry, and makes no record."""
@@ -195,5 +205,5 @@ def test_impossible_records_are_refused():
     assert row["flags"] == 0 and row["identity"] == 0
     limit = 1 / _records.shares(row["constants"], np.asarray(row["volume_fraction"])).max()
     for factor, flags in ((1.005 * limit, 1), (1.02 * limit, None), (-1.0, None)):
-        row = _records.record(replace(cell, stiffness=factor * cell.stiffness))
+        row = _records.record(dataclasses.replace(cell, stiffness=factor * cell.stiffness))
         assert (row and row["flags"]) == flags

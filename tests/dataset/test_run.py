@@ -1,6 +1,8 @@
 """Runs that make a library: their parts, their source, and what is said when a part cannot be written."""
 
 import resource
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -76,3 +78,15 @@ def test_what_is_finished(tmp_path):
     next(second.work(make))
     (folder / "round-2" / "parts" / ".000001.h5.ab.tmp").write_text("")
     assert dataset.finished(tmp_path / "new.h5") == [first.file(0), second.file(0)]
+
+
+def test_reading_needs_nothing_of_unix():
+    """Nor does the command line; modules that Windows lacks are not there."""
+    program = (
+        "import sys\n"
+        "for name in ('fcntl', 'grp', 'pwd', 'resource', 'termios'):\n    sys.modules[name] = None\n"
+        "import jaxmeta as jm\nfrom jaxmeta.cli import main\nfrom jaxmeta.runs import Checkpoint, Run\n"
+        "assert len(jm.dataset.load()) > 5000 and main(['dataset', 'generate', '--help']) == 0"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -67,6 +67,7 @@ def test_it_covers_property_space(library):
     assert fractions.min() >= 80 and shares.min() >= 200, (fractions, shares)
 
 
+@pytest.mark.slow
 def test_cells_are_sound(library, sample):
     for number, octant in zip(sample, library.octants(sample), strict=True):
         cell = np.asarray(jm.symmetry.unfold(octant))
@@ -75,6 +76,7 @@ def test_cells_are_sound(library, sample):
         assert cell.mean() == library.volume_fraction[number]
 
 
+@pytest.mark.slow
 def test_no_two_are_alike(library):
     """Among the first few thousand; all of them are compared in experiments/dataset."""
     first = library[:4096]
@@ -91,6 +93,7 @@ def test_families_stay_together(library):
     np.testing.assert_allclose(counts, [0, 0.8, 0.1, 0.1], atol=0.04)
 
 
+@pytest.mark.slow
 def test_labels_are_those_of_a_tight_solve(library, sample):
     """Of the octant in float64; experiments/dataset solves one record in a hundred as a whole cell."""
     for number in sample[:3]:

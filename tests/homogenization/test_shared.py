@@ -27,6 +27,7 @@ def compared() -> dict:
 
 
 @pytest.mark.parametrize("counts", MESHES)
+@pytest.mark.slow
 def test_devices_share_a_cell(compared, counts):
     """C to what the residual leaves, and no device ever holds a whole field of a shared grid."""
     row = compared[counts]
@@ -37,12 +38,14 @@ def test_devices_share_a_cell(compared, counts):
         assert row["largest_gathered"] <= largest[counts]
 
 
+@pytest.mark.slow
 def test_gradient_of_a_cell_on_eight_devices(compared):
     assert compared["stiffness"] <= 1e-12
     assert compared["gradient"] <= 1e-9
     assert compared["blocks"] == [[8, 8, 8]] * 8
 
 
+@pytest.mark.slow
 def test_processes_share_a_cell():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -62,6 +65,7 @@ def test_processes_share_a_cell():
             process.kill()
 
 
+@pytest.mark.slow
 def test_coarser_grids_are_shared_while_blocks_are_large():
     mesh = Mesh(np.array(jax.devices()[:1]), ("x",))
     boundary = Shared.of(mesh, (64, 64, 64))

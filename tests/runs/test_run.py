@@ -1,5 +1,6 @@
 """A run loses and doubles nothing, whenever it is killed and however many work at it; another one is refused."""
 
+import errno
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ def start(kind: str, folder: Path, count: int, pause: float = 0.0) -> subprocess
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path):
     """Two processes at a time; one of them is killed twelve times."""
     tasks, random = 250, np.random.default_rng(0)
@@ -48,6 +50,7 @@ def test_killed_at_random_moments(tmp_path):
     assert not list(tmp_path.glob("**/.*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_loop_killed_and_resumed(tmp_path):
     """SIGKILL three times on the way; it ends where a walk ends that was left alone, with the whole history."""
     taken = []
@@ -182,6 +185,7 @@ def test_what_a_process_could_not_do_is_said(tmp_path):
         ({"jobs": 1, "processes": 2}, "`processes` must not come with `jobs`"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_workers_that_make_no_sense(given, text):
     with pytest.raises(ValueError, match=text):
         Workers(**given)
@@ -191,3 +195,17 @@ def test_settings_are_kept_as_they_are_read(tmp_path):
     toy.run(tmp_path, 2, seed=1)
     kept = json.loads((tmp_path / "run.json").read_bytes())
     assert kept["seed"] == 1 and kept["tasks"] == 2 and kept["x64"] is True and kept["jax"] == jax.__version__
+
+
+def test_no_lock_in_place_of_a_real_one(tmp_path, monkeypatch):
+    """On a file system without locks a run is refused: what outlives a process that is killed is no lock."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    with pytest.raises(FileError, match=r"000000`, locking: expected a folder that can be written to, with file locks"):
+        list(toy.run(tmp_path, 1).work(toy.make))
+    monkeypatch.undo()
+    assert list(toy.run(tmp_path, 1).work(toy.make)) == [0]

@@ -72,7 +72,7 @@ OTHERS = {
     "start": [{"start": START.at[0, 0, 0].multiply(0.5)}],
     "passive": [{"passive": (PASSIVE, CORNER)}],
     "volume_fraction": [{"volume_fraction": 0.41}],
-    "filter": [{"filter_radius": 1.6}],
+    "filter_radius": [{"filter_radius": 1.6}],
     "interpolation": [{"interpolation": i} for i in (jm.SIMP(3.1, 1e-9), jm.SIMP(3.0, 1e-8), jm.RAMP(3.0, 1e-9))],
     "solid": [{"solid": jm.Isotropic(1.0, 0.31)}],
     "optimizer": [{"optimizer": jm.MMA(move=0.1)}],

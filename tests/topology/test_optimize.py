@@ -79,6 +79,7 @@ FEATURES = (jm.constraints.smallest_feature(2.0), jm.constraints.smallest_featur
 
 
 @pytest.mark.parametrize("erosion", [0.0, 0.2])
+@pytest.mark.slow
 def test_gradients_of_the_smallest_feature(erosion):
     """Values are those of the filtered and the projected density, without erosion; gradients go with them."""
     design = _design(jm.objectives.maximize_bulk(), (*FEATURES, jm.constraints.isotropic(0.1)), erosion)
@@ -116,6 +117,7 @@ def test_a_constraint_of_ones_own_sees_the_record():
     np.testing.assert_allclose(found.seen.constraints[0], (expected + 1) / 2 - 1, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_smallest_feature_thickens_the_members():
     """Walls of two voxels without it, thicker members with it; the block test counts rounded corners too."""
     options = {
@@ -204,6 +206,7 @@ def test_design_improves_and_is_binary_and_connected(optimizer):
     assert 0.6 * bound < -d.report["objective_binary"] < 1.01 * bound
 
 
+@pytest.mark.slow
 def test_defaults_come_to_rest():
     """What the command runs: all stages of the projection, without swinging to and fro in the last."""
     d = jm.optimize(jm.objectives.maximize_bulk(), _start(8), solid=SOLID, volume_fraction=0.4)
@@ -213,6 +216,7 @@ def test_defaults_come_to_rest():
     assert d.history["beta"][-1] == 32
 
 
+@pytest.mark.slow
 def test_constraint_is_met():
     d = jm.optimize(
         jm.objectives.maximize_shear(), _start(8, 3), solid=SOLID, volume_fraction=0.4, filter_radius=1.5,
@@ -246,6 +250,7 @@ def test_ends_when_the_objective_rests():
     assert max(last) - min(last) <= 1e-2 * abs(last[-1])
 
 
+@pytest.mark.slow
 def test_multistart_agrees_with_single_runs():
     starts = jnp.stack([_start(4, seed, 0.5) for seed in range(3)])
     options = {"solid": SOLID, "volume_fraction": 0.5, "filter_radius": 1.0, "projection": SHARP, "max_steps": 12}
@@ -301,6 +306,7 @@ np.savez(sys.argv[2], density=d.density, cell=d.cell, objective=d.history["objec
 """
 
 
+@pytest.mark.slow
 def test_killed_run_resumes_to_the_same_cell(tmp_path):
     """SIGKILL in the middle; the second process takes up the checkpoint and ends where an undisturbed run ends."""
     command = [sys.executable, "-c", RUN]
