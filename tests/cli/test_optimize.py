@@ -204,10 +204,7 @@ def test_goals():
     limits = Limits(min_bulk=2.0, min_young=1.0, max_poisson=0.5, min_c44=2.0)
     goal = make_goal("young", (0.0, 2.0, 0.0), Match(), limits, SOLID, 0.3)
     assert goal.sign * float(goal.objective(c, rho)) == pytest.approx(young)
-    values = {
-        constraint.name.split(" at ")[0]: float(constraint(c, rho))
-        for constraint in goal.constraints
-    }
+    values = {constraint.name.split(" at ")[0]: float(constraint(c, rho)) for constraint in goal.constraints}
     assert values["bulk modulus"] == pytest.approx((2 - bulk) / 2)
     assert values["C44"] == pytest.approx((2 - np.diag(c)[3:].mean()) / 2)
     assert values["Young's modulus along (0.0, 2.0, 0.0)"] == pytest.approx(1 - young)
