@@ -122,9 +122,9 @@ class Asymptotes:
             raise ValueError(f"Argument `x` must have a floating-point dtype, but has dtype {x.dtype}.")
         for name in "acd":
             value = getattr(self, name)
-            if isinstance(value, tuple) and len(value) != problem.count:
+            if isinstance(value, tuple) and len(value) != problem.m:
                 raise ValueError(
-                    f"Argument `{name}` must have one number for each of {problem.count} constraints, but is {value}."
+                    f"Argument `{name}` must have one number for each of {problem.m} constraints, but is {value}."
                 )
         x = jnp.clip(x, jnp.asarray(problem.lower, x.dtype), jnp.asarray(problem.upper, x.dtype))
         zero, none = jnp.zeros((), x.dtype), jnp.zeros((), jnp.int32)
@@ -137,7 +137,7 @@ class Asymptotes:
 
     def prepare(self, state: MMAState, x: Array, seen: Seen, problem: Problem) -> Scaled:
         """Checks, scaling and asymptotes."""
-        dtype, count = x.dtype, problem.count
+        dtype, count = x.dtype, problem.m
         shapes = {"gradient": x.shape, "constraints": (count,), "constraint_gradients": (count, *x.shape)}
         for name, shape in shapes.items():
             if getattr(seen, name).shape != shape:

@@ -56,7 +56,7 @@ class GCMMA(Asymptotes):
         >>> from jaxmeta.optimizers import GCMMA, Problem, Seen
         >>> objective = lambda x: jnp.sum((x - jnp.array([0.2, 0.9])) ** 2)
         >>> constraints = lambda x: jnp.array([x.sum() - 0.9])
-        >>> problem = Problem(count=1, evaluate=lambda x: (objective(x), constraints(x)))
+        >>> problem = Problem(m=1, evaluate=lambda x: (objective(x), constraints(x)))
         >>> gcmma, x = GCMMA(), jnp.full(2, 0.3)
         >>> @jax.jit
         ... def step(state, x):
@@ -128,7 +128,7 @@ class GCMMA(Asymptotes):
             return _Trial(jnp.where(fine, rho, raised), solution, jnp.all(fine), at.trials + 1)
 
         none = jnp.zeros((), jnp.int32)
-        zero, empty = jnp.zeros((), dtype), jnp.zeros((problem.count,), dtype)
+        zero, empty = jnp.zeros((), dtype), jnp.zeros((problem.m,), dtype)
         unsolved = Solution(jnp.zeros_like(scaled.flat), empty, empty, zero, zero, none, none)
         rho = jnp.maximum(0.1 * jnp.mean(jnp.abs(gradients), 1), 1e-6)
         last = jax.lax.while_loop(

@@ -66,7 +66,7 @@ class OC:
         >>> from jaxmeta.optimizers import OC, Outcome, Problem, Seen
         >>> weight = jnp.array([4.0, 1.0, 0.25])           # minimise Σ w/x, x of mean 0.3: x ∝ √w
         >>> volume = lambda x: jnp.mean(x) / 0.3 - 1
-        >>> oc, x, problem = OC(), jnp.full(3, 0.3), Problem(count=1, cheap=volume)
+        >>> oc, x, problem = OC(), jnp.full(3, 0.3), Problem(m=1, cheap=volume)
         >>> state = oc.init(x, problem)
         >>> for _ in range(30):
         ...     f, df = jax.value_and_grad(lambda x: jnp.sum(weight / x))(x)
@@ -109,7 +109,7 @@ class OC:
         Raises:
             ValueError: If there are other constraints.
         """
-        if problem.count != 1:
+        if problem.m != 1:
             raise ValueError(
                 "Argument `optimizer` must be MMA when there are constraints besides the volume, but is OC."
             )

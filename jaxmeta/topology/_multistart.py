@@ -95,6 +95,6 @@ def multistart(
     for turn in run(loop, designs, states, max_steps):
         states, infos = turn.state, jax.device_get(Info.of(turn.info))
         for k in np.flatnonzero(turn.going):
-            append(histories[k], {**lane(infos, k)._asdict(), "seconds": turn.seconds})
+            append(histories[k], {**lane(infos, int(k))._asdict(), "seconds": turn.seconds})
     found = [finish(settings, design, lane(states, k), history) for k, history in enumerate(histories)]
     return sorted(found, key=lambda d: (not d.report["connected"], d.report["objective_binary"]))

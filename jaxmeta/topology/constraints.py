@@ -44,7 +44,7 @@ class Constraint:
     """
 
     label: str
-    function: Function = field(repr=False)
+    function: Callable[..., Array] = field(repr=False)
     bound: float | Float[Array, ""] | None = None
 
     @property
