@@ -151,7 +151,7 @@ class Optimize:
         from jaxmeta import MMA, OC, SIMP, optimize
 
         method = {"auto": lambda: None, "oc": OC, "mma": MMA}[self.method.optimizer]()
-        with Progress() as progress:
+        with Progress(f"Optimising {goal.name}, at most {self.course.max_steps} steps.") as progress:
 
             def after(step: int, info: Any) -> None:
                 seen = {"volume": info.volume_fraction, "grey": info.greyness, "sharpness": info.beta}

@@ -18,12 +18,13 @@ class Progress:
     """Shows the course of a run by steps while it is entered; `update` is a `jaxmeta.runs.Report`.
 
     Args:
+        heading: A line before the first step, which compiles.
         number: How the bar counts.
         width: Of the bar, in characters.
     """
 
-    def __init__(self, number: str = "{task.completed}/{task.total}", width: int = 8):
-        self._number, self._width = number, width
+    def __init__(self, heading: str = "", number: str = "{task.completed}/{task.total}", width: int = 8):
+        self._heading, self._number, self._width = heading, number, width
         self._what = ""
         self._changes: deque[tuple[float, int]] = deque(maxlen=50)
         self._bar, self._task = None, None
@@ -33,6 +34,8 @@ class Progress:
             self._bar = _bar(self._number, self._width)
             self._task = self._bar.add_task("", total=None, what="Compiling, which takes a while once", left="")
             self._bar.start()
+        elif self._heading:
+            self._say(self._heading)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -82,7 +85,7 @@ class TaskProgress(Progress):
     """
 
     def __init__(self, cells: int | None):
-        super().__init__("{task.percentage:.0f} %", 24)
+        super().__init__(number="{task.percentage:.0f} %", width=24)
         self._cells = cells
         self._said: tuple[float, float] = (0.0, 0.0)
 

@@ -26,7 +26,12 @@ def test_cache_is_set_for_commands_only(shell, environment, tmp_path, given):
         "print(jnp.zeros(1).dtype)"
     ).replace("{given!r}", repr(bool(given)))
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment | given, timeout=100
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment | given,
+        cwd=tmp_path,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import submitit  # noqa: F401  # not later: with its logging it closes what an earlier handler writes to, as pytest's stream
 
 from jaxmeta import dataset
 from jaxmeta.cli import _coverage, _progress

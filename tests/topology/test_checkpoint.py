@@ -91,16 +91,16 @@ def test_another_run_is_refused(folder, name, changes):
 
 
 def test_another_precision_is_refused(folder):
-    with pytest.raises(ValueError, match=r"state"):
+    with pytest.raises(ValueError, match=r"with another .*start"):
         optimize(folder, start=START.astype(jnp.float32))
     with jax.enable_x64(False), pytest.raises(ValueError, match=r"x64 \(true, not false\)"):
         optimize(folder, start=START.astype(jnp.float32))
 
 
 def test_another_version_is_refused(folder, monkeypatch):
-    from jaxmeta.runs import _checkpoint
+    from jaxmeta.runs import _folder
 
-    monkeypatch.setattr(_checkpoint, "version", lambda name: "0.9.9")
+    monkeypatch.setattr(_folder, "version", lambda name: "0.9.9")
     with pytest.raises(ValueError, match=r'another jax \("0\.\d+\.\d+.*", not "0\.9\.9"\), jaxlib'):
         optimize(folder)
 
