@@ -44,6 +44,6 @@ class Course:
         self._set("max_steps", whole_number("max_steps", self.max_steps, least=1))
         self._set("erosion", plain_number("erosion", self.erosion, "lie in [0, 0.5)", lambda x: 0 <= x < 0.5))
 
-    def _set(self, name: str, number: float) -> None:
+    def _set(self, name: str, number: float | int) -> None:
         """Numbers of NumPy and JAX become Python's."""
         object.__setattr__(self, name, number)
