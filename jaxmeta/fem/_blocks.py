@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float
 
 from ._boundary import Block, Boundary, Periodic, nodes
-from ._cells import CPUKernel, of_one, operation
+from ._cells import CPUKernel, Shaped, of_one, operation
 from ._fields import IsotropicField, MaterialField
 from ._form import form
 
@@ -79,11 +79,11 @@ def _plain_inverses(
     return damping * inverses(blocks, jnp.broadcast_to(free, (3, *blocks.shape[1:])))
 
 
-def _product_planes(_: Array, field: Array) -> tuple[int, int]:
+def _product_planes(_: Shaped, field: Shaped) -> tuple[int, int]:
     return field.shape[2], field.shape[3] * field.shape[4]
 
 
-def _inverse_planes(lmbda: Array, *_: Array, periodic: tuple[bool, ...]) -> tuple[int, int]:
+def _inverse_planes(lmbda: Shaped, *_: Shaped, periodic: tuple[bool, ...]) -> tuple[int, int]:
     x, y, z = nodes(lmbda.shape[1:], periodic)
     return x, y * z
 

@@ -148,7 +148,7 @@ class Block(_Here):
     """
 
     kinds: Kinds = field(default=("free", "free", "free"), metadata={"static": True})
-    even: tuple[Bool[Array, "... 3"] | None, ...] = (None, None, None)
+    even: tuple[Bool[Array, "*batch 3"] | None, ...] = (None, None, None)
     mask: Bool[Array, "3 x y z"] | None = None
 
     @property

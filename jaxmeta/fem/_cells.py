@@ -23,6 +23,8 @@ from jax.interpreters import ad, batching, mlir
 from .cpu import target
 
 Expression = Callable[..., Array]
+Shaped = Array | jax.ShapeDtypeStruct | ShapedArray
+"""What is asked for nothing but its shape."""
 
 
 class CPUKernel(NamedTuple):

@@ -30,7 +30,7 @@ from jaxtyping import Float
 from . import _kernel
 from ._blocks import plain_product
 from ._boundary import Block
-from ._cells import CPUKernel, of_cells, of_one, operation
+from ._cells import CPUKernel, Shaped, of_cells, of_one, operation
 from ._fields import IsotropicField
 from ._form import form
 
@@ -249,11 +249,11 @@ def _like(u: Any, *_: Any, **__: Any) -> tuple[int, ...]:
     return u.shape
 
 
-def _nodes(u: Array, *_: Array, **__: Any) -> tuple[int, int]:
+def _nodes(u: Shaped, *_: Shaped, **__: Any) -> tuple[int, int]:
     return u.shape[2], u.shape[3] * u.shape[4]
 
 
-def _voxels(u: Array, lmbda: Array, *_: Array) -> tuple[int, int]:
+def _voxels(u: Shaped, lmbda: Shaped, *_: Shaped) -> tuple[int, int]:
     return lmbda.shape[1], lmbda.shape[2] * lmbda.shape[3]
 
 

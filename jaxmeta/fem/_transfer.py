@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ._boundary import Block, Boundary, Periodic, Shared, by_blocks
-from ._cells import CPUKernel, of_one, operation
+from ._cells import CPUKernel, Shaped, of_one, operation
 
 
 def _shifted(field: Array, axis: int, start: int, count: int, stride: int) -> Array:
@@ -83,11 +83,11 @@ def _coarse_nodes(fine: tuple[int, ...], periodic: tuple[bool, ...]) -> tuple[in
     return tuple(n // 2 if p else (n + 1) // 2 for n, p in zip(fine, periodic, strict=True))
 
 
-def _coarse_planes(fine: Array, *, periodic: tuple[bool, ...]) -> tuple[int, int]:
+def _coarse_planes(fine: Shaped, *, periodic: tuple[bool, ...]) -> tuple[int, int]:
     return _coarse_nodes(fine.shape[2:], periodic)[0], fine.shape[3] * fine.shape[4]
 
 
-def _fine_planes(_: Array, value: Array, **__: Any) -> tuple[int, int]:
+def _fine_planes(_: Shaped, value: Shaped, **__: Any) -> tuple[int, int]:
     return value.shape[2], value.shape[3] * value.shape[4]
 
 
