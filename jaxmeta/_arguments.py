@@ -1,13 +1,12 @@
 """What the arguments of public functions may be: real numbers of the common types, looked at where they are concrete.
 
 Every refusal is a `ValueError` that begins with "Argument `name` must". Tracers have a shape and a dtype, which are
-checked like any other's, but no values.
+checked like any other's, but no values. What needs no JAX is in `_numbers.py`.
 """
 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -17,12 +16,9 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
+from ._numbers import plain_number, refused, told
+
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
-
-
-def refused(name: str, requirement: str, found: str) -> ValueError:
-    """The error of an argument, to be raised."""
-    return ValueError(f"Argument `{name}` must {requirement}, but {found}.")
 
 
 def real_array(name: str, value: Any) -> Array:
@@ -56,7 +52,7 @@ def _native(name: str, value: Any) -> Any:
                 name, "be an array of real numbers", f"cannot be made one: {str(error).rstrip(chr(46))}"
             ) from error
     if not isinstance(array, (int, float)) and not _is_real(array.dtype):
-        found = f"is {array.dtype}" if array.ndim else _of(value)
+        found = f"is {array.dtype}" if array.ndim else told(value)
         raise refused(name, "be an array of real numbers", found)
     return array
 
@@ -113,45 +109,18 @@ def real_arrays(**values: Any) -> list[Array]:
 
 
 def real_number(name: str, value: Any, requirement: str, valid: Callable[[float], bool] = lambda _: True) -> Any:
-    """The argument as a Python float, or as it is where it is traced.
-
-    Raises:
-        ValueError: it is not a single real number, or a concrete one that is not `valid`.
-    """
-    if isinstance(value, (bool, np.bool_, str, bytes)) or value is None:
-        raise refused(name, requirement, _of(value))
-    array = real_array(name, value)
-    if array.shape != () or array.dtype == bool:
-        raise refused(name, requirement, f"has shape {array.shape} and dtype {array.dtype}")
-    if isinstance(array, Tracer):
-        return value
-    number = float(value)
-    if not valid(number):
-        raise refused(name, requirement, f"is {number}")
-    return number
+    """`plain_number`, or the argument as it is where it is traced and has no dimension."""
+    if not isinstance(value, Tracer):
+        return plain_number(name, value, requirement, valid)
+    if value.shape != () or value.dtype == bool:
+        raise refused(name, requirement, f"has shape {value.shape} and dtype {value.dtype}")
+    return value
 
 
 def positive_number(name: str, value: Any) -> Any:
     """`real_number` that is positive and finite."""
     number = real_number(name, value, "be positive", lambda x: x > 0)
     return real_number(name, number, "be finite", math.isfinite)
-
-
-def whole_number(name: str, value: Any) -> int:
-    """The argument as a Python integer.
-
-    Raises:
-        ValueError: it is not a whole number, or negative.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError as error:
-        raise refused(name, "be a whole number", _of(value)) from error
-    if isinstance(value, bool):
-        raise refused(name, "be a whole number", _of(value))
-    if number < 0:
-        raise refused(name, "not be negative", f"is {number}")
-    return number
 
 
 def require_finite(name: str, field: Array) -> None:
@@ -164,14 +133,14 @@ def require_finite(name: str, field: Array) -> None:
         wrong = np.argwhere(~np.isfinite(values))
         if len(wrong):
             place = tuple(int(i) for i in wrong[0])
-            at = f"voxel {place}" if len(place) == 3 else str(place)
+            at = f"voxel {place}" if len(place) == 3 else f"entry {place}"
             raise refused(name, "be finite", f"is {values[place]} at {at}")
 
 
 def require_kind(name: str, value: Any, kinds: tuple[type, ...]) -> None:
     """Refuse what is not an object of one of the kinds."""
     if not isinstance(value, kinds):
-        raise refused(name, f"be of type {' or '.join(kind.__name__ for kind in kinds)}", _of(value))
+        raise refused(name, f"be of type {' or '.join(kind.__name__ for kind in kinds)}", told(value))
 
 
 def require_scalars(name: str, parameters: Any) -> None:
@@ -188,18 +157,26 @@ def three_lengths(name: str, value: Any, dtype: jnp.dtype) -> Array:
     Raises:
         ValueError: it is not three real numbers, or a concrete one is not positive and finite.
     """
+    lengths = [jnp.asarray(edge, dtype) for edge in _three(name, value)]
+    _require_lengths(name, tuple(float(length) for length in lengths if not isinstance(length, Tracer)))
+    return jnp.stack(lengths)
+
+
+def three_numbers(name: str, value: Any) -> tuple[float, float, float]:
+    """`three_lengths` as Python numbers."""
+    x, y, z = _three(name, value)
+    _require_lengths(name, (x, y, z))
+    return x, y, z
+
+
+def _three(name: str, value: Any) -> list[Any]:
     edges = value if isinstance(value, (tuple, list)) else real_array(name, value)
     shape = (len(edges),) if isinstance(edges, (tuple, list)) else edges.shape
     if shape != (3,):
         raise refused(name, "be three voxel edges", f"has shape {shape}")
-    lengths = [jnp.asarray(real_number(name, edge, "be three positive lengths"), dtype) for edge in edges]
-    known = tuple(float(length) for length in lengths if not isinstance(length, Tracer))
-    if not all(math.isfinite(length) and length > 0 for length in known):
-        raise refused(name, "be three positive lengths", f"is {known}")
-    return jnp.stack(lengths)
+    return [real_number(name, edge, "be three positive lengths") for edge in edges]
 
 
-def _of(value: Any) -> str:
-    """What was found in place of an array."""
-    simple = value is None or isinstance(value, (bool, np.bool_, int, float, complex, str, bytes))
-    return f"is {value!r}" if simple else f"is of type {type(value).__name__}"
+def _require_lengths(name: str, lengths: tuple[float, ...]) -> None:
+    if not all(math.isfinite(length) and length > 0 for length in lengths):
+        raise refused(name, "be three positive lengths", f"is {lengths}")

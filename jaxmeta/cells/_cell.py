@@ -102,11 +102,12 @@ class Cell:
 
     @cached_property
     def bounds(self) -> Moduli | None:
-        """Upper bounds of Hashin and Shtrikman at the volume fraction; None for a grey cell."""
+        """Upper bounds of Hashin and Shtrikman at the volume fraction, plain numbers; None for a grey cell."""
         if self.is_grey:
             return None
         with jax.enable_x64(True):
-            return Moduli(*map(float, bounds.hashin_shtrikman(self.volume_fraction, self.solid, self.background)))
+            upper = bounds.hashin_shtrikman(self.volume_fraction, self.solid, self.background)
+            return Moduli(*map(float, upper))  # pyright: ignore[reportArgumentType]
 
     @cached_property
     def shares(self) -> Moduli | None:
@@ -115,7 +116,7 @@ class Cell:
             return None
         with jax.enable_x64(True):
             shares = bounds.shares(self.constants, self.volume_fraction, self.solid, self.background)
-            return Moduli(*map(float, shares))
+            return Moduli(*map(float, shares))  # pyright: ignore[reportArgumentType]
 
     @cached_property
     def facts(self) -> Facts:

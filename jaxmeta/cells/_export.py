@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
 
 from .. import geometry, io
+from ..io import Path
 from ..render import write_report
 from ._cell import Cell
 from ._describe import describe, properties
@@ -47,7 +48,7 @@ def write(
         >>> jm.io.read_density("cell.npz").density.shape
         (64, 64, 64)
     """
-    kind = Path(path).suffix
+    kind = pathlib.Path(path).suffix
     if kind in (".npz", ".h5"):
         write_arrays = io.write_npz if kind == ".npz" else io.write_h5
         about = {"settings": settings, "versions": versions, "overwrite": overwrite}
@@ -122,12 +123,12 @@ def export(
         >>> made.names
         ['result.npz', 'result.h5', 'cell.vti', 'cell.stl', 'report.html', 'report.json']
     """
-    folder, names, remarks = Path(folder), [], list(notes)
+    place, names, remarks = pathlib.Path(folder), [], list(notes)
     about: dict[str, Any] = {"settings": settings, "versions": versions, "overwrite": overwrite}
 
-    def target(name: str) -> Path:
+    def target(name: str) -> pathlib.Path:
         names.append(name)
-        return folder / name
+        return place / name
 
     write(cell, target("result.npz"), **about)
     write(cell, target("result.h5"), **about)
@@ -159,7 +160,7 @@ def export(
         overwrite=overwrite,
     )
     path = target("report.json")
-    told = {**(facts or {}), **found, "notes": remarks, "files": [str(folder / name) for name in names]}
+    told = {**(facts or {}), **found, "notes": remarks, "files": [str(place / name) for name in names]}
     io.write_json(path, told, non_finite="null", overwrite=overwrite)
     return Exported(names, remarks)
 

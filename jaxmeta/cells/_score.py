@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Bool, Shaped
 
+from .._arguments import real_number, require_kind, require_scalars, three_numbers
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..geometry.symmetry import Symmetry
@@ -47,7 +48,11 @@ class Scorer:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        require_kind("solid", self.solid, (Isotropic,))
+        require_scalars("solid", self.solid)
         object.__setattr__(self, "solid", jax.tree.map(float, self.solid))
+        real_number("void", self.void, "lie in [0, 1)", lambda void: 0 <= void < 1)
+        object.__setattr__(self, "spacing", three_numbers("spacing", self.spacing))
 
     def __call__(
         self,

@@ -165,7 +165,7 @@ def optimized(stages: tuple[Stage, ...], start: Array, volume_fractions: Sequenc
         start: for the first one, of designs that are optimised at once, (n, m, m, m).
         volume_fractions: upper bounds, n of them.
     """
-    variables, failed = start, jnp.zeros(len(start), bool)
+    variables, density, failed = start, start, jnp.zeros(len(start), bool)
     for number, (design, loop, steps) in enumerate(stages):
         if number:
             for axis in (1, 2, 3):
@@ -177,7 +177,7 @@ def optimized(stages: tuple[Stage, ...], start: Array, volume_fractions: Sequenc
         for turn in run(loop, designs, state, steps):
             state = turn.state
         variables, failed = state.kept.variables, state.result >= DesignResult.solver_failed
-    density = jax.vmap(Design.physical)(designs, variables, state.kept.sharpness)
+        density = jax.vmap(Design.physical)(designs, variables, state.kept.sharpness)
     return [
         None if bad or (4 * rho * (1 - rho)).mean() > GREY else rho > 0.5
         for rho, bad in zip(np.asarray(density), np.asarray(failed), strict=True)

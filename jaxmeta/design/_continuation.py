@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from .._numbers import require_numbers, whole_number
+
 
 class Level(NamedTuple):
     """Where a design is in its continuation.
@@ -52,6 +54,8 @@ class Continuation:
     final: float | int = 64.0
 
     def __post_init__(self):
+        require_numbers(self, "start", "factor", "final")
+        whole_number("every", self.every)
         if not self.start > 0:
             raise ValueError(f"Argument `start` must be above 0, but is {self.start}.")
         if not self.factor >= 1:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
+from .._numbers import whole_number
 from ._loop import Info, Loop, State, select
 from ._problem import Problem
 from ._result import DesignResult
@@ -49,6 +50,7 @@ def run(loop: Loop, problem: Problem, state: State, max_steps: int) -> Iterator[
     Yields:
         A `Turn` after each step.
     """
+    max_steps = whole_number("max_steps", max_steps)
     while True:
         going = np.asarray((state.result == DesignResult.max_steps_reached) & (state.step < max_steps))
         if not going.any():

@@ -182,7 +182,7 @@ class Loop:
         seen, record, memory, sound = problem.evaluate(x, level, state.memory)
         asked = optimizers.Problem(
             *problem.bounds(x),
-            count=seen.constraints.size,
+            m=seen.constraints.size,
             evaluate=lambda trial: problem.values(trial, level, memory),
             cheap=lambda trial: problem.cheap(trial, level),
             noise=problem.noise,

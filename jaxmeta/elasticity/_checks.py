@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from .._arguments import real_array, refused
+from .._arguments import real_array
+from .._numbers import refused
 
 
 def require_trailing_shape(name: str, value: ArrayLike, *trailing: int) -> jax.Array:

@@ -9,19 +9,21 @@ and the stiffness is positive definite when all three are positive. The mean ove
 $G = (2 C' + 3 C_{44})/5$. Zener's ratio is $C_{44}/C'$.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, Bool, Float
+from jaxtyping import ArrayLike, Float
 
 from ._checks import require_trailing_shape
 from ._materials import CUBIC_PATTERNS, cubic_stiffness
 
 
 class CubicConstants(NamedTuple):
-    """The three constants of a cubic tensor; NumPy's arrays give NumPy's, JAX's give JAX's.
+    """The three constants of a cubic tensor, and what follows from them, each of the same shape.
+
+    Plain numbers give plain numbers, NumPy's arrays give NumPy's, and JAX's give JAX's.
 
     Attributes:
         c11: shape (...), unit of stress.
@@ -38,37 +40,37 @@ class CubicConstants(NamedTuple):
         Nye (1957), "Physical Properties of Crystals", ch. VIII.
     """
 
-    c11: Float[ArrayLike, "*batch"]
-    c12: Float[ArrayLike, "*batch"]
-    c44: Float[ArrayLike, "*batch"]
+    c11: Any
+    c12: Any
+    c44: Any
 
     @property
-    def bulk(self) -> Float[ArrayLike, "*batch"]:
-        r"""Bulk modulus $K = (C_{11} + 2 C_{12})/3$."""
+    def bulk(self) -> Any:
+        r"""Bulk modulus $K = (C_{11} + 2 C_{12})/3$, unit of stress."""
         return (self.c11 + 2 * self.c12) / 3
 
     @property
-    def shear(self) -> Float[ArrayLike, "*batch"]:
+    def shear(self) -> Any:
         r"""Voigt's average $G = (C_{11} - C_{12} + 3 C_{44})/5$, the shear modulus where the tensor is isotropic."""
         return (self.c11 - self.c12 + 3 * self.c44) / 5
 
     @property
-    def poisson(self) -> Float[ArrayLike, "*batch"]:
+    def poisson(self) -> Any:
         r"""Poisson's ratio $C_{12}/(C_{11} + C_{12})$ for tension along an edge."""
         return self.c12 / (self.c11 + self.c12)
 
     @property
-    def zener(self) -> Float[ArrayLike, "*batch"]:
+    def zener(self) -> Any:
         r"""Zener's ratio $2 C_{44}/(C_{11} - C_{12})$; one where the tensor is isotropic."""
         return 2 * self.c44 / (self.c11 - self.c12)
 
     @property
-    def positive(self) -> Bool[ArrayLike, "*batch"]:
+    def positive(self) -> Any:
         """Whether every deformation costs energy."""
         return (self.c11 > self.c12) & (self.c11 + 2 * self.c12 > 0) & (self.c44 > 0)
 
     @property
-    def stiffness(self) -> Float[ArrayLike, "*batch 6 6"]:
+    def stiffness(self) -> Any:
         """Voigt form, shape (..., 6, 6)."""
         if any(isinstance(constant, jax.Array) for constant in self):
             return cubic_stiffness(*self)

@@ -7,7 +7,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Real
 
-from .._arguments import refused
+from .._numbers import refused
 from ._checks import require_trailing_shape
 from ._voigt import COLUMNS, ROWS
 

@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
-from .._arguments import refused
+from .._numbers import refused
 from ._checks import require_trailing_shape
 from ._voigt import COLUMNS, ROWS, from_mandel, to_mandel
 

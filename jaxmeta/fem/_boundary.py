@@ -79,7 +79,7 @@ class _Here:
         """A per-element field with those around the nodes: copies before the first of a period, void at other ends."""
         return self._extended(field, 0)
 
-    def corners(self, displacement: Float[Array, "3 x y z"]) -> Float[Array, "3 X Y Z"]:
+    def corners(self, displacement: Float[Array, "*loads 3 x y z"]) -> Float[Array, "*loads 3 X Y Z"]:
         """The displacement of every corner of every element: a period has its first plane once more at its end."""
         for axis, periodic in zip((-3, -2, -1), self.periodic, strict=True):
             if periodic:

@@ -245,7 +245,7 @@ def _slopes_transpose(cotangent, u, lmbda, mu, spacing, macro, weights):
     return None, None, None, None, None, _shared(by_weights, weights)
 
 
-def _like(u: Array, *_: Array, **__: Any) -> tuple[int, ...]:
+def _like(u: Any, *_: Any, **__: Any) -> tuple[int, ...]:
     return u.shape
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
-from .._arguments import real_array, refused, require_finite, require_kind, require_scalars
+from .._arguments import real_array, require_finite, require_kind, require_scalars
+from .._numbers import refused
 from ..elasticity import Isotropic
 from ._fields import GeneralField, IsotropicField, MaterialField
 from ._interpolation import RAMP, SIMP, Interpolation
@@ -143,6 +144,7 @@ def _checked_density(name: str, density: Array) -> Array:
 
 
 def _checked_tensors(name: str, tensors: Array) -> GeneralField:
+    require_finite(name, tensors)
     if not isinstance(tensors, Tracer):
         values = np.asarray(tensors, np.float64)
         off = np.abs(values - np.swapaxes(values, -1, -2)).max(initial=0.0)
@@ -158,7 +160,7 @@ def _checked_field(name: str, field: MaterialField) -> MaterialField:
         raise refused(name, "be a pytree", found)
     field = jax.tree.map(lambda leaf: real_array(name, leaf), field)
     moduli = per_voxel(field)
-    shapes = {array.shape for array in (*moduli, *field.diagonal)}
+    shapes = {array.shape for array in moduli}
     if len(shapes) != 1 or any(len(shape) != 3 or 0 in shape for shape in shapes):
         raise refused(name, "hold moduli of one shape (nx, ny, nz)", f"holds {sorted(shapes)}")
     kinds = {array.dtype for array in moduli if jnp.issubdtype(array.dtype, jnp.floating)}
@@ -167,6 +169,8 @@ def _checked_field(name: str, field: MaterialField) -> MaterialField:
     dtype = max(kinds, key=lambda kind: kind.itemsize, default=jnp.result_type(float))
     field = jax.tree.map(lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, field)
     field = field.map(lambda array: array.astype(dtype))
+    if {modulus.shape for modulus in field.diagonal} != shapes:
+        raise refused(name, "have diagonal moduli of the shape of its arrays", "has others")
     if not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(field)):
         _require_sound(name, field)
     return field

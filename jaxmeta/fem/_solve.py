@@ -11,7 +11,8 @@ from jax import Array
 from jax.core import Tracer
 from jaxtyping import ArrayLike, Bool, Float, Real
 
-from .._arguments import positive_number, real_array, refused, require_finite, three_lengths, truth_values, whole_number
+from .._arguments import positive_number, real_array, require_finite, three_lengths, truth_values
+from .._numbers import refused, whole_number
 from ..elasticity import Isotropic
 from ..solvers import PCG, Result, SolverError, Stats
 from ._boundary import Block, Kind
@@ -124,9 +125,10 @@ def solve(
     shape, dtype = material.diagonal[0].shape, material.diagonal[0].dtype
     kinds, slides = _checked_faces(faces)
     nodal = (*Block(kinds).nodes(shape), 3)
-    held, force = truth_values("supports", supports), _checked_nodal("loads", loads, nodal)
+    held = truth_values("supports", supports)
     if held.shape != nodal:
         raise refused("supports", f"have shape {nodal}", f"has shape {held.shape}")
+    force = _checked_nodal("loads", loads, nodal)
     even = tuple(jnp.arange(3) != axis if kind == "mirror" else None for axis, kind in enumerate(kinds))
     mirrors = Block(kinds, even, jnp.moveaxis(_sliding(nodal, slides), -1, 0))
     boundary = Block(kinds, even, mirrors.mask & ~jnp.moveaxis(held, -1, 0))

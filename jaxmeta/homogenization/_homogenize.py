@@ -13,7 +13,8 @@ from jax.core import Tracer
 from jax.sharding import AxisType, Mesh
 from jaxtyping import ArrayLike, Bool, Float, Real
 
-from .._arguments import positive_number, real_array, refused, require_kind, three_lengths, whole_number
+from .._arguments import positive_number, real_array, require_kind, three_lengths
+from .._numbers import refused, whole_number
 from ..elasticity import Isotropic
 from ..fem import (
     CubicField,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from .._numbers import require_numbers
 from ._approximation import Subproblem
 from ._protocol import Outcome, Problem, Seen
 from ._subproblem import Solution
@@ -83,6 +84,7 @@ class Asymptotes:
     max_iterations: int = 200
 
     def __post_init__(self):
+        require_numbers(self, "move", "start", "shrink", "grow", "a0")
         if not self.move > 0:
             raise ValueError(f"Argument `move` must be above 0, but is {self.move}.")
         if not _CLOSEST <= self.start <= _FARTHEST:
@@ -120,9 +122,9 @@ class Asymptotes:
             raise ValueError(f"Argument `x` must have a floating-point dtype, but has dtype {x.dtype}.")
         for name in "acd":
             value = getattr(self, name)
-            if isinstance(value, tuple) and len(value) != problem.count:
+            if isinstance(value, tuple) and len(value) != problem.m:
                 raise ValueError(
-                    f"Argument `{name}` must have one number for each of {problem.count} constraints, but is {value}."
+                    f"Argument `{name}` must have one number for each of {problem.m} constraints, but is {value}."
                 )
         x = jnp.clip(x, jnp.asarray(problem.lower, x.dtype), jnp.asarray(problem.upper, x.dtype))
         zero, none = jnp.zeros((), x.dtype), jnp.zeros((), jnp.int32)
@@ -135,7 +137,7 @@ class Asymptotes:
 
     def prepare(self, state: MMAState, x: Array, seen: Seen, problem: Problem) -> Scaled:
         """Checks, scaling and asymptotes."""
-        dtype, count = x.dtype, problem.count
+        dtype, count = x.dtype, problem.m
         shapes = {"gradient": x.shape, "constraints": (count,), "constraint_gradients": (count, *x.shape)}
         for name, shape in shapes.items():
             if getattr(seen, name).shape != shape:

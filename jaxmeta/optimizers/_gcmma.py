@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from .._numbers import whole_number
 from ._approximation import change
 from ._asymptotes import Asymptotes, MMAState
 from ._protocol import Outcome, Problem, Seen
@@ -55,7 +56,7 @@ class GCMMA(Asymptotes):
         >>> from jaxmeta.optimizers import GCMMA, Problem, Seen
         >>> objective = lambda x: jnp.sum((x - jnp.array([0.2, 0.9])) ** 2)
         >>> constraints = lambda x: jnp.array([x.sum() - 0.9])
-        >>> problem = Problem(count=1, evaluate=lambda x: (objective(x), constraints(x)))
+        >>> problem = Problem(m=1, evaluate=lambda x: (objective(x), constraints(x)))
         >>> gcmma, x = GCMMA(), jnp.full(2, 0.3)
         >>> @jax.jit
         ... def step(state, x):
@@ -77,6 +78,7 @@ class GCMMA(Asymptotes):
 
     def __post_init__(self):
         super().__post_init__()
+        whole_number("max_trials", self.max_trials)
         if not self.max_trials >= 1:
             raise ValueError(f"Argument `max_trials` must be at least 1, but is {self.max_trials}.")
 
@@ -126,7 +128,7 @@ class GCMMA(Asymptotes):
             return _Trial(jnp.where(fine, rho, raised), solution, jnp.all(fine), at.trials + 1)
 
         none = jnp.zeros((), jnp.int32)
-        zero, empty = jnp.zeros((), dtype), jnp.zeros((problem.count,), dtype)
+        zero, empty = jnp.zeros((), dtype), jnp.zeros((problem.m,), dtype)
         unsolved = Solution(jnp.zeros_like(scaled.flat), empty, empty, zero, zero, none, none)
         rho = jnp.maximum(0.1 * jnp.mean(jnp.abs(gradients), 1), 1e-6)
         last = jax.lax.while_loop(

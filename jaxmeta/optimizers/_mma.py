@@ -7,6 +7,7 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._numbers import require_numbers
 from ._asymptotes import Asymptotes, MMAState
 from ._protocol import Problem, Seen
 from ._subproblem import solve
@@ -50,7 +51,7 @@ class MMA(Asymptotes):
         >>> weights = jnp.array([61.0, 37.0, 19.0, 7.0, 1.0])    # Svanberg's cantilever beam of five segments
         >>> mass = lambda x: 0.0624 * x.sum()
         >>> deflection = lambda x: (weights / x**3).sum() - 1    # must not be positive
-        >>> mma, x, problem = MMA(), jnp.full(5, 5.0), Problem(lower=1.0, upper=10.0, count=1)
+        >>> mma, x, problem = MMA(), jnp.full(5, 5.0), Problem(lower=1.0, upper=10.0, m=1)
         >>> state = mma.init(x, problem)
         >>> for _ in range(20):
         ...     value, gradient = jax.value_and_grad(mass)(x)
@@ -69,6 +70,7 @@ class MMA(Asymptotes):
 
     def __post_init__(self):
         super().__post_init__()
+        require_numbers(self, "raa0")
         if not self.raa0 > 0:
             raise ValueError(f"Argument `raa0` must be above 0, but is {self.raa0}.")
 
@@ -91,6 +93,6 @@ class MMA(Asymptotes):
         """
         scaled = self.prepare(state, x, seen, problem)
         rho = jnp.asarray(self.raa0, x.dtype)
-        convex = scaled.subproblem._replace(objective_rho=rho, rho=jnp.full((problem.count,), rho))
+        convex = scaled.subproblem._replace(objective_rho=rho, rho=jnp.full((problem.m,), rho))
         solution = solve(convex, self.accuracy(x.dtype), self.max_iterations)
         return self.finish(state, x, scaled, solution, jnp.ones((), jnp.int32), solution.result)

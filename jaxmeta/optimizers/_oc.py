@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from .._numbers import require_numbers, whole_number
 from ._protocol import Outcome, Problem, Seen
 from ._root import find_root
 
@@ -65,7 +66,7 @@ class OC:
         >>> from jaxmeta.optimizers import OC, Outcome, Problem, Seen
         >>> weight = jnp.array([4.0, 1.0, 0.25])           # minimise Σ w/x, x of mean 0.3: x ∝ √w
         >>> volume = lambda x: jnp.mean(x) / 0.3 - 1
-        >>> oc, x, problem = OC(), jnp.full(3, 0.3), Problem(count=1, cheap=volume)
+        >>> oc, x, problem = OC(), jnp.full(3, 0.3), Problem(m=1, cheap=volume)
         >>> state = oc.init(x, problem)
         >>> for _ in range(30):
         ...     f, df = jax.value_and_grad(lambda x: jnp.sum(weight / x))(x)
@@ -85,6 +86,8 @@ class OC:
     max_evaluations: int = 100
 
     def __post_init__(self):
+        require_numbers(self, "move", "damping", "floor", "tolerance")
+        whole_number("max_evaluations", self.max_evaluations)
         if not self.move > 0:
             raise ValueError(f"Argument `move` must be above 0, but is {self.move}.")
         if not 0 < self.damping <= 1:
@@ -106,7 +109,7 @@ class OC:
         Raises:
             ValueError: If there are other constraints.
         """
-        if problem.count != 1:
+        if problem.m != 1:
             raise ValueError(
                 "Argument `optimizer` must be MMA when there are constraints besides the volume, but is OC."
             )

@@ -74,7 +74,7 @@ class Problem(NamedTuple):
 
     Attributes:
         lower, upper: bounds, a number or an array of the shape of x; finite. Equal bounds hold a variable.
-        count: number m of the constraints.
+        m: number of constraints.
         evaluate: f and g of a trial design, x → (scalar, (m,)); as dear as an evaluation without gradients.
         cheap: the last constraint alone, x → scalar, where it costs next to nothing, like a volume.
         noise: relative error of the values.
@@ -82,7 +82,7 @@ class Problem(NamedTuple):
 
     lower: float | int | Float[Array, "..."] = 0.0
     upper: float | int | Float[Array, "..."] = 1.0
-    count: int = 1
+    m: int = 1
     evaluate: Callable[[Array], tuple[Array, Array]] | None = None
     cheap: Callable[[Array], Array] | None = None
     noise: float | int | Float[Array, ""] = 0.0
@@ -104,7 +104,7 @@ class Optimizer(Protocol):
         ...     def update(self, state, x, seen, problem):
         ...         return jnp.clip(x - 0.3 * seen.gradient, problem.lower, problem.upper), state + 1
         >>> method: Optimizer = Descent()
-        >>> x, problem = jnp.array([0.5, 0.5]), Problem(count=0)
+        >>> x, problem = jnp.array([0.5, 0.5]), Problem(m=0)
         >>> state = method.init(x, problem)
         >>> for _ in range(20):
         ...     f, slope = jax.value_and_grad(lambda x: jnp.sum((x - jnp.array([0.2, 3.0])) ** 2))(x)

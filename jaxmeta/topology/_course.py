@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .._numbers import plain_number, whole_number
+
 
 @dataclass(frozen=True)
 class Course:
@@ -34,11 +36,14 @@ class Course:
     stop: float = 1e-3
 
     def __post_init__(self) -> None:
+        def positive(number: float) -> bool:
+            return 0 < number < math.inf
+
         for name in ("filter_radius", "tolerance", "stop"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"Argument `{name}` must be a positive number, but is {value:g}.")
-        if self.max_steps < 1:
-            raise ValueError(f"Argument `max_steps` must be at least 1, but is {self.max_steps}.")
-        if not 0 <= self.erosion < 0.5:
-            raise ValueError(f"Argument `erosion` must lie in [0, 0.5), but is {self.erosion}.")
+            self._set(name, plain_number(name, getattr(self, name), "be a positive number", positive))
+        self._set("max_steps", whole_number("max_steps", self.max_steps, least=1))
+        self._set("erosion", plain_number("erosion", self.erosion, "lie in [0, 0.5)", lambda x: 0 <= x < 0.5))
+
+    def _set(self, name: str, number: float) -> None:
+        """Numbers of NumPy and JAX become Python's."""
+        object.__setattr__(self, name, number)

@@ -86,8 +86,9 @@ class Design:
             return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value
 
         terms = Term.of(objective), tuple(Term.of(function) for function in constraints)
-        numbers = (*terms, solid, interpolation, volume_fraction, erosion, held)
-        return cls(*jax.tree.map(number, numbers), filtering, tolerance)
+        given = (*terms, solid, interpolation, volume_fraction, erosion, held)
+        numbers: Any = jax.tree.map(number, given)
+        return cls(*numbers, filtering=filtering, tolerance=tolerance)
 
     @property
     def noise(self) -> float:

@@ -9,7 +9,9 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._filter import Symmetry, check_field, check_spacing, check_symmetry
+from .._arguments import real_number
+from .._numbers import require_numbers
+from ._filter import Symmetry, check_field, check_symmetry, checked_spacing
 
 
 def wall_threshold(size: float | int, radius: float | int) -> float:
@@ -125,6 +127,8 @@ class FeatureSize:
     tolerance: float | int = 1e-5
 
     def __post_init__(self):
+        require_numbers(self, "size", "tolerance", *(() if self.decay is None else ("decay",)))
+        real_number("radius", self.radius, "be a finite number above 1")
         if not (math.isfinite(self.radius) and self.radius > 1):
             raise ValueError(f"Argument `radius` must be a finite number above 1, but is {self.radius}.")
         if not 0.5 * self.radius <= self.size <= 2 * self.radius:
@@ -134,7 +138,7 @@ class FeatureSize:
         if self.phase not in ("solid", "void"):
             raise ValueError(f'Argument `phase` must be "solid" or "void", but is {self.phase!r}.')
         check_symmetry(self.symmetry)
-        check_spacing(self.spacing, self.symmetry)
+        object.__setattr__(self, "spacing", checked_spacing(self.spacing, self.symmetry))
         if self.decay is not None and not self.decay > 0:
             raise ValueError(f"Argument `decay` must be above 0, but is {self.decay}.")
         if not self.tolerance > 0:

@@ -14,28 +14,30 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._arguments import real_number, three_numbers
+
 Symmetry = Literal["none", "mirror", "cubic"]
 
 
 def check_symmetry(symmetry: str) -> None:
     """Refuse a symmetry that does not exist."""
-    if symmetry not in ("none", "mirror", "cubic"):
+    if not (isinstance(symmetry, str) and symmetry in ("none", "mirror", "cubic")):
         raise ValueError(f'Argument `symmetry` must be "none", "mirror" or "cubic", but is {symmetry!r}.')
 
 
-def check_spacing(spacing: tuple[float, float, float], symmetry: str) -> None:
-    """Refuse voxel edges that are not three positive numbers, or unequal ones in a cubic cell."""
-    if len(spacing) != 3 or not all(math.isfinite(edge) and edge > 0 for edge in spacing):
-        raise ValueError(f"Argument `spacing` must be three positive voxel edges, but is {spacing}.")
-    if symmetry == "cubic" and len(set(spacing)) != 1:
-        raise ValueError(f'Argument `spacing` must have equal edges when `symmetry` is "cubic", but is {spacing}.')
+def checked_spacing(spacing: Any, symmetry: str) -> tuple[float, float, float]:
+    """Voxel edges as three positive numbers, which are equal in a cubic cell."""
+    x, y, z = three_numbers("spacing", spacing)
+    if symmetry == "cubic" and len({x, y, z}) != 1:
+        raise ValueError(f'Argument `spacing` must have equal edges when `symmetry` is "cubic", but is {(x, y, z)}.')
+    return x, y, z
 
 
 def check_field(name: str, field: Array, symmetry: str) -> None:
@@ -109,10 +111,13 @@ class DensityFilter:
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self):
-        if not (math.isfinite(self.radius) and self.radius >= 0):
-            raise ValueError(f"Argument `radius` must be a finite number of at least 0, but is {self.radius}.")
+        def valid(radius: float) -> bool:
+            return math.isfinite(radius) and radius >= 0
+
+        radius = real_number("radius", self.radius, "be a finite number of at least 0", valid)
         check_symmetry(self.symmetry)
-        check_spacing(self.spacing, self.symmetry)
+        object.__setattr__(self, "radius", radius)
+        object.__setattr__(self, "spacing", checked_spacing(self.spacing, self.symmetry))
 
     def _weights(self) -> np.ndarray:
         """Normalised weights of the offsets 0, 1, …, r along each axis; an offset stands for its mirror images too."""

@@ -76,7 +76,7 @@ def finish(settings: Settings, design: Design, state: State, history: dict[str, 
     grey = float(_solved(design, kept, state.memory) if settings.course.erosion else kept.objective)
     fraction = min(settings.volume_fraction, float(density.mean()))
     binary = binarize(density, fraction, settings.symmetry, design.held)
-    scorer = Scorer(settings.solid, float(settings.interpolation.void), settings.spacing)
+    scorer = Scorer(settings.solid, float(np.asarray(settings.interpolation.void)), settings.spacing)
     scored = scorer(binary.density, settings.symmetry, {"islands_removed": binary.islands_removed})
     stiffness, cell = (jnp.asarray(array, density.dtype) for array in (scored.stiffness, scored.cell))
     value = float(design.objective(Record(stiffness, cell, cell, cell, None, design.filtering)))

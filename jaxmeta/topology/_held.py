@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from .._arguments import truth_values
 from ._filter import Symmetry
 
 
@@ -41,7 +42,9 @@ class Held(NamedTuple):
         Raises:
             ValueError: the masks do not fit the density, each other, the symmetry or the volume.
         """
-        void, solid = (np.asarray(mask).astype(bool) for mask in passive)
+        if not (isinstance(passive, (tuple, list)) and len(passive) == 2):
+            raise ValueError(f"Argument `passive` must hold two masks, but is of type {type(passive).__name__}.")
+        void, solid = (np.asarray(truth_values("passive", mask)) for mask in passive)
         for mask in (void, solid):
             if mask.shape != shape:
                 raise ValueError(f"Argument `passive` must hold two masks of shape {shape}, not {mask.shape}.")

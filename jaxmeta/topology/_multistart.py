@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Bool, Float
 
+from .._arguments import real_array
 from ..design import Continuation, append, lane, run, stack
 from ..elasticity import Isotropic
 from ..homogenization import SIMP, Interpolation
@@ -79,9 +80,10 @@ def multistart(
         >>> len(designs), designs[0].report["objective_binary"] <= designs[1].report["objective_binary"]
         (2, True)
     """
-    if len(np.shape(starts)) != 4:
-        raise ValueError(f"Argument `starts` must have shape (count, nx, ny, nz), but has shape {np.shape(starts)}.")
-    variables = jnp.stack([checked_start(start, symmetry) for start in jnp.asarray(starts)])
+    given = real_array("starts", starts)
+    if given.ndim != 4 or 0 in given.shape:
+        raise ValueError(f"Argument `starts` must have shape (count, nx, ny, nz), but has shape {given.shape}.")
+    variables = jnp.stack([checked_start(start, symmetry) for start in given])
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
         passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
@@ -93,6 +95,6 @@ def multistart(
     for turn in run(loop, designs, states, max_steps):
         states, infos = turn.state, jax.device_get(Info.of(turn.info))
         for k in np.flatnonzero(turn.going):
-            append(histories[k], {**lane(infos, k)._asdict(), "seconds": turn.seconds})
+            append(histories[k], {**lane(infos, int(k))._asdict(), "seconds": turn.seconds})
     found = [finish(settings, design, lane(states, k), history) for k, history in enumerate(histories)]
     return sorted(found, key=lambda d: (not d.report["connected"], d.report["objective_binary"]))

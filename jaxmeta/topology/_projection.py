@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._arguments import real_number
+
 
 @jax.tree_util.register_pytree_node_class
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +43,8 @@ class Heaviside:
     eta: float | int | Float[Array, ""] = 0.5
 
     def __post_init__(self):
-        if isinstance(self.beta, float | int) and not 0 < self.beta < float("inf"):
-            raise ValueError(f"Argument `beta` must be a finite number above 0, but is {self.beta}.")
-        if isinstance(self.eta, float | int) and not 0 <= self.eta <= 1:
-            raise ValueError(f"Argument `eta` must be in [0, 1], but is {self.eta}.")
+        real_number("beta", self.beta, "be a finite number above 0", lambda beta: 0 < beta < float("inf"))
+        real_number("eta", self.eta, "be in [0, 1]", lambda eta: 0 <= eta <= 1)
 
     def tree_flatten(self):
         """Children of the pytree: β and η."""

@@ -11,10 +11,12 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike
 
+from .._arguments import real_array, require_kind, require_scalars
+from .._numbers import plain_number
 from ..design import Continuation, Loop, State
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
-from ..homogenization import Interpolation
+from ..homogenization import RAMP, SIMP, Interpolation
 from ..optimizers import MMA, OC, Optimizer, Problem, Seen
 from ..runs import digest, function_digest
 from ._course import Course
@@ -50,10 +52,12 @@ class Settings(NamedTuple):
         Raises:
             ValueError: an argument is not as described.
         """
-        if not isinstance(self.solid, Isotropic):
-            raise ValueError(f"Argument `solid` must be an Isotropic, but is {type(self.solid).__name__}.")
-        if not 0 < self.volume_fraction <= 1:
-            raise ValueError(f"Argument `volume_fraction` must lie in (0, 1], but is {self.volume_fraction}.")
+        require_kind("solid", self.solid, (Isotropic,))
+        require_scalars("solid", self.solid)
+        require_kind("interpolation", self.interpolation, (SIMP, RAMP))
+        require_scalars("interpolation", self.interpolation)
+        require_kind("projection", self.projection, (Continuation,))
+        plain_number("volume_fraction", self.volume_fraction, "lie in (0, 1]", lambda volume: 0 < volume <= 1)
         held = None
         if self.passive is not None:
             held = Held.of(self.passive, variables.shape, self.symmetry, self.volume_fraction)
@@ -121,11 +125,13 @@ def checked_start(start: ArrayLike, symmetry: Symmetry) -> Array:
     Raises:
         ValueError: they are no density, or no octant of such a symmetry.
     """
-    if symmetry not in symmetries.SYMMETRIES:
+    if not (isinstance(symmetry, str) and symmetry in symmetries.SYMMETRIES):
         raise ValueError(f'Argument `symmetry` must be "none", "mirror" or "cubic", but is {symmetry!r}.')
-    variables = jnp.asarray(start)
+    variables = real_array("start", start)
     if not jnp.issubdtype(variables.dtype, jnp.floating):
         variables = variables.astype(jnp.result_type(float))
+    if variables.dtype not in (jnp.float32, jnp.float64):
+        raise ValueError(f"Argument `start` must be float32 or float64, but is {variables.dtype}.")
     if variables.ndim != 3 or 0 in variables.shape:
         raise ValueError(f"Argument `start` must have shape (nx, ny, nz), but has shape {variables.shape}.")
     low, high = float(variables.min()), float(variables.max())

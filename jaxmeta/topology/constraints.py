@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from .._arguments import positive_number, real_number
 from ..elasticity import kelvin_norm, nearest_cubic, zener
 from ._features import FeatureSize
 from ._filter import DensityFilter
@@ -43,7 +44,7 @@ class Constraint:
     """
 
     label: str
-    function: Function = field(repr=False)
+    function: Callable[..., Array] = field(repr=False)
     bound: float | Float[Array, ""] | None = None
 
     @property
@@ -89,6 +90,7 @@ def at_most(function: Function, bound: float, name: str = "upper bound") -> Cons
         >>> print(f"{anisotropy(jm.Isotropic(1.0, 0.3).stiffness, jnp.ones((2, 2, 2))):.4f}")
         -0.1429
     """
+    bound = real_number("bound", bound, "be a finite number", math.isfinite)
     return Constraint(name, jax.tree_util.Partial(_above, as_pytree(function)), bound)
 
 
@@ -100,6 +102,7 @@ def at_least(function: Function, bound: float, name: str = "lower bound") -> Con
         bound: a number.
         name: for reports.
     """
+    bound = real_number("bound", bound, "be a finite number", math.isfinite)
     return Constraint(name, jax.tree_util.Partial(_below, as_pytree(function)), bound)
 
 
@@ -111,9 +114,7 @@ def isotropic(tolerance: float = 0.03) -> Constraint:
     Args:
         tolerance: largest deviation of Zener's ratio from one.
     """
-    if not tolerance > 0:
-        raise ValueError(f"Argument `tolerance` must be positive, but is {tolerance}.")
-    return Constraint("isotropic within", _anisotropy, tolerance)
+    return Constraint("isotropic within", _anisotropy, positive_number("tolerance", tolerance))
 
 
 def _anisotropy(c: Array, _: Array, tolerance: Array | float) -> Array:
@@ -139,8 +140,7 @@ class SmallestFeature:
     relaxation: ClassVar[float] = RELAXATION
 
     def __post_init__(self):
-        if not (math.isfinite(self.size) and self.size > 0):
-            raise ValueError(f"Argument `size` must be a finite number above 0, but is {self.size}.")
+        real_number("size", self.size, "be a finite number above 0", lambda size: math.isfinite(size) and size > 0)
         if self.phase not in ("solid", "void"):
             raise ValueError(f'Argument `phase` must be "solid" or "void", but is {self.phase!r}.')
 

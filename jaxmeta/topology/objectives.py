@@ -44,8 +44,8 @@ class Objective:
     @classmethod
     def tree_unflatten(cls, kind, children):
         """Rebuild."""
-        name, monotone = kind
-        return cls(name, *children, monotone)
+        (name, monotone), (function,) = kind, children
+        return cls(name, function, monotone)
 
 
 def _bulk(c: Array, _: Array) -> Array:

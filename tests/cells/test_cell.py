@@ -5,6 +5,7 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta.cells import Cell, Facts, Scorer
+from jaxmeta.geometry.symmetry import Symmetry
 
 SOLID = jm.Isotropic(1.0, 0.3)
 
@@ -80,7 +81,12 @@ def test_score_is_that_of_the_whole_cell():
     )
     score = Scorer(jm.Isotropic(2.0, 0.3), void=1e-6)
     whole = np.asarray(jm.symmetry.unfold(box()))
-    for density, symmetry in ((box(dtype=np.float32), "cubic"), (box(dtype=bool), "mirror"), (whole, "none")):
+    given: list[tuple[np.ndarray, Symmetry]] = [
+        (box(dtype=np.float32), "cubic"),
+        (box(dtype=bool), "mirror"),
+        (whole, "none"),
+    ]
+    for density, symmetry in given:
         cell = score(density, symmetry, {"seed": 7})
         np.testing.assert_allclose(cell.stiffness, h.stiffness, atol=1e-9 * float(h.stiffness[0, 0]))
         assert cell.stiffness.dtype == np.float64 and cell.solver["dtype"] == "float64" and cell.solver["error"] < 1e-9

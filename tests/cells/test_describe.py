@@ -1,6 +1,7 @@
 """Numbers, table and sentence of a cell, and its files."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,4 +85,4 @@ def test_files_hold_the_whole_cell(cell, tmp_path):
     with pytest.raises(FileError, match="exists already"):
         write(cell, tmp_path / "cell.stl")
     with pytest.raises(ValueError, match=r"must end in \.npz, \.h5, \.vti or \.stl, but is cell\.obj"):
-        write(cell, "cell.obj")
+        write(cell, Path("cell.obj"))

@@ -44,16 +44,16 @@ def test_tensors_and_densities_are_fields():
     np.testing.assert_allclose(_c(moduli.astype(">f8")), expected, rtol=0, atol=1e-12)
     density = np.random.default_rng(0).uniform(size=SHAPE)
     by_hand = jm.homogenization.material_field(jnp.asarray(density), SOLID, jm.SIMP(3.0, 0.1), None)
-    np.testing.assert_array_equal(_c(by_hand), _c(density, solid=SOLID, interpolation=jm.SIMP(3.0, 0.1)))
+    expected = _c(density, solid=SOLID, interpolation=jm.SIMP(3.0, 0.1))
+    np.testing.assert_allclose(_c(by_hand), expected, rtol=0, atol=1e-14)
 
 
 def test_units_and_precision_are_those_of_the_field():
     field, moduli = MAKE["cubic"](SHAPE)
     scaled = jm.homogenize(field.map(lambda m: (2e11 * m).astype(jnp.float32)), tolerance=1e-6)
     assert scaled.stiffness.dtype == jnp.float32
-    np.testing.assert_allclose(
-        scaled.stiffness, 2e11 * reference.homogenize(moduli).stiffness, rtol=0, atol=2e11 * 1e-5
-    )
+    expected = reference.homogenize(moduli).stiffness
+    np.testing.assert_allclose(scaled.stiffness / 2e11, expected, rtol=0, atol=1e-5)
 
 
 def test_octant_of_general_moduli():
@@ -108,8 +108,8 @@ def test_first_and_second_derivatives_by_every_tensor():
     change = cells.stiffness_field(SHAPE, 4) - moduli
     gradient, product = _functional()
     np.testing.assert_allclose(gradient(moduli), _exact_gradient(moduli), rtol=0, atol=1e-11)
-    f = [_exact_gradient(moduli + k * 0.02 * change) for k in (-2, -1, 1, 2)]
-    difference = (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * 0.02)
+    f = [_exact_gradient(moduli + k * 4e-3 * change) for k in (-2, -1, 1, 2)]
+    difference = (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * 4e-3)
     np.testing.assert_allclose(product(moduli, change), difference, rtol=0, atol=1e-7 * np.abs(difference).max())
 
 
@@ -179,7 +179,7 @@ SOUND = IsotropicField(ONE, ONE)
         CubicField(ONE, -0.6 * ONE, ONE),
         IsotropicField(ONE.at[1, 2, 3].set(jnp.nan), ONE),
         IsotropicField(ONE, ONE.astype(jnp.float16)),
-        IsotropicField(ONE, ONE + 0j),
+        IsotropicField(ONE, np.ones(SHAPE, complex)),
         IsotropicField(ONE, np.ones(SHAPE, object)),
         np.triu(np.ones((*SHAPE, 6, 6))),
         -np.eye(6) * np.ones((*SHAPE, 1, 1)),

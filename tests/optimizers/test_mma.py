@@ -280,7 +280,7 @@ def test_gcmma_descends_and_stays_feasible():
 
 
 def test_asymptotes_follow_the_iterates():
-    mma, x, problem = MMA(), jnp.array([0.5, 0.5, 0.5]), Problem(count=0)
+    mma, x, problem = MMA(), jnp.array([0.5, 0.5, 0.5]), Problem(m=0)
     state = mma.init(x, problem)
     nothing = Seen(jnp.zeros(()), jnp.zeros(3), jnp.zeros(0), jnp.zeros((0, 3)))
     for x in ([0.5, 0.5, 0.5], [0.6, 0.6, 0.5], [0.7, 0.5, 0.5]):  # grows, turns, rests
@@ -355,7 +355,7 @@ def test_noise_of_the_values_is_no_wrong_gradient():
     evaluate = lambda x: (1.0 + 1e-5 + jnp.sum(gradient * (x - 0.5)), jnp.zeros(0))  # noqa: E731
     gcmma, seen = GCMMA(max_trials=3), Seen(jnp.ones(()), gradient, jnp.zeros(0), jnp.zeros((0, 3)))
     for noise, trials in ((1e-4, 1), (0.0, 3)):
-        problem = Problem(count=0, evaluate=evaluate, noise=noise)
+        problem = Problem(m=0, evaluate=evaluate, noise=noise)
         assert int(gcmma.update(gcmma.init(x, problem), x, seen, problem)[1].subproblems) == trials
 
 
@@ -391,7 +391,7 @@ def test_bad_configuration(arguments, message):
 
 def test_bad_shapes():
     x, gradient, values, jacobian = some_arguments(0)
-    problem = Problem(count=2)
+    problem = Problem(m=2)
     with pytest.raises(ValueError, match="Argument `max_trials` must be at least 1, but is 0"):
         GCMMA(max_trials=0)
     with pytest.raises(Exception, match=r"Argument `x` must have a floating-point dtype|parameter 'x'"):

@@ -25,7 +25,7 @@ def update(oc, state, x, gradient, slope, volume, target, lower=0.0, upper=1.0):
     return oc.update(state, x, seen, Problem(lower, upper, 1, cheap=excess))
 
 
-ONE = Problem(count=1)
+ONE = Problem(m=1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -158,7 +158,7 @@ def test_refusals(arguments, message):
 def test_other_constraints_are_refused():
     for count in (0, 2):
         with pytest.raises(ValueError, match="must be MMA when there are constraints besides the volume, but is OC"):
-            OC().init(jnp.full(4, 0.5), Problem(count=count))
+            OC().init(jnp.full(4, 0.5), Problem(m=count))
     with pytest.raises(ValueError, match="Argument `problem` must have the constraint as `cheap`"):
         x = jnp.full(4, 0.5)
         OC().update(OC().init(x, ONE), x, Seen(x.sum(), -x, x[:1], x[None]), ONE)

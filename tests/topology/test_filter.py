@@ -142,7 +142,7 @@ def test_cone_of_a_point():
         (functools.partial(DensityFilter, -1.0), r"Argument `radius` must be a finite number of at least 0, but is -1"),
         (functools.partial(DensityFilter, float("inf")), r"Argument `radius` must be a finite number .* but is inf"),
         (lambda: DensityFilter(2.0, "cubic", (1.0, 2.0, 1.0)), r"Argument `spacing` must have equal edges"),
-        (lambda: DensityFilter(2.0, spacing=(1.0, 0.0, 1.0)), r"Argument `spacing` must be three positive voxel edges"),
+        (lambda: DensityFilter(2.0, spacing=(1.0, 0.0, 1.0)), r"Argument `spacing` must be three positive lengths"),
         (lambda: DensityFilter(2.0)(jnp.zeros((4, 4))), r"must have shape \(nx, ny, nz\), but has shape \(4, 4\)"),
         (lambda: DensityFilter(2.0)(jnp.zeros((4, 4, 4), int)), r"floating-point dtype, but has dtype int"),
         (lambda: DensityFilter(2.0, "cubic")(jnp.zeros((4, 4, 5))), r"must have equal sides"),
