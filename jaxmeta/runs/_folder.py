@@ -47,12 +47,16 @@ def settle(folder: Path, settings: Mapping[str, Any]) -> str:
 
 def _surroundings() -> dict[str, Any]:
     """What else the results depend on."""
-    import jax
+    versions = {name: version(name) for name in ("jaxmeta", "jax", "jaxlib")}
+    switches = {"x64": "jax_enable_x64", "matmul precision": "jax_default_matmul_precision"}
+    return versions | {name: switch(flag) for name, flag in switches.items()}
 
-    found: dict[str, Any] = {name: version(name) for name in ("jaxmeta", "jax", "jaxlib")}
-    found["x64"] = jax.config.jax_enable_x64
-    found["matmul precision"] = jax.config.jax_default_matmul_precision
-    return found
+
+def switch(flag: str) -> Any:
+    """How a switch of JAX stands in this thread."""
+    import jax  # here, for a command line has the options of this package, and is to answer before it needs JAX
+
+    return getattr(jax.config, flag)
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

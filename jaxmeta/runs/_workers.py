@@ -200,9 +200,9 @@ def _job(run: Run, make: Make, precise: bool) -> None:
 
 
 def _precise() -> bool:
-    import jax  # here, for a command line has the options of this module, and is to answer before it needs JAX
+    from ._folder import switch
 
-    return jax.config.jax_enable_x64
+    return switch("jax_enable_x64")
 
 
 def _set_precision(precise: bool) -> None:
