@@ -103,7 +103,13 @@ def operation(
 
     made = Primitive(name)
     keywords = [p.name for p in signature(plain).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    made.def_impl(jax.jit(made.bind, static_argnames=keywords))
+    compiled = jax.jit(made.bind, static_argnames=keywords)
+
+    def eager(*operands: Array, **said: Any) -> Array:
+        with jax.disable_jit(False):  # there is no other way to run it, as for JAX's own operations
+            return compiled(*operands, **said)
+
+    made.def_impl(eager)
     made.def_abstract_eval(abstract)
     batching.primitive_batchers[made] = _batched(made)
     mlir.register_lowering(made, mlir.lower_fun(of_cells(plain), multiple_results=False))

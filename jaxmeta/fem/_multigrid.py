@@ -122,6 +122,21 @@ def _power_iteration(operator: Stiffness) -> Array:
     return 1.1 * jax.lax.fori_loop(0, 20, step, (start, jnp.ones((), inverse.dtype)))[1]
 
 
+def _centred(operator: Stiffness) -> Callable[[Array], Array]:
+    """Displacements without their translation, P u = u − Σwu/Σw with w the moduli around each node.
+
+    K P = K, but for rounding: CG would lengthen the translations with which a cycle answers rounding, without end, for
+    K sees only rounding of them. The weight leaves the solid where it is, however the void moves.
+    """
+    if operator.boundary.holds or set(operator.boundary.kinds) != {"periodic"}:
+        return lambda displacement: displacement
+    weight = sum(operator.material.diagonal)[None]
+    for axis in (1, 2, 3):
+        weight = weight + jnp.roll(weight, 1, axis)
+    inverse = inverse_where_positive(weight.sum())
+    return lambda displacement: displacement - inverse * (weight * displacement).sum((1, 2, 3), keepdims=True)
+
+
 @dataclass(frozen=True)
 class Multigrid:
     """One V-cycle: damped block Jacobi before and after, trilinear transfer, a dense inverse on the coarsest grid.
@@ -152,15 +167,17 @@ class Multigrid:
         """The preconditioner of one operator: in float32, whatever the precision of the solve, for it need not be
         accurate. Results have the dtype of the residual."""
         dtype = operator.spacing.dtype
+        centred = _centred(operator)
         if dtype == jnp.float32:
-            return self.cycle(operator)
+            single = self.cycle(operator)
+            return lambda residual: centred(single(residual))
         cycle = self.cycle(jax.tree.map(lambda x: x.astype(jnp.float32) if x.dtype == dtype else x, operator))
 
         def scaled(residual: Array) -> Array:
             # Of size one: late residuals would come near the least number of float32.
             largest = jnp.max(jnp.abs(residual))
             size = jnp.where(largest > 0, largest, 1)
-            return size * cycle((residual / size).astype(jnp.float32)).astype(dtype)
+            return size * centred(cycle((residual / size).astype(jnp.float32)).astype(dtype))
 
         return scaled
 

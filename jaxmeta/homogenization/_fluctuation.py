@@ -35,15 +35,15 @@ def _residual_force(problem: Problem, boundary: Boundary, displacement: Array, m
     return Stiffness(problem.material, problem.spacing, boundary)(displacement, macro)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
 def fluctuation(
-    method: PCG, preconditioner: Preconditioner, problem: Problem, boundary: Boundary, macro: Array, start: Array | None
+    preconditioner: Preconditioner, method: PCG, problem: Problem, boundary: Boundary, macro: Array, start: Array | None
 ) -> tuple[Array, Stats]:
     """ũ, (3, x, y, z), and how it was found.
 
     Args:
-        method: when to stop; its tolerance is relative to the current energy, so to C.
         preconditioner: makes an approximate inverse of a stiffness operator.
+        method: when to stop; its tolerance is relative to the current energy, so to C.
         problem: material and spacing.
         boundary: boundary condition of this load.
         macro: uniform strain ε⁰, (6,).
@@ -53,31 +53,35 @@ def fluctuation(
     load = -operator(jnp.zeros((3, *operator.nodes), macro.dtype), macro)
     strain = [macro[i] * jnp.ones_like(problem.material.diagonal[0]) for i in range(6)]
     stress = problem.material.stress(strain)
-    energy = jnp.prod(problem.spacing) * sum(
+    uniform = jnp.prod(problem.spacing) * sum(
         inner(s, e) for s, e in zip(stress, strain, strict=True) if s is not None and e is not None
     )
-    rhs = load
+    rhs, energy = load, uniform
     if start is not None:
         start = boundary.free(start)
+        if not boundary.holds:
+            start = start - start.mean((1, 2, 3), keepdims=True)  # a translation would only cost digits
         rhs = -operator(start, macro)
         # (ε⁰ + B ũ)ᵀ C (ε⁰ + B ũ) = ε⁰ᵀ C ε⁰ − 2 bᵀ ũ + ũᵀ K ũ, and the residual is r = b − K ũ.
-        energy = jnp.maximum(energy - inner(load + rhs, start), 0)
+        energy = jnp.maximum(uniform - inner(load + rhs, start), 0)
     norm = jnp.sqrt(inner(load, load))
 
-    def solved(problem: Problem, boundary: Boundary, rhs: Array, energy: Array, norm: Array) -> Solution:
+    def solved(method: PCG, problem: Problem, boundary: Boundary, rhs: Array, *scales: Array) -> Solution:
+        energy, uniform, norm = scales
         operator = Stiffness(problem.material, problem.spacing, boundary)
-        return method(operator, rhs, preconditioner(operator), energy=energy, norm=norm)
+        return method(operator, rhs, preconditioner(operator), energy=energy, load=uniform, norm=norm)
 
-    solution = in_turn(solved, problem.material.diagonal[0].size)(problem, boundary, rhs, energy, norm)
+    scales = energy, uniform, norm
+    solution = in_turn(solved, problem.material.diagonal[0].size)(method, problem, boundary, rhs, *scales)
     value = solution.value if start is None else start + solution.value
     return value, solution.stats
 
 
 @fluctuation.defjvp
-def _fluctuation_jvp(method: PCG, preconditioner: Preconditioner, primals, tangents):
-    problem, boundary, macro, start = primals
-    d_problem, _, d_macro, _ = tangents
-    value, stats = fluctuation(method, preconditioner, problem, boundary, macro, start)
+def _fluctuation_jvp(preconditioner: Preconditioner, primals, tangents):
+    method, problem, boundary, macro, start = primals
+    _, d_problem, _, d_macro, _ = tangents
+    value, stats = fluctuation(preconditioner, method, problem, boundary, macro, start)
     _, d_force = jax.jvp(lambda p, e: _residual_force(p, boundary, value, e), (problem, macro), (d_problem, d_macro))
     operator = Stiffness(problem.material, problem.spacing, boundary)
     fixed = jax.lax.stop_gradient(problem)

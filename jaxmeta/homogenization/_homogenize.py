@@ -155,8 +155,8 @@ def homogenize(
     if mesh is not None:
         blocks = Shared.of(mesh, shape).sharding()
         medium = medium.map(lambda x: x if isinstance(x, Tracer) else jax.device_put(x, blocks))
-    plan = Plan(method, chosen, symmetry, batched, mesh)
-    c, fluctuations, stats = _solve(plan, medium, lengths, first)
+    plan = Plan(chosen, symmetry, batched, mesh)
+    c, fluctuations, stats = _solve(plan, method, medium, lengths, first)
     result = stats.result.max()
     if throw and steps is None and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")
@@ -165,7 +165,7 @@ def homogenize(
 
 @partial(jax.jit, static_argnums=0)
 def _solve(
-    plan: Plan, medium: Mixture | MaterialField, spacing: Array, start: Array | None
+    plan: Plan, method: PCG, medium: Mixture | MaterialField, spacing: Array, start: Array | None
 ) -> tuple[Array, Array, Stats]:
     if plan.symmetry == "cubic":
         medium = medium.map(_permutation_mean)
@@ -180,7 +180,7 @@ def _solve(
     edge = jax.lax.stop_gradient(spacing.max())
     first = None if start is None else start / edge
     scaled = Problem(material.map(lambda field: field / unit), spacing / edge)
-    c, fluctuations, stats = effective_stiffness(plan, scaled, first)
+    c, fluctuations, stats = effective_stiffness(plan, method, scaled, first)
     return c * unit, fluctuations * edge, stats
 
 

@@ -31,14 +31,12 @@ class Plan(NamedTuple):
     """How the stiffness of a cell is found.
 
     Attributes:
-        method: when a solve stops.
         preconditioner: makes an approximate inverse of a stiffness operator.
         symmetry: of the cell.
         batched: solve all loads at once, instead of one after the other.
         mesh: of the devices that share the cell.
     """
 
-    method: PCG
     preconditioner: Preconditioner
     symmetry: Symmetry
     batched: bool
@@ -53,14 +51,14 @@ def load_boundary(symmetry: Symmetry, shape: tuple[int, ...], mesh: Mesh | None)
     return jax.tree.map(lambda *parities: jnp.stack(parities), *octants)
 
 
-def _fluctuations(plan: Plan, problem: Problem, start: Array | None) -> tuple[Array, Stats]:
+def _fluctuations(plan: Plan, method: PCG, problem: Problem, start: Array | None) -> tuple[Array, Stats]:
     shape = problem.material.diagonal[0].shape
     macros = jnp.eye(6, dtype=problem.spacing.dtype)[jnp.array(LOADS[plan.symmetry])]
     boundaries = load_boundary(plan.symmetry, shape, plan.mesh)
 
     def one(load: tuple[Boundary, Array, Array | None]) -> tuple[Array, Stats]:
         boundary, macro, first = load
-        return fluctuation(plan.method, plan.preconditioner, problem, boundary, macro, first)
+        return fluctuation(plan.preconditioner, method, problem, boundary, macro, first)
 
     loads = (boundaries, macros, start)
     return jax.vmap(one)(loads) if plan.batched else jax.lax.map(one, loads)
@@ -94,28 +92,29 @@ def _gram(plan: Plan, problem: Problem, fluctuations: Array) -> Array:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def effective_stiffness(plan: Plan, problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
+def effective_stiffness(plan: Plan, method: PCG, problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
     """C (6, 6), the fluctuations of the solved loads, and their statistics.
 
     Args:
         plan: how to find them.
+        method: when a solve stops.
         problem: material and spacing of the cell, or of its octant.
         start: fluctuations to start from, (loads, 3, x, y, z), if not zero.
     """
 
-    def value(problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
-        fluctuations, stats = _fluctuations(plan, problem, start)
+    def value(method: PCG, problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
+        fluctuations, stats = _fluctuations(plan, method, problem, start)
         return _gram(plan, problem, fluctuations), fluctuations, stats
 
-    return in_turn(value, problem.material.diagonal[0].size)(problem, start)
+    return in_turn(value, problem.material.diagonal[0].size)(method, problem, start)
 
 
 def _effective_stiffness_jvp(plan, primals, tangents):
-    problem, start = primals
-    fluctuations, stats = _fluctuations(plan, problem, start)
+    method, problem, start = primals
+    fluctuations, stats = _fluctuations(plan, method, problem, start)
     # The derivative by what does not change, such as the spacing, would cost as much as the rest.
     leaves, tree = jax.tree.flatten(problem)
-    d_leaves = tree.flatten_up_to(tangents[0])
+    d_leaves = tree.flatten_up_to(tangents[1])
     moving = [k for k, d in enumerate(d_leaves) if not isinstance(d, SymbolicZero)]
 
     def gram(*moved: Array) -> Array:

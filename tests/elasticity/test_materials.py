@@ -22,6 +22,17 @@ def test_steel():
     assert float(steel.shear) == float(steel.lame[1])
 
 
+@pytest.mark.parametrize("kind", [float, np.float64])
+def test_a_ratio_near_one_half_keeps_its_digits_in_single_precision(kind):
+    """Rounded first, 0.49999 would leave three digits of λ."""
+    with jax.enable_x64(False):
+        solid = Isotropic(kind(3.0), kind(0.49999))
+        values = [*solid.lame, solid.bulk]
+        assert all(value.dtype == jnp.float32 for value in values)
+    expected = [3 * 0.49999 / (1.49999 * 2e-5), 3 / (2 * 1.49999), 3 / (3 * 2e-5)]
+    np.testing.assert_allclose(np.asarray(values), expected, rtol=2e-7)
+
+
 @settings(max_examples=25, deadline=None)
 @given(YOUNG, POISSON)
 def test_a_tension_test_gives_back_the_constants(young, poisson):

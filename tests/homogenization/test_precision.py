@@ -4,8 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxmeta as jm
 from tests import example_cells as cells
-from tests.homogenization.problems import EXACT, homogenize, random_field, relative_error
+from tests import reference
+from tests.homogenization.problems import EXACT, homogenize, modulus, random_field, relative_error
 
 VOID = 1e-9
 CARRYING = [c.name for c in cells.select(percolates=True)]
@@ -82,3 +84,17 @@ def test_half_of_the_cell_is_void(n, void):
     assert h.result == 0
     assert h.stats.steps.max() <= 8
     np.testing.assert_allclose(np.diag(h.stiffness), expected, rtol=1e-4, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("void", [VOID, 1e-3])
+def test_nearly_incompressible(void, dtype):
+    """Poisson's ratio to 0.49999, of which float32 holds three digits of 1 − 2ν: λ is made before the ratio is rounded."""
+    density = (np.random.default_rng(0).random((8, 8, 8)) < 0.6).astype(float)
+    for poisson in (0.499, 0.4999, 0.49999):
+        right = reference.homogenize(modulus(density, void), reference.isotropic_young(1.0, poisson)).stiffness
+        h = jm.homogenize(
+            jnp.asarray(density, dtype), jm.Isotropic(1.0, poisson), interpolation=jm.SIMP(3.0, void), max_steps=2000
+        )
+        assert h.result == 0
+        assert relative_error(h.stiffness, right) <= 1e-5
