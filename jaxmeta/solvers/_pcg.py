@@ -40,10 +40,10 @@ _KNOWN = 4.0
 """Multiple of the rounding unit to which an energy, a sum over all voxels, is known."""
 _NOISE = 3e6
 _GROWTH = 100.0
-"""Where a preconditioner answers rounding along a null vector of K, every step lengthens it. It shows in the decrements:
-they have come below `_NOISE` times ε² of the energy, and grow again by more than `_GROWTH`. Measured on cells with parts
-that hang on nothing, in true void and in one of 1e-9, in both precisions: rounding turns below 3e5 ε²; the slow modes
-of the void let decrements grow again as well, but from above 5e8 ε², or by less than 30."""
+"""Where a preconditioner answers rounding along a null vector of K, every step lengthens it. It shows in the
+decrements: they have come below `_NOISE` times ε² of the energy, and grow again by more than `_GROWTH`. Measured on
+cells with parts that hang on nothing, in true void and in one of 1e-9, in both precisions: rounding turns below
+3e5 ε²; the slow modes of the void let decrements grow again as well, but from above 5e8 ε², or by less than 30."""
 
 
 class _State(NamedTuple):
