@@ -148,8 +148,8 @@ class Block(_Here):
     """
 
     kinds: Kinds = field(default=("free", "free", "free"), metadata={"static": True})
-    even: tuple[Bool[Array, "*batch 3"] | None, ...] = (None, None, None)
-    mask: Bool[Array, "3 x y z"] | None = None
+    even: tuple[Bool[Array, "*loads 3"] | None, ...] = (None, None, None)
+    mask: Bool[Array, "*loads 3 x y z"] | None = None
 
     @property
     def names(self) -> tuple[str | None, ...]:
