@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -69,15 +69,15 @@ class PCG:
     """When to stop. A pytree whose leaves are `tolerance` and `residual`: other values of them compile nothing anew.
 
     Args:
-        tolerance: on the error's energy relative to the energy itself; for a homogenization, on C.
-        residual: instead, on the norm of the residual relative to that of the load.
+        tolerance: a number, on the error's energy relative to the energy itself; for a homogenization, on C.
+        residual: a number, instead, on the norm of the residual relative to that of the load.
         max_steps: give up after so many steps.
         steps: do the work of exactly so many steps, whatever the error. Those after which there is nothing left to gain
             but rounding change nothing, and are not counted in the statistics.
     """
 
-    tolerance: float | Float[Array, ""] = 1e-5
-    residual: float | Float[Array, ""] | None = None
+    tolerance: Any = 1e-5
+    residual: Any = None
     max_steps: int = field(default=500, metadata={"static": True})
     steps: int | None = field(default=None, metadata={"static": True})
 

@@ -133,24 +133,15 @@ def test_rounding_along_null_vectors_is_not_lengthened(method, dtype):
     b = a @ vector(30)
     exact = jnp.linalg.pinv(a, rtol=1e-10) @ b
     solution = _solve(method, a.astype(dtype), b.astype(dtype), m.astype(dtype))
-    error = abs(_energy_of_error(solution, a, exact))
+    error = float(abs(_energy_of_error(solution, a, exact)))
     single = dtype == jnp.float32
     assert error <= (1e-5 if single else 1e-13)
-    assert error <= 10 * solution.stats.error
+    assert error <= 10 * float(solution.stats.error)
     assert jnp.abs(solution.value.astype(jnp.float64) - exact).max() <= 200
     assert solution.stats.steps < 60
     fails = single or method.steps is None
     assert solution.result == (Result.stagnated if fails else Result.converged)
 
-
-def test_what_rounding_spoils_is_not_called_converged():
-    """A condition number of 1e7 in float32: what can be had is wrong by 0.9 %, although recursions say 1e-9."""
-    a, b = matrix(SPECTRA["outlier"]), vector(30)
-    single = a.astype(jnp.float32), b.astype(jnp.float32), jnp.eye(30, dtype=jnp.float32)
-    for method in (PCG(steps=500), PCG(max_steps=5000)):
-        solution = _solve(method, *single)
-        assert _energy_of_error(solution, a, jnp.linalg.solve(a, b)) > 1e-3
-        assert solution.result == Result.stagnated
 
 
 @pytest.mark.parametrize("method", [PCG(tolerance=1e-6), PCG(residual=1e-6)])
