@@ -183,7 +183,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from jaxmeta.dataset import _file
-from jaxmeta.dataset._run import Run
+from jaxmeta.dataset._make import _run, joined
 from jaxmeta.io import FileError
 from tests.dataset.libraries import ATTRIBUTES, columns
 
@@ -200,11 +200,11 @@ def limited(size, work):
 path, size = Path(sys.argv[1]), int(sys.argv[2])
 for room in (0, 4000, 20000, size - 1, size):
     limited(room, lambda: _file.write(path, columns(500), ATTRIBUTES, overwrite=room < size))
-run = Run(path.parent / "run", {}, 3)
+run = _run(path.parent / "run", {}, 3, ATTRIBUTES)
 make = lambda task: columns(500 if task == 1 else 4, first=4 * task)
-limited(20000, lambda: list(run.work(make, ATTRIBUTES)))
-print(run.remaining(), run.columns()["identity"].tolist())
-print(list(run.work(make, ATTRIBUTES)), len(run.columns()["identity"]))
+limited(20000, lambda: list(run.work(make)))
+print(sorted({0, 1, 2} - set(run.done())), joined(run.parts())["identity"].tolist())
+print(list(run.work(make)), len(joined(run.parts())["identity"]))
 """
 
 

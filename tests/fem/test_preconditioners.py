@@ -157,6 +157,6 @@ def test_fft_along_mirrors_and_periods():
             if kind == "mirror":
                 np.moveaxis(weight, axis, 0)[[0, -1]] *= 0.5
         loose = [c for c in range(3) if kinds[c] == "periodic"]
-        mean = (u * weight).sum((1, 2, 3)) / weight.sum()
+        mean = (u * weight[None]).sum((1, 2, 3)) / weight.sum()
         u = u - jnp.zeros(3).at[jnp.array(loose)].set(mean[jnp.array(loose)])[:, None, None, None]
         np.testing.assert_allclose(JacobiFFT()(operator)(operator(u)), u, rtol=0, atol=1e-12)
