@@ -78,7 +78,21 @@ def _signature(app, what, name, obj, options, signature, result):
     return tuple(text and text.replace("jaxlib._jax.Array", "Array") for text in (signature, result))
 
 
+def _elsewhere(app, what, name, obj, skip, options):
+    """Names that a package hands on are documented in their own package."""
+    home, page = (getattr(obj, "__module__", None) or "").split("."), app.env.docname.rpartition("/")[2]
+    return (
+        True
+        if home[0] == "jaxmeta" and len(home) > 1 and home[1] != page and what == "module" and page in _PACKAGES
+        else None
+    )
+
+
+_PACKAGES = {"cells", "dataset", "design", "optimizers", "topology"}
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", _elsewhere)
     """Runs before napoleon, which keeps what it finds in its sections."""
     app.connect("autodoc-process-docstring", _mathematics, priority=100)
     app.connect("autodoc-process-signature", _signature)
