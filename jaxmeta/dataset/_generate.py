@@ -176,8 +176,9 @@ def optimized(stages: tuple[Stage, ...], start: Array, volume_fractions: Sequenc
         state = state._replace(result=jnp.where(failed, DesignResult.solver_failed, state.result))
         for turn in run(loop, designs, state, steps):
             state = turn.state
-        variables, failed = state.kept.variables, state.result >= DesignResult.solver_failed
-        density = jax.vmap(Design.physical)(designs, variables, state.kept.sharpness)
+        # The next stage begins with the design that the last update made; what is handed back was evaluated.
+        variables, failed = state.variables, state.result >= DesignResult.solver_failed
+        density = jax.vmap(Design.physical)(designs, state.kept.variables, state.kept.sharpness)
     return [
         None if bad or (4 * rho * (1 - rho)).mean() > GREY else rho > 0.5
         for rho, bad in zip(np.asarray(density), np.asarray(failed), strict=True)

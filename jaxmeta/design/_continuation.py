@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from .._numbers import require_numbers, whole_number
+from .._pytree import parameters
 
 
 class Level(NamedTuple):
@@ -24,7 +24,7 @@ class Level(NamedTuple):
     share: Float[Array, ""]
 
 
-@jax.tree_util.register_pytree_node_class
+@parameters
 @dataclasses.dataclass(frozen=True)
 class Continuation:
     r"""Sharpness as a function of the step: β = min(start · factor^⌊step / every⌋, final).
@@ -64,18 +64,6 @@ class Continuation:
             raise ValueError(f"Argument `every` must be at least 1, but is {self.every}.")
         if not self.final >= self.start:
             raise ValueError(f"Argument `final` must be at least `start`, {self.start}, but is {self.final}.")
-
-    def tree_flatten(self):
-        """Children of the pytree: the numbers."""
-        return (self.start, self.factor, self.every, self.final), None
-
-    @classmethod
-    def tree_unflatten(cls, _, children):
-        """Rebuild without checks: the children may be tracers."""
-        new = object.__new__(cls)
-        for field, child in zip(dataclasses.fields(cls), children, strict=True):
-            object.__setattr__(new, field.name, child)
-        return new
 
     def level(self, sharpness: Float[Array, ""]) -> Level:
         """Where a sharpness stands."""

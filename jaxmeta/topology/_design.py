@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from ..design import Evaluation, Level
 from ..elasticity import Isotropic
+from ..fem import Mixture
 from ..geometry import symmetry as symmetries
 from ..homogenization import SIMP, Homogenization, Interpolation, homogenize
 from ..optimizers import Seen
@@ -28,27 +29,29 @@ from ._record import Record, Term
 class Design:
     """The cell as a `jaxmeta.design.Problem`: everything but the optimiser and the continuation. Made by `Design.of`.
 
+    Its numbers are scalars; those of a stack of designs have a leading axis.
+
     Args:
         objective: minimised.
         constraints: must not be positive.
-        solid: the solid.
+        lame: Lamé's constants (λ, μ) of the solid.
         interpolation: from density to modulus.
         volume_fraction: upper bound of the mean density.
         erosion: stiffness is that of the density projected at the threshold 1/2 + erosion, volume that of 1/2.
         held: voxels that are held, or None.
-        filtering: density filter, which knows the symmetry of the cell and the edges of a voxel.
         tolerance: relative error of C in every solve.
+        filtering: density filter, which knows the symmetry of the cell and the edges of a voxel.
     """
 
     objective: Term
     constraints: tuple[Term, ...]
-    solid: Isotropic
+    lame: tuple[Float[Array, "..."], Float[Array, "..."]]
     interpolation: Interpolation
-    volume_fraction: Float[Array, ""]
-    erosion: Float[Array, ""]
+    volume_fraction: Float[Array, "..."]
+    erosion: Float[Array, "..."]
     held: Held | None
+    tolerance: Float[Array, "..."]
     filtering: DensityFilter = field(metadata={"static": True})
-    tolerance: float = field(metadata={"static": True})
 
     @classmethod
     def of(
@@ -86,12 +89,12 @@ class Design:
             return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value
 
         terms = Term.of(objective), tuple(Term.of(function) for function in constraints)
-        given = (*terms, solid, interpolation, volume_fraction, erosion, held)
+        given = (*terms, solid.lame, interpolation, volume_fraction, erosion, held, tolerance)
         numbers: Any = jax.tree.map(number, given)
-        return cls(*numbers, filtering=filtering, tolerance=tolerance)
+        return cls(*numbers, filtering=filtering)
 
     @property
-    def noise(self) -> float:
+    def noise(self) -> Float[Array, "..."]:
         """Relative error of the values."""
         return self.tolerance
 
@@ -115,9 +118,7 @@ class Design:
     def solve(self, density: Float[Array, "nx ny nz"], displacement: Array | None) -> Homogenization:
         """Homogenization of a physical density, started from the fluctuations of another solve."""
         return homogenize(
-            density,
-            self.solid,
-            interpolation=self.interpolation,
+            Mixture(density, self.lame, self.interpolation, None).moduli(),
             spacing=self.filtering.spacing,
             symmetry=self.filtering.symmetry,
             tolerance=self.tolerance,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._arguments import real_number
+from .._pytree import parameters
 
 
-@jax.tree_util.register_pytree_node_class
+@parameters
 @dataclasses.dataclass(frozen=True)
 class Heaviside:
     r"""Smooth step that drives densities to 0 and 1.
@@ -45,18 +45,6 @@ class Heaviside:
     def __post_init__(self):
         real_number("beta", self.beta, "be a finite number above 0", lambda beta: 0 < beta < float("inf"))
         real_number("eta", self.eta, "be in [0, 1]", lambda eta: 0 <= eta <= 1)
-
-    def tree_flatten(self):
-        """Children of the pytree: β and η."""
-        return (self.beta, self.eta), None
-
-    @classmethod
-    def tree_unflatten(cls, _, children):
-        """Rebuild without checks: the children may be tracers or placeholders."""
-        new = object.__new__(cls)
-        object.__setattr__(new, "beta", children[0])
-        object.__setattr__(new, "eta", children[1])
-        return new
 
     def __call__(self, density: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Project a density.

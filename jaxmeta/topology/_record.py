@@ -54,7 +54,7 @@ class Term:
 
     function: Callable[..., Array]
     sees_record: bool = False
-    relaxation: float = 0.0
+    relaxation: float | int = 0.0
 
     @classmethod
     def of(cls, function: Any) -> Term:

@@ -12,7 +12,7 @@ from jax import Array
 from jaxtyping import ArrayLike
 
 from .._arguments import real_array, require_kind, require_scalars
-from .._numbers import plain_number
+from .._numbers import plain_number, refused, told
 from ..design import Continuation, Loop, State
 from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
@@ -57,15 +57,21 @@ class Settings(NamedTuple):
         require_kind("interpolation", self.interpolation, (SIMP, RAMP))
         require_scalars("interpolation", self.interpolation)
         require_kind("projection", self.projection, (Continuation,))
-        plain_number("volume_fraction", self.volume_fraction, "lie in (0, 1]", lambda volume: 0 < volume <= 1)
+        if not callable(self.objective):
+            raise refused("objective", "be a function of stiffness and density", told(self.objective))
+        if not (isinstance(self.constraints, Sequence) and all(map(callable, self.constraints))):
+            raise refused("constraints", "be a sequence of functions", told(self.constraints))
+        if not (self.optimizer is None or isinstance(self.optimizer, Optimizer)):
+            raise refused("optimizer", "have the methods `init` and `update`", told(self.optimizer))
+        volume_fraction = plain_number("volume_fraction", self.volume_fraction, "lie in (0, 1]", lambda f: 0 < f <= 1)
         held = None
         if self.passive is not None:
-            held = Held.of(self.passive, variables.shape, self.symmetry, self.volume_fraction)
+            held = Held.of(self.passive, variables.shape, self.symmetry, volume_fraction)
         design = Design.of(
             self.objective,
             self.constraints,
             solid=self.solid,
-            volume_fraction=self.volume_fraction,
+            volume_fraction=volume_fraction,
             filtering=DensityFilter(self.course.filter_radius, self.symmetry, self.spacing),
             interpolation=self.interpolation,
             erosion=self.course.erosion,
@@ -99,7 +105,8 @@ class Settings(NamedTuple):
 
         course = asdict(self.course)
         del course["max_steps"]  # there may be more of them the next time
-        plain = {name: getattr(self, name) for name in ("symmetry", "spacing", "volume_fraction")}
+        plain = {"symmetry": self.symmetry, "volume_fraction": float(self.volume_fraction)}
+        plain |= {"spacing": [float(edge) for edge in self.spacing]}
         return (
             course
             | plain

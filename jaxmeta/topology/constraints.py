@@ -45,7 +45,7 @@ class Constraint:
 
     label: str
     function: Callable[..., Array] = field(repr=False)
-    bound: float | Float[Array, ""] | None = None
+    bound: float | int | Float[Array, "..."] | None = None
 
     @property
     def name(self) -> str:

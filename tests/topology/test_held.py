@@ -154,6 +154,7 @@ NONE = np.zeros((N, N, N), bool)
         ((NONE, ~NONE), "Argument `volume_fraction` must have room for the voxels that are held solid, 1 of all"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_refusals(passive, message):
     with pytest.raises(ValueError, match=message):
         jm.optimize(

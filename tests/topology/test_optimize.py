@@ -101,6 +101,22 @@ def test_gradients_of_the_smallest_feature(erosion):
         np.testing.assert_allclose(found.record.constraints, values[1:], rtol=1e-9)
 
 
+def test_a_nearly_incompressible_solid_in_single_precision():
+    """The design's solid is that of `homogenize`, whose constants are not formed in single precision."""
+    solid, x = jm.Isotropic(1.0, 0.4999), _start().astype(jnp.float32)
+    design = Design.of(
+        jm.objectives.maximize_bulk(), (), solid=solid, volume_fraction=0.4, filtering=DensityFilter(1.5, "cubic"),
+        tolerance=1e-6, dtype=jnp.float32,
+    )  # fmt: skip
+    exact = jax.tree.map(float, solid).lame
+    for found, value in zip(design.lame, exact, strict=True):
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(float(found), float(value), rtol=1e-7)
+    full = jnp.ones_like(x)
+    c = jax.jit(lambda rho: design.solve(rho, None).stiffness)(full)
+    np.testing.assert_allclose(c, jm.homogenize(full, solid, symmetry="cubic").stiffness, rtol=1e-6)
+
+
 def test_a_constraint_of_ones_own_sees_the_record():
     class Grey:
         sees_record, relaxation = True, 1.0
@@ -264,6 +280,19 @@ def test_multistart_agrees_with_single_runs():
         assert a.report["objective_grey"] == a.history["objective"][-1]
 
 
+def test_nothing_is_infinite_or_undefined_on_the_way():
+    """With the switches that stop at the first infinity: erosion, features, held voxels, both octants and batches."""
+    options = {"solid": SOLID, "filter_radius": 2.0, "max_steps": 2, "projection": SHARP, "volume_fraction": 0.4}
+    void, solid = np.zeros((2, 4, 4, 4), bool)
+    void[3, 3, 3], solid[0, 0, 0] = True, True
+    objective, limits = jm.objectives.maximize_shear(), [jm.constraints.isotropic(), *FEATURES]
+    with jax.debug_infs(True), jax.debug_nans(True):
+        jm.optimize(objective, _start(4), **options)
+        d = jm.optimize(objective, _start(4), constraints=limits, erosion=0.1, passive=(void, solid), **options)
+        jm.topology.multistart(objective, jnp.stack([_start(4), _start(4, 1)]), **options)
+    assert len(d.history["objective"]) == 2
+
+
 def test_targets_compile_once(compilations):
     """Ten targets, bounds, volumes, solids and sharpnesses, and one program."""
     options = {"filter_radius": 1.0, "optimizer": MMA(), "max_steps": 2}
@@ -281,6 +310,7 @@ def test_targets_compile_once(compilations):
             constraints=[jm.constraints.at_least(stiff, 0.01 * (k + 1)), jm.constraints.isotropic(0.1 + 0.01 * k)],
             projection=Continuation(1.0 + 0.1 * k, 2.0, 1, 8.0),
             stop=1e-3 * (k + 1),
+            tolerance=1e-4 / (k + 1),
             **options,
         )
         if k == 0:
@@ -367,6 +397,9 @@ def test_interrupt_leaves_a_checkpoint(tmp_path):
         ),
         ({"passive": (np.ones((4, 4, 4), bool), np.ones((4, 4, 4), bool))}, "Argument `passive`"),
         ({"erosion": 0.7}, "Argument `erosion`"),
+        ({"objective": 3.0}, "Argument `objective` must be a function of stiffness and density, but is 3.0"),
+        ({"constraints": jm.constraints.isotropic()}, "Argument `constraints` must be a sequence of functions"),
+        ({"optimizer": "oc"}, "Argument `optimizer` must have the methods `init` and `update`, but is 'oc'"),
         (
             {"constraints": [jm.constraints.smallest_feature(9.0)]},
             "Argument `size` must be between half and twice `radius`, 2.0, but is 9.0",
@@ -375,10 +408,11 @@ def test_interrupt_leaves_a_checkpoint(tmp_path):
         ({"constraints": FEATURES, "optimizer": OC()}, "Argument `optimizer` must be MMA"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_arguments(change, message):
-    arguments = {"start": _start(4), "solid": SOLID, "volume_fraction": 0.4, **change}
+    arguments = {"objective": jm.objectives.maximize_bulk(), "start": _start(4), "solid": SOLID}
     with pytest.raises(ValueError, match=message):
-        jm.optimize(jm.objectives.maximize_bulk(), arguments.pop("start"), **arguments)
+        jm.optimize(**{**arguments, "volume_fraction": 0.4, **change})
 
 
 def test_bad_smallest_features():
