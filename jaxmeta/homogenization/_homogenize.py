@@ -103,7 +103,8 @@ def homogenize(
         residual: instead, the relative norm of the residual at which the solve stops.
         background: a second solid where the density is 0, in place of void; the interpolation's void is not used then.
         start: fluctuations to start from, such as `displacement` of an earlier result.
-        steps: take exactly so many solver steps for every load, whatever the error; nothing is raised then.
+        steps: do the work of exactly so many solver steps for every load, whatever the error; nothing is raised then. Those
+            that would gain nothing but rounding change nothing.
         max_steps: steps after which the solve gives up.
         preconditioner: "multigrid" or "fft"; by default multigrid where the grid can be halved down to a few voxels.
         mesh: devices that share the cell in equal blocks, of one process or of several (`jax.distributed`). The axes of

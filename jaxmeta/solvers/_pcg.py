@@ -2,8 +2,13 @@
 
 For K x = b with K symmetric positive semidefinite, step k lowers the energy norm of the error, and the quadratic
 energy xᵀKx − 2 bᵀx, by exactly δ_k = α_k r_kᵀz_k (Hestenes and Stiefel 1952). The sum of the decrements still to come
-is the squared energy norm of the error now. It is estimated from the last ones as a geometric tail: with δ the last
-decrement and q the worst ratio of recent decrements, Σ_later ≈ 5 δ q/(1 − q), the 5 being for safety.
+is the squared energy norm of the error now. Three estimates of it are made from numbers that the method has anyway,
+and the largest counts (see `docs/theory/solver.md`):
+
+- a geometric tail: with δ the last decrement and q the worst ratio of recent ones, 3 δ q/(1 − q);
+- the Gauss–Radau bound (Meurant and Tichý 2013), with the smallest Ritz value in place of the least eigenvalue of
+  M⁻¹K; it knows of slow modes that the last decrements do not show;
+- 0.03 of the energy of the solution times the square of the residual over the load, for the first few steps.
 
 Rounding in K x, of the size ε, has an energy of the order of ε² of that of the load. Where the decrements come down to
 it there is nothing left to gain: the solve ends, and the steps of a fixed number that are left change nothing. Without
@@ -11,7 +16,8 @@ this they would divide rounding by rounding, and lengthen what K knows nothing o
 
 References:
     M. R. Hestenes, E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952). Z. Strakoš, P. Tichý, Electron. Trans. Numer.
-    Anal. 13, 56 (2002), for why the estimate is right in finite precision.
+    Anal. 13, 56 (2002), for why the estimates hold in finite precision. G. Meurant, P. Tichý, Numer. Algorithms 62, 163
+    (2013), eq. 3.6; G. Meurant, P. Tichý, Numer. Algorithms 82, 937 (2019), for Ritz values from the coefficients.
 """
 
 from __future__ import annotations
@@ -28,9 +34,12 @@ from jaxtyping import Float
 from ._result import Result, Solution, Stats
 
 Linear = Callable[[Array], Array]
-_SAFETY = 5.0
-"""Factor on the estimated error, for spectra whose tail is slower than the last steps show: the least at which no cell
-of the tests that carries load ends above its tolerance. Two would save one step in fifteen."""
+_SAFETY = 3.0
+"""Factor on the geometric tail, for spectra whose tail is slower than the last steps show."""
+_SEEN, _MOST = 0.03, 0.2
+"""The energy of the error over that of the solution is at least this multiple of the square of the residual over the
+load: what is left of the load is rougher than the load, but seldom so much. As long as more than `_MOST` of the load is
+left, the energy of the solution is not known, and that of the state takes its place."""
 _PATIENCE = 100
 """Steps without progress after which a solve is said to stagnate. A piece that floats in a void of 1e-9 makes sixty
 of them before its own motion is found."""
@@ -46,6 +55,48 @@ cells with parts that hang on nothing, in true void and in one of 1e-9, in both 
 3e5 ε²; the slow modes of the void let decrements grow again as well, but from above 5e8 ε², or by less than 30."""
 
 
+class _Lanczos(NamedTuple):
+    """The inverse of the tridiagonal matrix of the Lanczos method, T = L Lᵀ, by one row and column in every step.
+
+    With α the step lengths and β the ratios of γ, L has the diagonal α_k^(−½) and below it (β_k/α_(k−1))^½. The largest
+    singular value of L⁻¹ is followed by incremental norm estimation (Duff and Vömel, BIT 42, 300, 2002): each new
+    row of L⁻¹ is combined with the approximate singular vector in the best way.
+
+    Attributes:
+        length: the last α.
+        inverse: estimate of ‖T⁻¹‖, the inverse of the smallest Ritz value.
+        row: square of the last row of L⁻¹.
+        along: its product with the approximate singular vector's image.
+    """
+
+    length: Array
+    inverse: Array
+    row: Array
+    along: Array
+
+    def next(self, alpha: Array, beta: Array) -> _Lanczos:
+        """After one more step."""
+        coupling = beta * _ratio(alpha, self.length)
+        row = coupling * self.row + alpha
+        off = jnp.sqrt(jnp.maximum(coupling, 0)) * self.along
+        half = 0.5 * (self.inverse - row)
+        root = jnp.hypot(half, off)
+        inverse = 0.5 * (self.inverse + row) + root
+        along = inverse * jnp.sqrt(0.5 * jnp.maximum(1 - _ratio(half, root), 0))
+        return _Lanczos(alpha, inverse, row, along)
+
+    def bound(self, alpha: Array, beta: Array, gamma: Array) -> Array:
+        """Of the error's energy after a step of this length: the Gauss–Radau rule, begun one step before.
+
+        Args:
+            alpha, beta: of the step.
+            gamma: r·z before it.
+        """
+        inverse = self.next(alpha, beta).inverse
+        before = inverse - self.length
+        return jnp.maximum(_ratio(before, _ratio(before, inverse) + beta) - alpha, 0) * gamma
+
+
 class _State(NamedTuple):
     value: Array
     residual: Array
@@ -55,6 +106,7 @@ class _State(NamedTuple):
     last: Array
     least: Array
     ratios: Array
+    lanczos: _Lanczos
     error: Array
     best: Array
     idle: Array
@@ -114,16 +166,19 @@ class PCG:
         # Rounding alone leaves this share of the energy of the load, so less is not asked for.
         floor = zero if load is None else eps**0.7 * load
 
-        def relative(error: Array, gained: Array) -> Array:
-            reference = gained if energy is None else jnp.maximum(energy - gained, floor)
-            return _ratio(error, reference)
+        def relative(error: Array, gained: Array, left: Array) -> Array:
+            """The error, or what the residual tells of it, relative to the energy."""
+            solution, reference = gained, gained
+            if energy is not None and load is not None:
+                solution, reference = load - energy + gained, jnp.maximum(energy - gained, floor)
+            solution = jnp.where(left > _MOST, jnp.maximum(solution, reference), solution)
+            return _ratio(jnp.maximum(error, _SEEN * left**2 * solution), reference)
 
-        def measure(error: Array, residual: Array) -> Array:
+        def measure(error: Array, left: Array) -> Array:
             """What is to fall below one."""
             if self.residual is None:
                 return error / jnp.asarray(self.tolerance, dtype)
-            least = jnp.asarray(self.residual, dtype) * norm
-            return _norm(residual) / jnp.maximum(least, jnp.finfo(dtype).tiny)
+            return left / jnp.maximum(jnp.asarray(self.residual, dtype), jnp.finfo(dtype).tiny)
 
         def nothing_left(state: _State, gamma: Array, decrement: Array, positive: Array) -> Array:
             """Whether a step would gain no more than rounding, or has to do with rounding alone."""
@@ -138,7 +193,8 @@ class PCG:
         def step(state: _State) -> _State:
             image = preconditioner(state.residual)
             gamma = inner(state.residual, image)
-            direction = image + _ratio(gamma, state.gamma) * state.direction
+            beta = _ratio(gamma, state.gamma)
+            direction = image + beta * state.direction
             image = operator(direction)
             curvature = inner(direction, image)
             alpha = _ratio(gamma, curvature)
@@ -155,10 +211,13 @@ class PCG:
             ratio = jnp.clip(jnp.where(state.last > 0, _ratio(decrement, state.last), 0.5), 0.0, 0.99)
             ratios = jnp.roll(state.ratios, 1).at[0].set(ratio)
             worst = ratios.max()
-            remaining = _SAFETY * decrement * jnp.where(taken, worst, 1) / (1 - worst)
-            error = jnp.where(taken | positive, relative(remaining, gained), state.error)
+            tail = _SAFETY * decrement * jnp.where(taken, worst, 1) / (1 - worst)
+            radau = state.lanczos.bound(alpha, beta, gamma) + jnp.where(taken, 0, decrement)
+            remaining = jnp.maximum(tail, radau)
+            share = _ratio(_norm(residual), norm)
+            error = jnp.where(taken | positive, relative(remaining, gained, share), state.error)
             error = jnp.where(first & spent, 0, error)
-            left = measure(error, residual)
+            left = measure(error, share)
             progress = (left < state.best) | (decrement > eps * (gained if load is None else load))
             idle = jnp.where(progress, 0, state.idle + 1)
 
@@ -176,6 +235,7 @@ class PCG:
                 last=decrement,
                 least=jnp.minimum(state.least, decrement),
                 ratios=ratios,
+                lanczos=state.lanczos.next(alpha, beta),
                 error=jnp.where(state.ended | ~(taken | spent), state.error, error),
                 best=jnp.minimum(left, state.best),
                 idle=idle,
@@ -195,6 +255,7 @@ class PCG:
             last=zero,
             least=largest,
             ratios=jnp.full((4,), 0.1, dtype),
+            lanczos=_Lanczos(zero, zero, zero, zero),
             error=zero,
             best=largest,
             idle=count,
