@@ -21,6 +21,7 @@ from ._numbers import plain_number, refused, told
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
+@jax.transfer_guard("allow")  # what a function is given goes to the device on purpose
 def real_array(name: str, value: Any) -> Array:
     """The argument as a JAX array, whatever its byte order.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from ..homogenization import Solving
 from ._errors import UsageError
 from ._options import Flag, Output, Solid, Triple, Unset, check_positive, check_void, flat
 from ._output import claimed
@@ -87,21 +88,13 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class Solver:
-    """How the cell is solved."""
+class Method:
+    """Which symmetry the solver makes use of, and its precision."""
 
     symmetry: Literal["auto", "none", "mirror", "cubic"] = "auto"
     """Symmetry to make use of: auto finds that of the cell; none solves the whole cell."""
     octant: Flag = False
     """The file holds the first octant of a cell with mirror or cubic symmetry."""
-    tolerance: float = 1e-5
-    """Relative error of the stiffness at which the solver stops."""
-    residual: Unset[float] = None
-    """Relative residual at which the solver stops, in place of the tolerance."""
-    max_steps: int = 500
-    """Steps after which the solver gives up."""
-    preconditioner: Literal["auto", "multigrid", "fft"] = "auto"
-    """Preconditioner: auto takes multigrid where the grid can be halved often enough."""
     dtype: Dtype = "float64"
     """Precision of the solver."""
 
@@ -120,7 +113,8 @@ class Homogenize:
     solid: Solid = field(default_factory=Solid)
     mixture: Mixture = field(default_factory=Mixture)
     reading: Reading = field(default_factory=Reading)
-    solver: Solver = field(default_factory=Solver)
+    method: Method = field(default_factory=Method)
+    solving: Solving = field(default_factory=Solving)
     output: Output = field(default_factory=Output)
 
     def run(self, words: list[str]) -> int:
@@ -132,7 +126,7 @@ class Homogenize:
         Returns:
             The exit code.
         """
-        with session(self.solver.dtype), claimed(self.output.folder, self.output.overwrite):
+        with session(self.method.dtype), claimed(self.output.folder, self.output.overwrite):
             self._run()
         return 0
 
@@ -157,7 +151,7 @@ class Homogenize:
             "steps": _host(h.stats.steps).tolist(),
             "residual": _host(h.stats.residual).tolist(),
             "error": _host(h.stats.error).tolist(),
-            "dtype": self.solver.dtype,
+            "dtype": self.method.dtype,
             "seconds": seconds,
         }
         source = {"source": file.source}
@@ -201,7 +195,7 @@ class Homogenize:
         counts = " × ".join(map(str, facts["shape"]))
         named = {"none": "no symmetry used", "mirror": "mirror symmetry", "cubic": "cubic symmetry"}[symmetry]
         print_result(
-            f"{self.file}: {counts} voxels, {named}, {self.solver.dtype}", facts, properties(facts), lines, notes
+            f"{self.file}: {counts} voxels, {named}, {self.method.dtype}", facts, properties(facts), lines, notes
         )
 
     def _void(self) -> float:
@@ -226,10 +220,10 @@ class Homogenize:
         """Returns what is solved, the whole cell or its octant, and the symmetry."""
         from jaxmeta import symmetry as symmetries
 
-        asked = self.solver.symmetry
-        if self.solver.octant and asked == "none":
+        asked = self.method.symmetry
+        if self.method.octant and asked == "none":
             raise UsageError("Argument `octant` must not be given with `symmetry` none: an octant has mirrors.")
-        whole = _host(symmetries.unfold(density)) if self.solver.octant else density
+        whole = _host(symmetries.unfold(density)) if self.method.octant else density
         found = symmetries.detect(whole)
         equal = max(spacing) - min(spacing) <= 1e-6 * max(spacing)
         if found == "cubic" and not equal:
@@ -250,19 +244,15 @@ class Homogenize:
 
         from jaxmeta import SIMP, homogenize
 
-        name = self.solver.preconditioner
         with spinner(f"Solving {' × '.join(map(str, part.shape))} voxels"):
             h = homogenize(
-                jnp.asarray(part, self.solver.dtype),
+                jnp.asarray(part, self.method.dtype),
                 solid,
                 interpolation=SIMP(self.mixture.penalty, self._void()),
                 spacing=spacing,
                 symmetry=symmetry,
-                tolerance=self.solver.tolerance,
                 background=background,
-                residual=self.solver.residual,
-                max_steps=self.solver.max_steps,
-                preconditioner=None if name == "auto" else name,
+                **asdict(self.solving),
             )
             return jax.block_until_ready(h)
 

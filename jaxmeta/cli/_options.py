@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -31,15 +31,21 @@ REGISTRY = ConstructorRegistry()
 
 
 @REGISTRY.primitive_rule
-def _count(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[int | None] | None:
-    if info.type != (int | None):
+def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """A number or a choice that may be left to the library."""
+    kinds = [kind for kind in get_args(info.type) if kind is not type(None)]
+    if type(None) not in get_args(info.type) or len(kinds) != 1:
+        return None
+    choices = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else None
+    if choices is None and kinds[0] not in (int, float):
         return None
     return PrimitiveConstructorSpec(
         nargs=1,
-        metavar="INT",
-        instance_from_str=lambda words: int(words[0]),
-        is_instance=lambda value: value is None or isinstance(value, int),
-        str_from_instance=lambda value: ["all" if value is None else str(value)],
+        metavar=f"{{{','.join(choices)}}}" if choices else kinds[0].__name__.upper(),
+        instance_from_str=lambda words: words[0] if choices else kinds[0](words[0]),
+        is_instance=lambda value: value is None or value in (choices or [value]),
+        str_from_instance=lambda value: ["none" if value is None else str(value)],
+        choices=choices,
     )
 
 

@@ -12,23 +12,21 @@ v vanishes where K w does not, and K w where v does not, so vᵀ K w = 0: their 
 
 are **stationary** in v and x. Along a free component the slopes of Π are K u − f = 0 by either, and those of c are
 2f − K (2v + w) = 0 by v and f − K v = 0 by x. So an error of the parts enters both as a product of two errors; and
-the first derivative by all that K, f and p depend on is the explicit one, with v and x left alone: no adjoint solve,
-also for the work of loads beside prescribed displacements, which in terms of u alone is not stationary. Where nothing
-but zero is prescribed, c = −2 Π. The parts stay differentiable functions inside the rule, so second derivatives come
-out right.
+the first derivative by all that K, f and p depend on is the explicit one, with v and x left alone (`solvers.stationary`):
+no adjoint solve, also for the work of loads beside prescribed displacements, which in terms of u alone is not
+stationary. Where nothing but zero is prescribed, c = −2 Π.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ..solvers import PCG, Stats, inner
-from ..solvers import solve as linear_solve
+from ..solvers import PCG, Stats, implicit, inner, solve, stationary
 from ._boundary import Block
 from ._fields import MaterialField
 from ._multigrid import Multigrid
@@ -47,17 +45,25 @@ class Body(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What the solution depends on smoothly.
+    """What the solution depends on smoothly, with what is held and the tolerances.
 
     Attributes:
         body: material and spacing.
         force: loads f, (3, x, y, z).
         prescribed: p, (3, x, y, z); None if it is zero.
+        boundary: what the axes are, and what is held.
+        method: when a solve stops.
     """
 
     body: Body
     force: Array
     prescribed: Array | None
+    boundary: Block
+    method: PCG
+
+    def image(self, displacement: Array) -> Array:
+        """K u with nothing held."""
+        return self.body.stiffness(self.boundary.released())(displacement)
 
 
 class Parts(NamedTuple):
@@ -74,74 +80,56 @@ class Values(NamedTuple):
     compliance: Array
 
 
-@partial(jax.jit, static_argnums=0)
-def equilibrium(method: PCG, boundary: Block, data: Data) -> tuple[Array, Values, Array, Stats]:
+@jax.jit
+def equilibrium(data: Data) -> tuple[Array, Values, Array, Stats]:
     """Displacement, functionals, forces of the supports K u − f, and how the parts were found."""
-    values, parts, stats = _solved(method, boundary, data)
-    displacement = _sum(data, parts)
-    image = data.body.stiffness(boundary.released())(displacement) - data.force
-    return displacement, values, image - boundary.free(image), stats
+    found, stats = _found(jax.lax.stop_gradient(data))
+    values = stationary(_functionals, _followed, data, found)
+    displacement = _sum(data, _followed(data, found))
+    image = data.image(displacement) - data.force
+    return displacement, values, image - data.boundary.free(image), stats
 
 
 def _sum(data: Data, parts: Parts) -> Array:
     return parts.loaded if data.prescribed is None else parts.loaded + data.prescribed + parts.relaxed
 
 
-def _functionals(boundary: Block, data: Data, parts: Parts) -> Values:
+def _functionals(data: Data, parts: Parts) -> Values:
     displacement = _sum(data, parts)
-    image = data.body.stiffness(boundary.released())(displacement)
+    image = data.image(displacement)
     energy = inner(0.5 * image - data.force, displacement)
     if data.prescribed is None:
         return Values(energy, -2 * energy)
     return Values(energy, inner(data.force, parts.loaded + displacement) - inner(parts.loaded, image))
 
 
-def _parts(method: PCG, boundary: Block, data: Data) -> tuple[Parts, Stats]:
-    approximate = Multigrid()(jax.lax.stop_gradient(data.body).stiffness(boundary))
-    loaded = linear_solve(data.body.stiffness(boundary), boundary.free(data.force), method, approximate)
+def _found(data: Data) -> tuple[Parts, Stats]:
+    """The parts, each to a tolerance relative to its own energy: of x, to that which is left, wᵀ K w."""
+    operator, free = data.body.stiffness(data.boundary), data.boundary.free
+    approximate = Multigrid()(operator)
+    loaded = data.method(operator, free(data.force), approximate)
     if data.prescribed is None:
         return Parts(loaded.value, None), loaded.stats
-    relaxed, stats = _relaxed(method, boundary, data.body, data.prescribed)
-    return Parts(loaded.value, relaxed), jax.tree.map(lambda *both: jnp.stack(both), loaded.stats, stats)
+    pull = data.image(data.prescribed)
+    relaxed = data.method(operator, -free(pull), approximate, energy=inner(pull, data.prescribed))
+    stats = jax.tree.map(lambda *both: jnp.stack(both), loaded.stats, relaxed.stats)
+    return Parts(loaded.value, relaxed.value), stats
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _relaxed(method: PCG, boundary: Block, body: Body, prescribed: Array) -> tuple[Array, Stats]:
-    """x, to a tolerance relative to the energy that is left, wᵀ K w."""
-    pull = body.stiffness(boundary.released())(prescribed)
-    operator = body.stiffness(boundary)
-    solution = method(operator, -boundary.free(pull), Multigrid()(operator), energy=inner(pull, prescribed))
-    return solution.value, solution.stats
+def _followed(data: Data, found: Parts) -> Parts:
+    return implicit(_imbalance, _inverse, data, found)
 
 
-@_relaxed.defjvp
-def _relaxed_jvp(method: PCG, primals, tangents):
-    # 0 = K (p + x) where free, so K dx = −(dK (p + x) + K dp).
-    boundary, body, prescribed = primals
-    relaxed, stats = _relaxed(method, boundary, body, prescribed)
-
-    def imbalance(body: Body, prescribed: Array) -> Array:
-        return boundary.free(body.stiffness(boundary.released())(prescribed + relaxed))
-
-    _, d_force = jax.jvp(imbalance, (body, prescribed), tangents[1:])
-    approximate = Multigrid()(jax.lax.stop_gradient(body).stiffness(boundary))
-    d_relaxed = linear_solve(body.stiffness(boundary), -d_force, method, approximate).value
-    return (relaxed, stats), (d_relaxed, _no_change(stats))
+def _imbalance(data: Data, parts: Parts) -> Parts:
+    """K v − f and K (p + x), where free."""
+    free = data.boundary.free
+    loaded = free(data.image(parts.loaded) - data.force)
+    if data.prescribed is None:
+        return Parts(loaded, None)
+    return Parts(loaded, free(data.image(data.prescribed + parts.relaxed)))
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _solved(method: PCG, boundary: Block, data: Data) -> tuple[Values, Parts, Stats]:
-    parts, stats = _parts(method, boundary, data)
-    return _functionals(boundary, data, parts), parts, stats
-
-
-@_solved.defjvp
-def _solved_jvp(method: PCG, primals, tangents):
-    boundary, data = primals
-    parts, d_parts, stats = jax.jvp(lambda d: _parts(method, boundary, d), (data,), (tangents[1],), has_aux=True)
-    values, d_values = jax.jvp(lambda d: _functionals(boundary, d, parts), (data,), (tangents[1],))
-    return (values, parts, stats), (d_values, d_parts, _no_change(stats))
-
-
-def _no_change(stats: Stats) -> Stats:
-    return jax.tree.map(jax.custom_derivatives.zero_from_primal, stats)
+def _inverse(data: Data, _: Parts) -> Callable[[Parts], Parts]:
+    operator = data.body.stiffness(data.boundary)
+    approximate = Multigrid()(jax.lax.stop_gradient(data.body).stiffness(data.boundary))
+    return lambda forces: jax.tree.map(lambda f: solve(operator, f, data.method, approximate).value, forces)

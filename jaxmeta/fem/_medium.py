@@ -118,9 +118,11 @@ def checked_medium(
     for other, value in (("solid", solid), ("interpolation", law), ("background", background)):
         require_scalars(other, value)
     dtype = density.dtype
-    # Numbers that are no arrays of JAX stay in double precision until Lamé's constants are formed.
+    # Lamé's constants are formed in the widest precision that is given: rounded first, a ratio near 1/2 loses digits.
+    arrays = [leaf.dtype for leaf in jax.tree.leaves((solid, background)) if isinstance(leaf, jax.Array)]
+    widest = np.dtype(float) if np.dtype(float) in arrays else dtype
     first, second = jax.tree.map(
-        lambda leaf: leaf.astype(dtype) if isinstance(leaf, jax.Array) else float(leaf), (solid, background)
+        lambda leaf: leaf.astype(widest) if isinstance(leaf, jax.Array) else float(leaf), (solid, background)
     )
     constants = first.lame, law, None if second is None else second.lame
     return Mixture(density, *jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), constants))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -46,6 +47,7 @@ class BlockSolution(NamedTuple):
     stats: Stats
 
 
+@jax.transfer_guard("allow")  # the numbers among the arguments go to the device on purpose
 def solve(
     field: Real[ArrayLike, "nx ny nz"] | Bool[ArrayLike, "nx ny nz"] | Real[ArrayLike, "nx ny nz 6 6"] | MaterialField,
     supports: Real[ArrayLike, "x y z 3"] | Bool[ArrayLike, "x y z 3"],
@@ -144,8 +146,8 @@ def solve(
         whole_number("max_steps", max_steps),
     )
     body = Body(material, three_lengths("spacing", spacing, dtype))
-    data = Data(body, jnp.moveaxis(force.astype(dtype), -1, 0), moved)
-    displacement, values, reactions, stats = equilibrium(method, boundary, data)
+    data = Data(body, jnp.moveaxis(force.astype(dtype), -1, 0), moved, boundary, method)
+    displacement, values, reactions, stats = equilibrium(data)
     result = stats.result.max()
     if throw and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")

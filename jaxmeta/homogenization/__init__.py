@@ -1,8 +1,8 @@
-"""From a density or a material field to the effective stiffness of the periodic cell."""
+"""From a density or a material field to the effective stiffness of the periodic cell.
 
-from ..fem import RAMP as RAMP
-from ..fem import SIMP as SIMP
-from ..fem import Interpolation as Interpolation
-from ..fem import material_field as material_field
-from ._homogenize import Homogenization as Homogenization
-from ._homogenize import homogenize as homogenize
+Names resolve at first use: how a cell is solved, which are options of the command line, needs no JAX.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -31,6 +31,7 @@ from ..fem import (
 from ..solvers import PCG, Result, SolverError, Stats
 from ._fluctuation import Preconditioner, Problem
 from ._in_turn import TOGETHER
+from ._solving import Solving
 from ._stiffness import LOADS, Plan, Symmetry, effective_stiffness, load_boundary
 
 _ROUNDING = 1e-6
@@ -53,6 +54,7 @@ class Homogenization(NamedTuple):
     displacement: Float[Array, "loads x y z 3"]
 
 
+@jax.transfer_guard("allow")  # the numbers among the arguments go to the device on purpose
 def homogenize(
     density: Real[ArrayLike, "nx ny nz"]
     | Bool[ArrayLike, "nx ny nz"]
@@ -63,13 +65,13 @@ def homogenize(
     interpolation: Interpolation | None = None,
     spacing: tuple[float, float, float] | Float[Array, "3"] = (1.0, 1.0, 1.0),
     symmetry: Symmetry = "none",
-    tolerance: float = 1e-5,
-    residual: float | None = None,
+    tolerance: float = Solving.tolerance,
+    residual: float | None = Solving.residual,
     background: Isotropic | None = None,
     start: Float[Array, "loads x y z 3"] | None = None,
     steps: int | None = None,
-    max_steps: int = 500,
-    preconditioner: Literal["multigrid", "fft"] | None = None,
+    max_steps: int = Solving.max_steps,
+    preconditioner: Literal["multigrid", "fft"] | None = Solving.preconditioner,
     mesh: Mesh | None = None,
     throw: bool = True,
 ) -> Homogenization:
@@ -103,8 +105,8 @@ def homogenize(
         residual: instead, the relative norm of the residual at which the solve stops.
         background: a second solid where the density is 0, in place of void; the interpolation's void is not used then.
         start: fluctuations to start from, such as `displacement` of an earlier result.
-        steps: do the work of exactly so many solver steps for every load, whatever the error; nothing is raised then. Those
-            that would gain nothing but rounding change nothing.
+        steps: do the work of exactly so many solver steps for every load, whatever the error; nothing is raised then.
+            Those that would gain nothing but rounding change nothing.
         max_steps: steps after which the solve gives up.
         preconditioner: "multigrid" or "fft"; by default multigrid where the grid can be halved down to a few voxels.
         mesh: devices that share the cell in equal blocks, of one process or of several (`jax.distributed`). The axes of
@@ -161,7 +163,7 @@ def homogenize(
     result = stats.result.max()
     if throw and steps is None and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")
-    return Homogenization(c, result, stats, jnp.moveaxis(jax.lax.stop_gradient(fluctuations), 1, -1))
+    return Homogenization(c, result, stats, jnp.moveaxis(fluctuations, 1, -1))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -180,8 +182,8 @@ def _solve(
     unit = jnp.where(stiffest > 0, stiffest, 1)
     edge = jax.lax.stop_gradient(spacing.max())
     first = None if start is None else start / edge
-    scaled = Problem(material.map(lambda field: field / unit), spacing / edge)
-    c, fluctuations, stats = effective_stiffness(plan, method, scaled, first)
+    scaled = Problem(material.map(lambda field: field / unit), spacing / edge, method)
+    c, fluctuations, stats = effective_stiffness(plan, scaled, first)
     return c * unit, fluctuations * edge, stats
 
 

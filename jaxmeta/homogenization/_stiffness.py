@@ -1,24 +1,23 @@
 """The effective stiffness of a field of moduli, by symmetry of the cell, with its derivative.
 
 C_ij = ⟨(ε⁰_i + B ũ_i)ᵀ C (ε⁰_j + B ũ_j)⟩ is stationary in both fluctuations. So its first derivative is the explicit
-one alone, dC_ij = ⟨(ε⁰_i + B ũ_i)ᵀ dC (ε⁰_j + B ũ_j)⟩, with no further solve. The rule below states just that; ũ
-itself stays a differentiable function inside it, so that second derivatives come out right.
+one alone, dC_ij = ⟨(ε⁰_i + B ũ_i)ᵀ dC (ε⁰_j + B ũ_j)⟩, with no further solve: `solvers.stationary`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.custom_derivatives import SymbolicZero
 from jax.sharding import Mesh
 
 from ..fem import Boundary, Periodic, Shared, by_blocks, mutual_energies, octant
-from ..solvers import PCG, Stats
-from ._fluctuation import Preconditioner, Problem, fluctuation
+from ..solvers import Stats, stationary
+from ._fluctuation import Load, Preconditioner, Problem, fluctuation, followed
 from ._in_turn import in_turn
 
 Symmetry = Literal["none", "mirror", "cubic"]
@@ -51,17 +50,26 @@ def load_boundary(symmetry: Symmetry, shape: tuple[int, ...], mesh: Mesh | None)
     return jax.tree.map(lambda *parities: jnp.stack(parities), *octants)
 
 
-def _fluctuations(plan: Plan, method: PCG, problem: Problem, start: Array | None) -> tuple[Array, Stats]:
+def _each_load(plan: Plan, function: Callable[[Load, Any], Any], problem: Problem, fields: Any) -> Any:
+    """The function of every load that is solved, and of its share of some fields."""
     shape = problem.material.diagonal[0].shape
     macros = jnp.eye(6, dtype=problem.spacing.dtype)[jnp.array(LOADS[plan.symmetry])]
     boundaries = load_boundary(plan.symmetry, shape, plan.mesh)
 
-    def one(load: tuple[Boundary, Array, Array | None]) -> tuple[Array, Stats]:
-        boundary, macro, first = load
-        return fluctuation(plan.preconditioner, method, problem, boundary, macro, first)
+    def one(load: tuple[Boundary, Array, Any]) -> Any:
+        boundary, macro, share = load
+        return function(Load(problem, boundary, macro), share)
 
-    loads = (boundaries, macros, start)
+    loads = (boundaries, macros, fields)
     return jax.vmap(one)(loads) if plan.batched else jax.lax.map(one, loads)
+
+
+def _found(plan: Plan, problem: Problem, start: Array | None) -> tuple[Array, Stats]:
+    return _each_load(plan, partial(fluctuation, plan.preconditioner), problem, start)
+
+
+def _followed(plan: Plan, problem: Problem, fluctuations: Array) -> Array:
+    return _each_load(plan, partial(followed, plan.preconditioner), problem, fluctuations)
 
 
 def _gram(plan: Plan, problem: Problem, fluctuations: Array) -> Array:
@@ -91,40 +99,15 @@ def _gram(plan: Plan, problem: Problem, fluctuations: Array) -> Array:
     return jnp.zeros((6, 6), dtype).at[:3, :3].set(block).at[3:, 3:].set(jnp.eye(3, dtype=dtype) * c44)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def effective_stiffness(plan: Plan, method: PCG, problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
-    """C (6, 6), the fluctuations of the solved loads, and their statistics.
+def effective_stiffness(plan: Plan, problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
+    """C (6, 6), the fluctuations of the solved loads, which carry no derivative, and their statistics.
 
     Args:
         plan: how to find them.
-        method: when a solve stops.
-        problem: material and spacing of the cell, or of its octant.
+        problem: material and spacing of the cell, or of its octant, and when a solve stops.
         start: fluctuations to start from, (loads, 3, x, y, z), if not zero.
     """
-
-    def value(method: PCG, problem: Problem, start: Array | None) -> tuple[Array, Array, Stats]:
-        fluctuations, stats = _fluctuations(plan, method, problem, start)
-        return _gram(plan, problem, fluctuations), fluctuations, stats
-
-    return in_turn(value, problem.material.diagonal[0].size)(method, problem, start)
-
-
-def _effective_stiffness_jvp(plan, primals, tangents):
-    method, problem, start = primals
-    fluctuations, stats = _fluctuations(plan, method, problem, start)
-    # The derivative by what does not change, such as the spacing, would cost as much as the rest.
-    leaves, tree = jax.tree.flatten(problem)
-    d_leaves = tree.flatten_up_to(tangents[1])
-    moving = [k for k, d in enumerate(d_leaves) if not isinstance(d, SymbolicZero)]
-
-    def gram(*moved: Array) -> Array:
-        there = dict(zip(moving, moved, strict=True))
-        every = [there.get(k, leaf) for k, leaf in enumerate(leaves)]
-        return _gram(plan, jax.tree.unflatten(tree, every), fluctuations)
-
-    c, d_c = jax.jvp(gram, tuple(leaves[k] for k in moving), tuple(d_leaves[k] for k in moving))
-    no_change = jax.tree.map(lambda s: jax.custom_derivatives.zero_from_primal(s), (fluctuations, stats))
-    return (c, fluctuations, stats), (d_c, *no_change)
-
-
-effective_stiffness.defjvp(_effective_stiffness_jvp, symbolic_zeros=True)
+    solved = in_turn(partial(_found, plan), problem.material.diagonal[0].size)
+    fluctuations, stats = solved(jax.lax.stop_gradient(problem), jax.lax.stop_gradient(start))
+    c = stationary(partial(_gram, plan), partial(_followed, plan), problem, fluctuations)
+    return c, fluctuations, stats

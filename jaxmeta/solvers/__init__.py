@@ -1,4 +1,4 @@
-"""Preconditioned conjugate gradients with derivatives; knows linear operators only."""
+"""Preconditioned conjugate gradients, and derivatives of solutions and of what is stationary in them."""
 
 from ._linear import solve as solve
 from ._pcg import PCG as PCG
@@ -7,3 +7,5 @@ from ._result import Result as Result
 from ._result import Solution as Solution
 from ._result import SolverError as SolverError
 from ._result import Stats as Stats
+from ._stationary import implicit as implicit
+from ._stationary import stationary as stationary

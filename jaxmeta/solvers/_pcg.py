@@ -221,10 +221,10 @@ class PCG:
             progress = (left < state.best) | (decrement > eps * (gained if load is None else load))
             idle = jnp.where(progress, 0, state.idle + 1)
 
-            going = jnp.where(spent | (idle > _PATIENCE), Result.stagnated, Result.max_steps_reached)
-            result = jnp.where((left <= 1) | (first & spent), Result.converged, going)
+            going = jnp.where(spent | (idle > _PATIENCE), Result.stagnated.value, Result.max_steps_reached.value)
+            result = jnp.where((left <= 1) | (first & spent), Result.converged.value, going)
             # Of a fixed number of steps, those after convergence may meet what is no longer a direction.
-            broken = jnp.where(state.result == Result.converged, Result.converged, Result.breakdown)
+            broken = jnp.where(state.result == Result.converged.value, Result.converged.value, Result.breakdown.value)
             result = jnp.where(taken | spent, result, broken).astype(jnp.int32)
             return _State(
                 value=jnp.where(taken, state.value + alpha * direction, state.value),
@@ -260,14 +260,14 @@ class PCG:
             best=largest,
             idle=count,
             steps=count,
-            result=count + Result.max_steps_reached,
+            result=jnp.full((), Result.max_steps_reached.value, jnp.int32),
             ended=jnp.zeros((), bool),
         )
         if self.steps is not None:
             state = lax.fori_loop(0, self.steps, lambda _, s: step(s), state)
         else:
             state = lax.while_loop(
-                lambda s: (s.result == Result.max_steps_reached) & (s.steps < self.max_steps), step, state
+                lambda s: (s.result == Result.max_steps_reached.value) & (s.steps < self.max_steps), step, state
             )
         residual = _ratio(_norm(state.residual), norm)
         error = jnp.where(state.error > 0, jnp.maximum(state.error, _KNOWN * eps), 0)

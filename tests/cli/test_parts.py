@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jaxmeta.cli import _progress
+import jaxmeta as jm
+from jaxmeta.cli import _homogenize, _optimize, _progress
 from jaxmeta.cli._optimize import Optimize
 from jaxmeta.cli._options import flat
 from jaxmeta.cli._progress import Progress
@@ -78,3 +79,11 @@ def test_settings_are_flat():
     assert settings["start"] == "trigonometric"
     assert "min_c11" not in settings
     assert "folder" not in settings
+
+
+@pytest.mark.parametrize("mixture", [_homogenize.Mixture(), _optimize.Mixture()])
+def test_the_default_mixture_is_that_of_the_library(mixture):
+    """SIMP is a pytree, which needs JAX, so that its numbers stand here once more."""
+    simp = jm.SIMP()
+    assert mixture.penalty == simp.penalty
+    assert (1e-9 if mixture.void is None else mixture.void) == simp.void

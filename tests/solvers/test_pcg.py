@@ -143,7 +143,6 @@ def test_rounding_along_null_vectors_is_not_lengthened(method, dtype):
     assert solution.result == (Result.stagnated if fails else Result.converged)
 
 
-
 def test_what_rounding_spoils_is_not_called_converged():
     """A condition number of 1e7 in float32: what can be had is wrong by 0.9 %, although recursions say 1e-9."""
     a, b = matrix(SPECTRA["outlier"]), vector(30)
