@@ -68,13 +68,15 @@ def require_values(name: str, value: Any, valid: Callable[[np.ndarray], np.ndarr
     Raises:
         ValueError: it is not a real number or an array of them, or a concrete entry is not `valid` or not finite.
     """
-    value = _native(name, value)
-    array = real_array(name, value)
-    if array.dtype == bool:
+    value = _native(name, value)  # Python's numbers are left alone: a solid may be made before JAX has its devices
+    if isinstance(value, bool) or (hasattr(value, "dtype") and value.dtype == np.bool_):
         raise refused(name, requirement, "is a truth value")
     if isinstance(value, Tracer):
         return value
-    entries = np.atleast_1d(np.asarray(value)).astype(np.float64)
+    try:
+        entries = np.atleast_1d(np.asarray(value)).astype(np.float64)
+    except OverflowError as error:
+        raise refused(name, "be a number that JAX can hold", f"is {value}") from error
     for good, what in ((valid(entries), requirement), (np.isfinite(entries), "be finite")):
         if not good.all():
             raise refused(name, what, f"is {entries[~good][0]:g}")
@@ -102,11 +104,16 @@ def real_arrays(**values: Any) -> list[Array]:
         ValueError: one is not made of real numbers, or has another shape than one before it.
     """
     arrays = {name: real_array(name, value) for name, value in values.items()}
-    shaped = [(name, array.shape) for name, array in arrays.items() if array.shape != ()]
+    require_one_shape(**arrays)
+    return list(arrays.values())
+
+
+def require_one_shape(**values: Any) -> None:
+    """Refuse numbers and arrays among which two arrays have different shapes."""
+    shaped = [(name, np.shape(value)) for name, value in values.items() if np.shape(value) != ()]
     for name, shape in shaped[1:]:
         if shape != shaped[0][1]:
             raise refused(name, f"be a scalar or have shape {shaped[0][1]}, as `{shaped[0][0]}`", f"has shape {shape}")
-    return list(arrays.values())
 
 
 def real_number(name: str, value: Any, requirement: str, valid: Callable[[float], bool] = lambda _: True) -> Any:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Real
 
-from .._arguments import real_arrays, require_values
+from .._arguments import real_arrays, require_one_shape, require_values
 from .._pytree import parameters
 
 
@@ -46,7 +46,7 @@ class Isotropic:
     def __post_init__(self) -> None:
         young = require_values("young", self.young, lambda young: young > 0, "be positive")
         poisson = require_values("poisson", self.poisson, lambda nu: (nu > -1) & (nu < 0.5), "lie in (-1, 0.5)")
-        real_arrays(young=young, poisson=poisson)
+        require_one_shape(young=young, poisson=poisson)
         object.__setattr__(self, "young", young)
         object.__setattr__(self, "poisson", poisson)
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,18 @@ _LEAST_BLOCK = 1000
 
 Kind = Literal["periodic", "mirror", "free"]
 Kinds = tuple[Kind, Kind, Kind]
+
+
+class Grids(NamedTuple):
+    """Elements along each axis of a grid and of the next coarser one: ⌈n/2⌉ for n, or as many where it stays."""
+
+    fine: tuple[int, int, int]
+    coarse: tuple[int, int, int]
+
+    @property
+    def halve(self) -> bool:
+        """Whether every axis has half as many elements."""
+        return all(f == 2 * c for f, c in zip(self.fine, self.coarse, strict=True))
 
 
 def nodes(elements: tuple[int, ...], periodic: tuple[bool, ...]) -> tuple[int, ...]:
@@ -126,12 +138,12 @@ class Periodic(_Here):
     names: tuple[str | None, ...] = field(default=(None, None, None), metadata={"static": True})
 
     @property
-    def kinds(self) -> Kinds:
+    def kinds(self) -> Kinds:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What every axis is."""
         return "periodic", "periodic", "periodic"
 
-    def coarse(self) -> Periodic:
-        """The same condition on the grid of half as many elements."""
+    def coarse(self, grids: Grids) -> Periodic:
+        """The same condition on a coarser grid."""
         return self
 
 
@@ -152,7 +164,7 @@ class Block(_Here):
     mask: Bool[Array, "*loads 3 x y z"] | None = None
 
     @property
-    def names(self) -> tuple[str | None, ...]:
+    def names(self) -> tuple[str | None, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """No axis is shared."""
         return None, None, None
 
@@ -175,16 +187,24 @@ class Block(_Here):
     @classmethod
     def of(cls, periodic: tuple[bool, ...]) -> Block:
         """The block with nothing held of which some axes are periodic, and the others free."""
-        x, y, z = ("periodic" if p else "free" for p in periodic)
-        return cls((x, y, z))
+
+        def kind(axis: int) -> Kind:
+            return "periodic" if periodic[axis] else "free"
+
+        return cls((kind(0), kind(1), kind(2)))
 
     def released(self) -> Block:
         """The same with nothing held."""
         return Block.of(self.periodic)
 
-    def coarse(self) -> Block:
-        """The same condition on the grid of half as many elements: a coarse node is held where the fine one is."""
-        return replace(self, mask=None if self.mask is None else self.mask[:, ::2, ::2, ::2])
+    def coarse(self, grids: Grids) -> Block:
+        """The same condition on a coarser grid: a coarse node is held where the nearest fine one is."""
+        mask = self.mask
+        if mask is not None:
+            for axis, (f, c) in enumerate(zip(grids.fine, grids.coarse, strict=True)):
+                nearest = np.rint(np.arange(c + (not self.periodic[axis])) * (f / c)).astype(int)
+                mask = jnp.take(mask, nearest, 1 + axis)
+        return replace(self, mask=mask)
 
 
 @jax.tree_util.register_dataclass
@@ -194,7 +214,7 @@ class Shared:
 
     Args:
         mesh: its axes share the first axes of the grid, in order.
-        halvings: how often the grid is halved until every device holds the coarser one whole.
+        halvings: how often the grid is coarsened until every device holds the coarser one whole.
     """
 
     mesh: Mesh = field(metadata={"static": True})
@@ -214,14 +234,21 @@ class Shared:
                 f"an even number of voxels, but has shape {mesh.devices.shape} for a grid of {elements}."
             )
         halvings, block = 0, [n // c for n, c in zip(elements, counts, strict=True)]
-        while all(n % 2 == 0 for n in block) and np.prod(block) >= 8 * _LEAST_BLOCK:
-            halvings, block = halvings + 1, [n // 2 for n in block]
+        while np.prod(block) >= 8 * _LEAST_BLOCK and all(
+            n % 2 == 0 for n, c in zip(block, counts, strict=True) if c > 1
+        ):
+            halvings, block = halvings + 1, [-(-n // 2) for n in block]
         return cls(mesh, halvings)
 
     @property
     def kinds(self) -> Kinds:
         """What every axis is."""
         return "periodic", "periodic", "periodic"
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Which axes are periodic: all."""
+        return True, True, True
 
     @property
     def holds(self) -> bool:
@@ -253,8 +280,8 @@ class Shared:
         """Held components set to zero: none here."""
         return displacement
 
-    def coarse(self) -> Shared | Periodic:
-        """The same condition on the grid of half as many elements."""
+    def coarse(self, grids: Grids) -> Shared | Periodic:
+        """The same condition on a coarser grid."""
         return Shared(self.mesh, self.halvings - 1) if self.halvings else Periodic()
 
     def on_coarse(self, field: Array) -> Array:

@@ -12,8 +12,8 @@ v vanishes where K w does not, and K w where v does not, so vᵀ K w = 0: their 
 
 are **stationary** in v and x. Along a free component the slopes of Π are K u − f = 0 by either, and those of c are
 2f − K (2v + w) = 0 by v and f − K v = 0 by x. So an error of the parts enters both as a product of two errors; and
-the first derivative by all that K, f and p depend on is the explicit one, with v and x left alone (`solvers.stationary`):
-no adjoint solve, also for the work of loads beside prescribed displacements, which in terms of u alone is not
+the first derivative by all that K, f and p depend on is the explicit one (`solvers.stationary`), with v and x left
+alone: no adjoint solve, also for the work of loads beside prescribed displacements, which in terms of u alone is not
 stationary. Where nothing but zero is prescribed, c = −2 Π.
 """
 
@@ -91,7 +91,9 @@ def equilibrium(data: Data) -> tuple[Array, Values, Array, Stats]:
 
 
 def _sum(data: Data, parts: Parts) -> Array:
-    return parts.loaded if data.prescribed is None else parts.loaded + data.prescribed + parts.relaxed
+    if data.prescribed is None or parts.relaxed is None:
+        return parts.loaded
+    return parts.loaded + data.prescribed + parts.relaxed
 
 
 def _functionals(data: Data, parts: Parts) -> Values:
@@ -124,7 +126,7 @@ def _imbalance(data: Data, parts: Parts) -> Parts:
     """K v − f and K (p + x), where free."""
     free = data.boundary.free
     loaded = free(data.image(parts.loaded) - data.force)
-    if data.prescribed is None:
+    if data.prescribed is None or parts.relaxed is None:
         return Parts(loaded, None)
     return Parts(loaded, free(data.image(data.prescribed + parts.relaxed)))
 

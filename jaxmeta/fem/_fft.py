@@ -1,4 +1,4 @@
-"""Jacobi-scaled FFT preconditioner: for grids of any size, where multigrid cannot halve."""
+"""Jacobi-scaled FFT preconditioner, for periodic cells and octants."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def _inverse_symbol(shape: tuple[int, ...], spacing: Array) -> Array:
 
 def _continued(field: Array, boundary: Boundary) -> Array:
     """A nodal field (3, x, y, z) over the whole period: across the mirrors of an axis by the parity of components."""
-    for axis, kind in enumerate(boundary.kinds):
-        if kind == "mirror":
+    for axis in range(3):
+        even = boundary.even[axis] if isinstance(boundary, Block) else None
+        if even is not None:
             inner = [slice(None)] * 4
             inner[1 + axis] = slice(1, -1)
-            sign = jnp.where(boundary.even[axis], 1, -1).astype(field.dtype)[:, None, None, None]
+            sign = jnp.where(even, 1, -1).astype(field.dtype)[:, None, None, None]
             field = jnp.concatenate([field, sign * jnp.flip(field[tuple(inner)], 1 + axis)], 1 + axis)
     return field
 

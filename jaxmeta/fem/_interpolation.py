@@ -41,11 +41,11 @@ class SIMP:
 
     def weight(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Share of the solid's stiffness, 0 at density 0 and 1 at density 1."""
-        return density**self.penalty
+        return density**self.penalty  # pyright: ignore[reportReturnType]
 
     def __call__(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Modulus relative to the solid."""
-        return self.void + (1 - self.void) * self.weight(density)
+        return self.weight(density) * (1 - self.void) + self.void
 
 
 @parameters
@@ -85,7 +85,7 @@ class RAMP:
 
     def __call__(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Modulus relative to the solid."""
-        return self.void + (1 - self.void) * self.weight(density)
+        return self.weight(density) * (1 - self.void) + self.void
 
 
 def _checked_void(void: ArrayLike) -> ArrayLike:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -14,58 +14,19 @@ import numpy as np
 from jax import Array
 
 from ._blocks import block_product, inverse_where_positive, inverses, isotropic_inverses
-from ._boundary import Shared
-from ._fields import IsotropicField
+from ._boundary import Grids, Shared
+from ._dense import dense_inverse, one_by_one
+from ._fields import CubicField, IsotropicField
 from ._kernel import element_strains
 from ._operator import Stiffness
+from ._planes import factored, longest, solver
 from ._transfer import corrected, restrict
 
-_DENSE_NODES = 360
-_SWEEPS_WITHOUT_DENSE = 20
+_LONGEST = 1.5
+"""An axis is coarsened where its voxels are no longer than this multiple of the shortest edge, in finest voxels."""
+_NEARLY = 1.3
 _LARGEST_STEP = 1.9
 """Damping times the largest eigenvalue of D⁻¹ K; a sweep contracts below 2."""
-
-
-def _one_by_one(function: Callable[..., Array]) -> Callable[..., Array]:
-    """The function, which closes over no array, and which on a CPU does a batch one after the other.
-
-    jaxlib 0.10 hands a batch of factorisations, but for quite small ones, to the threads that run programs, and waits
-    for it on one of them: two programs at the same time, of two threads of Python or two devices, wait for ever when
-    there are no more threads.
-    """
-    sequential = jax.custom_batching.sequential_vmap(function)
-    return lambda *operands: jax.lax.platform_dependent(*operands, cpu=sequential, default=function)
-
-
-@jax.jit
-def _dense_inverse(operator: Stiffness) -> Array:
-    """Inverse of the coarsest operator, scaled to unit diagonal and shifted: rigid and void modes stay finite."""
-    matrix = operator.matrix()
-    diagonal = jnp.diagonal(matrix)
-    size = len(diagonal)
-    scale = jnp.sqrt(inverse_where_positive(diagonal))
-    eye = jnp.eye(size, dtype=diagonal.dtype)
-    dense = matrix * scale[:, None] * scale[None, :] + max(float(jnp.finfo(diagonal.dtype).eps) ** 0.75, 1e-8) * eye
-    if "periodic" in operator.boundary.kinds:
-        # Translations of which nothing is held are given the stiffness one. Forces are in balance, so that what this
-        # adds to the inverse does nothing; taking the mean displacement away would mix the void's into the solid's.
-        loose = operator.boundary.free(jnp.ones((3, *operator.nodes), diagonal.dtype)).min((1, 2, 3))
-        root = loose[:, None, None] * jnp.sqrt(jnp.maximum(diagonal, 0)).reshape(3, 1, -1)
-        rigid = (root * jnp.eye(3, dtype=diagonal.dtype)[:, :, None]).transpose(0, 2, 1).reshape(size, 3)
-        total = jnp.sum(rigid**2, 0, keepdims=True)
-        rigid = rigid * jnp.sqrt(inverse_where_positive(total))
-        dense = dense + rigid @ rigid.T
-    held = jnp.diag((scale == 0).astype(diagonal.dtype))
-    inverse = _one_by_one(_inverse_of_definite)(dense + held) * scale[:, None] * scale[None, :]
-    return 0.5 * (inverse + inverse.T)
-
-
-def _inverse_of_definite(matrix: Array) -> Array:
-    return jsl.cho_solve(jsl.cho_factor(matrix, lower=True), jnp.eye(len(matrix), dtype=matrix.dtype))
-
-
-def _times(matrix: Array, field: Array) -> Array:
-    return jnp.dot(matrix, field.reshape(-1), precision="highest").reshape(field.shape)
 
 
 @jax.jit
@@ -83,26 +44,46 @@ def block_inverse(operator: Stiffness, factor: Array | float = 1.0) -> Array:
 def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
     """An upper bound of λ_max(D⁻¹ K), D being the 3×3 blocks, by elements: the largest of the pencils (K_e, D_e).
 
-    For an isotropic field the pencil depends on the ratio λ/μ only, and a quotient of functions linear in it is largest
-    at one of its two ends. Coarser grids have means of the moduli, so that the bound holds for them too. For other
-    fields the eigenvalue is estimated by power iteration.
+    A pencil depends on ratios of the moduli only, λ/μ of an isotropic voxel, C12/C11 and C44/C11 of a cubic one; and a
+    largest quotient of functions linear in them is greatest at a corner of their range. For other fields the
+    eigenvalue is estimated by power iteration.
     """
     field = operator.material
-    if not isinstance(field, IsotropicField):
+    if isinstance(field, IsotropicField):
+        corners = [_isotropic(ratio) for ratio in _range(field.lmbda, field.mu)]
+    elif isinstance(field, CubicField):
+        ends = product(_range(field.c12, field.c11), _range(field.c44, field.c11))
+        corners = [_cubic(c12, c44) for c12, c44 in ends]
+    else:
         return _power_iteration(operator)
-    positive = field.mu > 0
-    ratio = jnp.where(positive, field.lmbda / jnp.where(positive, field.mu, 1), jnp.nan)
-    ends = jnp.nan_to_num(jnp.stack([jnp.nanmin(ratio), jnp.nanmax(ratio)]), nan=1.0)
-    return jax.vmap(_one_by_one(_largest_of_pencil), (0, None))(ends, operator.spacing).max()
+    return jax.vmap(one_by_one(_largest_of_pencil), (0, None))(jnp.stack(corners), operator.spacing).max()
 
 
-def _largest_of_pencil(ratio: Array, spacing: Array) -> Array:
+def _range(numerator: Array, denominator: Array) -> tuple[Array, Array]:
+    """Least and largest quotient where the denominator is positive; one if it is nowhere."""
+    positive = denominator > 0
+    ratio = jnp.where(positive, numerator / jnp.where(positive, denominator, 1), 0)
+    least, largest = jnp.where(positive, ratio, jnp.inf).min(), jnp.where(positive, ratio, -jnp.inf).max()
+    return jnp.where(least <= largest, least, 1), jnp.where(least <= largest, largest, 1)
+
+
+def _isotropic(ratio: Array) -> Array:
+    """C / μ."""
+    bulk = jnp.asarray(np.outer([1.0] * 3 + [0.0] * 3, [1.0] * 3 + [0.0] * 3), ratio.dtype)
+    return ratio * bulk + jnp.asarray(np.diag([2.0] * 3 + [1.0] * 3), ratio.dtype)
+
+
+def _cubic(c12: Array, c44: Array) -> Array:
+    """C / C11."""
+    others = jnp.asarray(np.pad(np.ones((3, 3)) - np.eye(3), (0, 3)), c12.dtype)
+    normal, shear = (jnp.asarray(np.diag(np.repeat(entries, 3)), c12.dtype) for entries in ([1.0, 0.0], [0.0, 1.0]))
+    return normal + c12 * others + c44 * shear
+
+
+def _largest_of_pencil(moduli: Array, spacing: Array) -> Array:
     weights, strains = element_strains(spacing)
     weights = jnp.asarray(weights, strains.dtype)
-    bulk = jnp.asarray(np.outer([1.0] * 3 + [0.0] * 3, [1.0] * 3 + [0.0] * 3), strains.dtype)
-    shear = jnp.asarray(np.diag([2.0] * 3 + [1.0] * 3), strains.dtype)
     corner = jnp.asarray(np.tile(np.eye(8), (3, 3)), strains.dtype)
-    moduli = ratio * bulk + shear
     matrix = jnp.einsum("k,kia,ij,kjb->ab", weights, strains, moduli, strains, precision="highest")
     root = jnp.linalg.cholesky(matrix * corner)
     half = jsl.solve_triangular(root, matrix, lower=True)
@@ -122,6 +103,10 @@ def _power_iteration(operator: Stiffness) -> Array:
     return 1.1 * jax.lax.fori_loop(0, 20, step, (start, jnp.ones((), inverse.dtype)))[1]
 
 
+def _times(matrix: Array, field: Array) -> Array:
+    return jnp.dot(matrix, field.reshape(-1), precision="highest").reshape(field.shape)
+
+
 def _centred(operator: Stiffness) -> Callable[[Array], Array]:
     """Displacements without their translation, P u = u − Σwu/Σw with w the moduli around each node.
 
@@ -130,7 +115,7 @@ def _centred(operator: Stiffness) -> Callable[[Array], Array]:
     """
     if operator.boundary.holds or set(operator.boundary.kinds) != {"periodic"}:
         return lambda displacement: displacement
-    weight = sum(operator.material.diagonal)[None]
+    weight = reduce(jnp.add, operator.material.diagonal)[None]
     for axis in (1, 2, 3):
         weight = weight + jnp.roll(weight, 1, axis)
     inverse = inverse_where_positive(weight.sum())
@@ -144,24 +129,31 @@ class Multigrid:
     A coarse voxel's modulus is the mean of its eight children's, so the element kernel itself is the operator of every
     level and no matrix is stored.
 
+    Any grid is coarsened: along an axis n voxels become ⌈n/2⌉. An axis along which the voxels have become longer than
+    along others waits for them, so that flat grids keep voxels that are no needles.
+
     Args:
         damping: largest ω of the sweeps; it is lowered where they would not contract.
         sweeps: sweeps before and after each coarse correction.
-        coarsest: no grid with so few elements along an axis is halved again.
+        coarsest: a grid with no more elements along each axis is not coarsened again.
     """
 
     damping: float = 0.6
     sweeps: int = 1
     coarsest: int = 4
 
-    def suits(self, shape: tuple[int, ...]) -> bool:
-        """Whether halving reaches a grid that is small enough for a dense inverse."""
-        while self._halves(shape):
-            shape = tuple(n // 2 for n in shape)
-        return math.prod(n + 1 for n in shape) <= _DENSE_NODES
-
-    def _halves(self, shape: tuple[int, ...]) -> bool:
-        return all(n % 2 == 0 for n in shape) and min(shape) > self.coarsest
+    def grids(self, elements: tuple[int, int, int], periodic: tuple[bool, ...]) -> list[Grids]:
+        """From each grid to the next coarser one."""
+        out: list[Grids] = []
+        grid = elements
+        while max(grid) > self.coarsest and longest(grid, periodic) is None:
+            lengths = [whole / n for whole, n in zip(elements, grid, strict=True)]
+            least = min(length for length, n in zip(lengths, grid, strict=True) if n > 1)
+            halve = [n > 1 and length <= _LONGEST * least for length, n in zip(lengths, grid, strict=True)]
+            x, y, z = (-(-n // 2) if shorter else n for n, shorter in zip(grid, halve, strict=True))
+            out.append(Grids(grid, (x, y, z)))
+            grid = (x, y, z)
+        return out
 
     def __call__(self, operator: Stiffness) -> Callable[[Array], Array]:
         """The preconditioner of one operator: in float32, whatever the precision of the solve, for it need not be
@@ -183,29 +175,47 @@ class Multigrid:
 
     def cycle(self, operator: Stiffness) -> Callable[[Array], Array]:
         """The V-cycle of one operator, in the operator's precision."""
+        nx, ny, nz = operator.elements
+        grids = self.grids((nx, ny, nz), operator.boundary.periodic)
         levels = [operator]
-        while self._halves(levels[-1].elements):
-            levels.append(levels[-1].coarse())
-        damping = jnp.minimum(self.damping, _LARGEST_STEP / largest_jacobi_eigenvalue(operator))
-        smoothers = [block_inverse(level, damping) for level in levels]
+        for _, coarse in grids:
+            levels.append(levels[-1].coarse(coarse))
+        smoothers = [
+            block_inverse(level, damping) for level, damping in zip(levels, self._dampings(levels), strict=True)
+        ]
         last = len(levels) - 1
-        if math.prod(levels[-1].nodes) <= _DENSE_NODES:
-            solve_coarsest = partial(_times, _dense_inverse(levels[-1]))
+        axis = longest(levels[-1].elements, levels[-1].boundary.periodic)
+        if axis is None:
+            solve_coarsest = partial(_times, dense_inverse(levels[-1]))
         else:
-            solve_coarsest = partial(self._smoothed, levels[-1], smoothers[-1], _SWEEPS_WITHOUT_DENSE)
+            solve_coarsest = solver(factored(levels[-1], axis), axis)
 
         def descend(depth: int, residual: Array) -> Array:
             if depth == last:
                 return solve_coarsest(residual)
             level, weight = levels[depth], smoothers[depth]
             value = self._smoothed(level, weight, self.sweeps, residual)
-            coarse = descend(depth + 1, restrict(level.residual(value, residual), level.boundary))
-            value = corrected(value, coarse, level.boundary)
+            coarse = descend(depth + 1, restrict(level.residual(value, residual), level.boundary, grids[depth]))
+            value = corrected(value, coarse, level.boundary, grids[depth])
             for _ in range(self.sweeps):
                 value = level.swept(value, residual, weight)
             return value
 
         return partial(descend, 0)
+
+    def _dampings(self, levels: list[Stiffness]) -> list[Array]:
+        """ω of every level. One bound serves all whose voxels have its shape, or nearly so where it is an estimate."""
+        near = 1.0 if isinstance(levels[0].material, (IsotropicField, CubicField)) else _NEARLY
+        out: list[Array] = []
+        bounded = levels[0]
+        for level in levels:
+            widths = [f / c for f, c in zip(bounded.elements, level.elements, strict=True)]
+            if not out or max(widths) > near * min(widths):
+                out.append(jnp.minimum(self.damping, _LARGEST_STEP / largest_jacobi_eigenvalue(level)))
+                bounded = level
+            else:
+                out.append(out[-1])
+        return out
 
     @staticmethod
     def _smoothed(level: Stiffness, weight: Array, sweeps: int, residual: Array) -> Array:

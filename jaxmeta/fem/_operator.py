@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+import numpy as np
+from jax import Array, lax
 from jaxtyping import Float
 
 from . import _corners
 from ._blocks import block_product, nodal_blocks
-from ._boundary import Block, Boundary, Periodic, Shared, by_blocks
+from ._boundary import Block, Boundary, Grids, Periodic, Shared, by_blocks
 from ._fields import IsotropicField, MaterialField
 from ._form import form
 from ._isotropic import force, residual_force, swept
@@ -87,17 +89,16 @@ class Stiffness:
         matrices = _corners.element_matrices(self.material, self.spacing)
         return jnp.zeros((size + 1, size + 1), matrices.dtype).at[rows[:, None], rows[None]].add(matrices)[1:, 1:]
 
-    @property
-    def halves(self) -> bool:
-        """Whether every axis has an even number of elements."""
-        return all(n % 2 == 0 for n in self.elements)
-
-    def coarse(self) -> Stiffness:
-        """The operator on the grid of half as many elements: a coarse modulus is the mean of its eight children's."""
-        material = self.material.map(_mean_of_children)
+    def coarse(self, elements: tuple[int, int, int]) -> Stiffness:
+        """The operator on a coarser grid of the same block: a coarse modulus is the mean over its voxel."""
+        nx, ny, nz = self.elements
+        grids = Grids((nx, ny, nz), elements)
+        material = self.material.map(partial(_means, grids))
+        boundary = self.boundary.coarse(grids)
         if isinstance(self.boundary, Shared):
             material = material.map(self.boundary.on_coarse)
-        return Stiffness(material, 2 * self.spacing, self.boundary.coarse())
+        widths = np.divide(grids.fine, grids.coarse)
+        return Stiffness(material, self.spacing * jnp.asarray(widths, self.spacing.dtype), boundary)
 
 
 def _forces(
@@ -109,6 +110,22 @@ def _forces(
     return boundary.free(form(ghosted).internal_force(ghosts, ghosted, spacing, macro))
 
 
-def _mean_of_children(field: Array) -> Array:
-    nx, ny, nz = field.shape
-    return field.reshape(nx // 2, 2, ny // 2, 2, nz // 2, 2).mean((1, 3, 5))
+def _means(grids: Grids, field: Array) -> Array:
+    """Means over the coarse voxels.
+
+    Of n = 2N − 1 voxels along an axis, N coarse ones are 2 − 1/N wide; the one with number J holds the voxel 2J whole,
+    and of those beside it J/N and 1 − (J + 1)/N.
+    """
+    for axis, (fine, coarse) in enumerate(zip(grids.fine, grids.coarse, strict=True)):
+        if fine == coarse:
+            continue
+        whole = (*field.shape[:axis], coarse, 2, *field.shape[axis + 1 :])
+        if fine % 2 == 0:
+            field = field.reshape(whole).mean(axis + 1)
+            continue
+        number = (np.arange(coarse) / coarse).reshape([-1 if a == axis else 1 for a in range(3)])
+        low, high = (jnp.asarray(share, field.dtype) for share in (number, 1 - 1 / coarse - number))
+        padded = jnp.pad(field, [(1, 1) if a == axis else (0, 0) for a in range(3)])
+        before, at, after = (lax.slice_in_dim(padded, k, k + fine, 2, axis) for k in (0, 1, 2))
+        field = (low * before + at + high * after) / (2 - 1 / coarse)
+    return field

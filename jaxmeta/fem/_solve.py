@@ -58,8 +58,8 @@ def solve(
     spacing: tuple[float, float, float] | Float[Array, "3"] = (1.0, 1.0, 1.0),
     faces: Faces = ("free", "free", "free"),
     prescribed: Real[ArrayLike, "x y z 3"] | None = None,
-    tolerance: float = 1e-8,
-    residual: float | None = None,
+    tolerance: Real[ArrayLike, ""] = 1e-8,
+    residual: Real[ArrayLike, ""] | None = None,
     max_steps: int = 2000,
     throw: bool = True,
 ) -> BlockSolution:
@@ -132,8 +132,8 @@ def solve(
         raise refused("supports", f"have shape {nodal}", f"has shape {held.shape}")
     force = _checked_nodal("loads", loads, nodal)
     even = tuple(jnp.arange(3) != axis if kind == "mirror" else None for axis, kind in enumerate(kinds))
-    mirrors = Block(kinds, even, jnp.moveaxis(_sliding(nodal, slides), -1, 0))
-    boundary = Block(kinds, even, mirrors.mask & ~jnp.moveaxis(held, -1, 0))
+    sliding = jnp.moveaxis(_sliding(nodal, slides), -1, 0)
+    mirrors, boundary = (Block(kinds, even, mask) for mask in (sliding, sliding & ~jnp.moveaxis(held, -1, 0)))
     moved = None
     if prescribed is not None:
         given = _checked_nodal("prescribed", prescribed, nodal)

@@ -1,82 +1,118 @@
-"""Trilinear prolongation between a nodal grid and the one of half as many elements, and its exact transpose.
+"""Trilinear prolongation between the nodes of a grid and of the next coarser one, and its exact transpose.
 
-With P̂ the trilinear interpolation along one axis, fine node 2I takes the coarse value I and fine node 2I+1 the mean of
-I and I+1; restriction adds to coarse node I its own fine value and half of both neighbours'. Held components are set to
+Along one axis n voxels become N = ⌈n/2⌉, of equal widths over the same length: the fine nodes 2K and 2K + 1 lie between
+the coarse nodes K and K + 1, at the shares
+
+    a_K = 0 and b_K = ½ for n = 2N;        a_K = K/n and b_K = ½ + (2K + 1)/2n for n = 2N − 1
+
+of the way. Prolongation interpolates, restriction adds to each coarse node what it gave. Held components are set to
 zero on both sides, so that restriction stays the transpose of prolongation.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
-from ._boundary import Block, Boundary, Periodic, Shared, by_blocks
+from ._boundary import Block, Boundary, Grids, Periodic, Shared, by_blocks
 from ._cells import CPUKernel, Shaped, of_one, operation
 
 
-def _shifted(field: Array, axis: int, start: int, count: int, stride: int) -> Array:
-    return lax.slice_in_dim(field, start, start + (count - 1) * stride + 1, stride, axis)
-
-
-@jax.jit
-def restrict(fine: Array, boundary: Boundary) -> Array:
+@partial(jax.jit, static_argnums=2)
+def restrict(fine: Array, boundary: Boundary, grids: Grids) -> Array:
     """Coarse nodal forces from fine ones, (3, …); `boundary` is the fine grid's."""
     if isinstance(boundary, Shared):
-        return boundary.on_coarse(by_blocks(boundary, _restricted, fine))
-    return boundary.coarse().free(of_one(_RESTRICT, boundary.free(fine), periodic=boundary.periodic))
+        return boundary.on_coarse(by_blocks(boundary, partial(_restricted, grids), fine))
+    if grids.halve:
+        return boundary.coarse(grids).free(of_one(_RESTRICT, boundary.free(fine), periodic=boundary.periodic))
+    return boundary.coarse(grids).free(_restricted(grids, boundary, boundary.free(fine)))
 
 
-def _restricted(boundary: Periodic | Block, fine: Array) -> Array:
-    fine = boundary.free(fine)
-    for axis, periodic in zip((-3, -2, -1), boundary.periodic, strict=True):
+def _restricted(grids: Grids, boundary: Periodic | Block, fine: Array) -> Array:
+    for axis, periodic in enumerate(boundary.periodic, 1):
+        if (shares := _shares(grids, axis)) is None:
+            continue
         size = fine.shape[axis]
+        count = (size + 1) // 2 if periodic else size // 2
+        pairs = _padded(fine, axis, 0, max(2 * count - size, 0))
+        even, odd = (lax.slice_in_dim(pairs, k, 2 * count, 2, axis) for k in (0, 1))
+        high = _share(shares[0], even, axis) + _share(shares[1], odd, axis)
+        low = even + odd - high
         if periodic:
-            fine = lax.concatenate([boundary.before(fine, axis), fine], 4 + axis)
-            count = size // 2
-        else:
-            pads = [(0, 0, 0)] * 4
-            pads[axis] = (1, 1, 0)
-            fine = lax.pad(fine, jnp.zeros((), fine.dtype), pads)
-            count = (size + 1) // 2
-        before, at, after = (_shifted(fine, 4 + axis, start, count, 2) for start in (0, 1, 2))
-        fine = at + 0.5 * (before + after)
-    return boundary.coarse().free(fine)
+            before = boundary.before(high, axis - 4)
+            fine = low + lax.concatenate([before, lax.slice_in_dim(high, 0, count - 1, axis=axis)], axis)
+            continue
+        fine = _padded(low, axis, 0, 1) + _padded(high, axis, 1, 0)
+        if size % 2:
+            fine = fine + _padded(lax.slice_in_dim(pairs, size - 1, size, axis=axis), axis, count, 0)
+    return fine
 
 
-@jax.jit
-def corrected(value: Array, coarse: Array, boundary: Boundary) -> Array:
+@partial(jax.jit, static_argnums=3)
+def corrected(value: Array, coarse: Array, boundary: Boundary, grids: Grids) -> Array:
     """Fine nodal displacements, (3, …), with the prolongation of coarse ones added; `boundary` is the fine grid's."""
     if isinstance(boundary, Shared):
-        return value + by_blocks(boundary, _prolonged, boundary.on_coarse(coarse))
-    return boundary.free(of_one(_CORRECT, boundary.coarse().free(coarse), value, periodic=boundary.periodic))
+        return value + by_blocks(boundary, partial(_prolonged, grids), boundary.on_coarse(coarse))
+    coarse = boundary.coarse(grids).free(coarse)
+    if grids.halve:
+        return boundary.free(of_one(_CORRECT, coarse, value, periodic=boundary.periodic))
+    return boundary.free(value + _prolonged(grids, boundary, coarse))
 
 
-def _prolonged(boundary: Periodic | Block, coarse: Array) -> Array:
-    coarse = boundary.coarse().free(coarse)
-    for axis, periodic in zip((3, 2, 1), reversed(boundary.periodic), strict=True):
+def _prolonged(grids: Grids, boundary: Periodic | Block, coarse: Array) -> Array:
+    for axis, periodic in reversed(list(enumerate(boundary.periodic, 1))):
+        if (shares := _shares(grids, axis)) is None:
+            continue
         size = coarse.shape[axis]
-        next_plane = boundary.after(coarse, axis - 4) if periodic else _last(coarse, axis)
-        following = lax.concatenate([lax.slice_in_dim(coarse, 1, size, axis=axis), next_plane], axis)
-        pair = jnp.stack([coarse, 0.5 * (coarse + following)], axis + 1)
-        coarse = pair.reshape(*coarse.shape[:axis], 2 * size, *coarse.shape[axis + 1 :])
-        if not periodic:
-            coarse = lax.slice_in_dim(coarse, 0, 2 * size - 1, axis=axis)
-    return boundary.free(coarse)
+        odd = grids.fine[axis - 1] % 2
+        if periodic:
+            coarse = lax.concatenate([coarse, boundary.after(coarse, axis - 4)], axis)
+            size += 1
+        low, high = (lax.slice_in_dim(coarse, k, size - 1 + k, axis=axis) for k in (0, 1))
+        steps = [low + _share(share, high - low, axis) for share in shares]
+        fine = jnp.stack(steps, axis + 1).reshape(*coarse.shape[:axis], 2 * size - 2, *coarse.shape[axis + 1 :])
+        if periodic and odd:
+            fine = lax.slice_in_dim(fine, 0, 2 * size - 3, axis=axis)
+        elif not periodic and not odd:
+            fine = lax.concatenate([fine, lax.slice_in_dim(coarse, size - 1, size, axis=axis)], axis)
+        coarse = fine
+    return coarse
 
 
-def _last(field: Array, axis: int) -> Array:
-    return lax.slice_in_dim(field, field.shape[axis] - 1, field.shape[axis], axis=axis)
+def _shares(grids: Grids, axis: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """a and b of an axis counted from one; None where the grids have the same nodes."""
+    fine, coarse = grids.fine[axis - 1], grids.coarse[axis - 1]
+    if fine == coarse:
+        return None
+    if fine % 2 == 0:
+        return np.array([0.0]), np.array([0.5])
+    number = np.arange(coarse)
+    return number / fine, 0.5 + (2 * number + 1) / (2 * fine)
+
+
+def _share(share: np.ndarray, field: Array, axis: int) -> Array:
+    return jnp.asarray(share.reshape([-1 if a == axis else 1 for a in range(4)]), field.dtype) * field
+
+
+def _padded(field: Array, axis: int, before: int, after: int) -> Array:
+    pads = [(before, after, 0) if a == axis else (0, 0, 0) for a in range(4)]
+    return lax.pad(field, jnp.zeros((), field.dtype), pads)
+
+
+_HALVED = Grids((2, 2, 2), (1, 1, 1))
 
 
 def _plain_restrict(fine: Array, *, periodic: tuple[bool, ...]) -> Array:
-    return _restricted(Block.of(periodic), fine)
+    return _restricted(_HALVED, Block.of(periodic), fine)
 
 
 def _plain_correct(coarse: Array, value: Array, *, periodic: tuple[bool, ...]) -> Array:
-    return value + _prolonged(Block.of(periodic), coarse)
+    return value + _prolonged(_HALVED, Block.of(periodic), coarse)
 
 
 def _coarse_nodes(fine: tuple[int, ...], periodic: tuple[bool, ...]) -> tuple[int, ...]:

@@ -65,8 +65,8 @@ def homogenize(
     interpolation: Interpolation | None = None,
     spacing: tuple[float, float, float] | Float[Array, "3"] = (1.0, 1.0, 1.0),
     symmetry: Symmetry = "none",
-    tolerance: float = Solving.tolerance,
-    residual: float | None = Solving.residual,
+    tolerance: Real[ArrayLike, ""] = Solving.tolerance,
+    residual: Real[ArrayLike, ""] | None = Solving.residual,
     background: Isotropic | None = None,
     start: Float[Array, "loads x y z 3"] | None = None,
     steps: int | None = None,
@@ -108,7 +108,7 @@ def homogenize(
         steps: do the work of exactly so many solver steps for every load, whatever the error; nothing is raised then.
             Those that would gain nothing but rounding change nothing.
         max_steps: steps after which the solve gives up.
-        preconditioner: "multigrid" or "fft"; by default multigrid where the grid can be halved down to a few voxels.
+        preconditioner: "multigrid", the default, or "fft".
         mesh: devices that share the cell in equal blocks, of one process or of several (`jax.distributed`). The axes of
             the mesh cut the first axes of the grid, in order, each into blocks of an even number of voxels. Needs
             symmetry "none". The gradient is shared like the density; C is on every device.
@@ -229,7 +229,7 @@ def _checked_mesh(mesh: Mesh, symmetry: Symmetry) -> Mesh:
     return Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * mesh.devices.ndim)
 
 
-def _method(tolerance: float, residual: float | None, max_steps: int, steps: int | None) -> PCG:
+def _method(tolerance: ArrayLike, residual: ArrayLike | None, max_steps: int, steps: int | None) -> PCG:
     return PCG(
         positive_number("tolerance", tolerance),
         None if residual is None else positive_number("residual", residual),
@@ -241,7 +241,4 @@ def _method(tolerance: float, residual: float | None, max_steps: int, steps: int
 def _preconditioner(name: str | None, shape: tuple[int, ...]) -> Preconditioner:
     if not (name is None or (isinstance(name, str) and name in ("multigrid", "fft"))):
         raise refused("preconditioner", 'be "multigrid", "fft" or None', f"is {name!r}")
-    multigrid = Multigrid()
-    if name == "multigrid" or (name is None and multigrid.suits(shape)):
-        return multigrid
-    return JacobiFFT()
+    return JacobiFFT() if name == "fft" else Multigrid()

@@ -14,7 +14,7 @@ class Solving:
         tolerance: Relative error of the stiffness at which the solver stops.
         residual: Relative residual at which the solver stops, in place of the tolerance.
         max_steps: Steps after which the solver gives up.
-        preconditioner: By default multigrid where the grid can be halved often enough.
+        preconditioner: By default multigrid.
 
     Example:
         >>> from jaxmeta.homogenization import Solving

@@ -11,7 +11,7 @@ from jaxmeta.fem._multigrid import block_inverse, largest_jacobi_eigenvalue
 from tests import example_cells as cells
 from tests.fem.problems import BOUNDARIES, FIELDS, MIXED, SPACING
 
-SHAPE = (8, 8, 8)
+SHAPE = (8, 7, 9)
 METHODS = {"multigrid": Multigrid().cycle, "fft": JacobiFFT()}
 OCTANTS = ["octant_0", "octant_3", "octant_4", "octant_5"]
 FIELD_NAMES = ["isotropic", "general", "void"]
@@ -90,7 +90,7 @@ def test_block_inverse(boundary, field):
         np.testing.assert_allclose(own, expected, rtol=0, atol=1e-12 * max(np.abs(expected).max(), 1e-300))
 
 
-@pytest.mark.parametrize("field", ["isotropic", "void"])
+@pytest.mark.parametrize("field", ["isotropic", "cubic", "void"])
 def test_bound_of_the_largest_eigenvalue(field):
     """It holds, and is reached by a voxel that hangs on nothing."""
     operator = _operator(field, "free", (4, 4, 4))
@@ -120,8 +120,11 @@ def test_fft_inverts_a_homogeneous_cell(boundary):
     np.testing.assert_allclose(back, u, rtol=0, atol=1e-12)
 
 
-def test_multigrid_is_exact_on_its_coarsest_grid():
-    operator = _operator("isotropic", "octant_3", (4, 3, 4))
+@pytest.mark.parametrize("shape", [(4, 3, 4), (2, 13, 3), (1, 2, 9)])
+@pytest.mark.parametrize("boundary", ["octant_3", "clamped", "periodic_mirror_free"])
+def test_multigrid_is_exact_on_its_coarsest_grid(boundary, shape):
+    """By the whole matrix of a small grid, and plane by plane along a long axis."""
+    operator = _operator("isotropic", boundary, shape)
     u = operator.boundary.free(jnp.asarray(np.random.default_rng(1).normal(size=(3, *operator.nodes))))
     np.testing.assert_allclose(Multigrid().cycle(operator)(operator(u)), u, rtol=0, atol=1e-6)
 

@@ -27,7 +27,7 @@ SOLID = jm.Isotropic(1.0, 0.3)
 GRIDS = {
     (2,): (32, 32, 32),  # the next coarser grid is shared as well
     (2, 2): (16, 16, 16),  # it is whole on every device
-    (4, 1, 2): (8, 12, 20),  # does not suit multigrid
+    (4, 1, 2): (8, 11, 20),  # uneven along the axis that is not cut
 }
 """Grid for each shape of a mesh."""
 WITH_GRADIENT = (16, 16, 16)

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 
 import jaxmeta as jm
 from jaxmeta.fem import Periodic, Shared
+from jaxmeta.fem._boundary import Grids
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("shared_cell.py"))]
 MESHES = [(2,), (2, 2), (4, 1, 2)]
@@ -70,8 +71,10 @@ def test_coarser_grids_are_shared_while_blocks_are_large():
     mesh = Mesh(np.array(jax.devices()[:1]), ("x",))
     boundary = Shared.of(mesh, (64, 64, 64))
     assert (boundary.halvings, boundary.names) == (2, ("x", None, None))
-    assert boundary.coarse().coarse().coarse() == Periodic()
-    assert Shared.of(mesh, (18, 64, 64)).halvings == 1  # 9 is odd
+    grids = Grids((64, 64, 64), (32, 32, 32))
+    assert boundary.coarse(grids).coarse(grids).coarse(grids) == Periodic()
+    two = Mesh(np.array(jax.devices()[:1] * 2), ("x",))
+    assert Shared.of(two, (36, 64, 63)).halvings == 1  # 9 planes of voxels are no two halves
 
 
 def test_what_a_mesh_needs(unchecked):
