@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -122,6 +123,21 @@ def _centred(operator: Stiffness) -> Callable[[Array], Array]:
     return lambda displacement: displacement - inverse * (weight * displacement).sum((1, 2, 3), keepdims=True)
 
 
+def _widened(level: Stiffness, finer: tuple[int, int, int]) -> Stiffness:
+    """The same operator, where a single voxel has become the period of an axis.
+
+    Nothing varies along such an axis, so that K is the same for a wider voxel of softer material; but the nodal blocks,
+    which are put together voxel by voxel, do not know that the two ends of the voxel move alike, unless it is wide.
+    """
+    around = level.boundary.periodic
+    alone = [p and n == 1 and f > 1 for p, n, f in zip(around, level.elements, finer, strict=True)]
+    factors = [max(level.elements) if a else 1 for a in alone]
+    if not any(alone) or not level.boundary.whole:
+        return level
+    material = level.material.map(lambda modulus: modulus / math.prod(factors))
+    return Stiffness(material, level.spacing * jnp.asarray(factors, level.spacing.dtype), level.boundary)
+
+
 @dataclass(frozen=True)
 class Multigrid:
     """One V-cycle: damped block Jacobi before and after, trilinear transfer, a dense inverse on the coarsest grid.
@@ -177,9 +193,9 @@ class Multigrid:
         """The V-cycle of one operator, in the operator's precision."""
         nx, ny, nz = operator.elements
         grids = self.grids((nx, ny, nz), operator.boundary.periodic)
-        levels = [operator]
-        for _, coarse in grids:
-            levels.append(levels[-1].coarse(coarse))
+        levels = [_widened(operator, (2, 2, 2))]
+        for finer, coarse in grids:
+            levels.append(_widened(levels[-1].coarse(coarse), finer))
         smoothers = [
             block_inverse(level, damping) for level, damping in zip(levels, self._dampings(levels), strict=True)
         ]

@@ -33,6 +33,7 @@ from ._fluctuation import Preconditioner, Problem
 from ._in_turn import TOGETHER
 from ._solving import Solving
 from ._stiffness import LOADS, Plan, Symmetry, effective_stiffness, load_boundary
+from ._turned import Turn
 
 _ROUNDING = 1e-6
 
@@ -182,8 +183,14 @@ def _solve(
     unit = jnp.where(stiffest > 0, stiffest, 1)
     edge = jax.lax.stop_gradient(spacing.max())
     first = None if start is None else start / edge
+    turn = Turn(0) if plan.mesh is not None or plan.symmetry == "cubic" else Turn.of(material)
+    if turn.by:
+        material, spacing = material.map(turn.grid), jnp.roll(spacing, -turn.by)
+        first = None if first is None else turn.there(first)
     scaled = Problem(material.map(lambda field: field / unit), spacing / edge, method)
     c, fluctuations, stats = effective_stiffness(plan, scaled, first)
+    if turn.by:
+        c, fluctuations, stats = turn.back(c, fluctuations, stats)
     return c * unit, fluctuations * edge, stats
 
 
