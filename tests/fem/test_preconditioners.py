@@ -11,7 +11,7 @@ from jaxmeta.fem._multigrid import block_inverse, largest_jacobi_eigenvalue
 from tests import example_cells as cells
 from tests.fem.problems import BOUNDARIES, FIELDS, MIXED, SPACING
 
-SHAPE = (8, 7, 9)
+SHAPE = (6, 5, 4)
 METHODS = {"multigrid": Multigrid().cycle, "fft": JacobiFFT()}
 OCTANTS = ["octant_0", "octant_3", "octant_4", "octant_5"]
 FIELD_NAMES = ["isotropic", "general", "void"]
