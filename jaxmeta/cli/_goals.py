@@ -14,24 +14,39 @@ if TYPE_CHECKING:
 
     from jaxmeta import Isotropic
 
-ObjectiveName = Literal["bulk", "shear", "young", "poisson", "match"]
+_NEAR = 0.005
+"""Largest deviation from a target, relative to it, in the design; cutting it to voxels adds to that."""
+
+ObjectiveName = Literal["bulk", "shear", "young", "poisson", "match", "volume"]
 
 
 @dataclass(frozen=True)
-class Match:
-    """The stiffness to be matched; for --objective match only."""
+class Target:
+    """What --objective match comes near to, and --objective volume has with the least material: in the unit of --young;
+    E and Poisson's ratio are those of the nearest isotropic stiffness."""
 
     target: Unset[Path] = None
-    """File with a 6 × 6 matrix: .npy .npz or .h5, Voigt order 11 22 33 23 13 12."""
-    c11: Unset[float] = None
-    """C11 of a cubic target, in the unit of --young; with c12 and c44, in place of a file."""
-    c12: Unset[float] = None
-    """C12 of a cubic target."""
-    c44: Unset[float] = None
-    """C44 of a cubic target."""
+    """File with a 6 × 6 matrix, for match: .npy .npz or .h5, Voigt order 11 22 33 23 13 12."""
+    target_c11: Unset[float] = None
+    """C11 of a cubic cell."""
+    target_c12: Unset[float] = None
+    """C12 of a cubic cell."""
+    target_c44: Unset[float] = None
+    """C44 of a cubic cell."""
+    target_young: Unset[float] = None
+    """Young's modulus of the cell."""
+    target_poisson: Unset[float] = None
+    """Poisson's ratio of the cell."""
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Those that are asked for, by their names."""
+        names = ("c11", "c12", "c44", "young", "poisson")
+        values = {name: getattr(self, f"target_{name}") for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
     def stiffness(self) -> np.ndarray:
-        """The target, shape (6, 6), in the unit of the solid.
+        """The whole target, shape (6, 6), in the unit of the solid.
 
         Raises:
             UsageError: If it is not given in exactly one way, or is not positive definite.
@@ -41,21 +56,76 @@ class Match:
         from jaxmeta.elasticity import CubicConstants
         from jaxmeta.io import read_stiffness
 
-        cubic = (self.c11, self.c12, self.c44)
-        if (self.target is None) == all(value is None for value in cubic) or (
-            self.target is None and any(value is None for value in cubic)
-        ):
-            raise UsageError("Argument `objective` match needs either `target` or all of `c11`, `c12` and `c44`.")
-        if self.target is not None:
+        given = set(self.numbers)
+        if self.target is not None and not given:
             matrix = read_stiffness(self.target)
+        elif self.target is None and given == {"c11", "c12", "c44"}:
+            matrix = np.asarray(CubicConstants(**self.numbers).stiffness)
+        elif self.target is None and given == {"young", "poisson"}:
+            matrix = self._isotropic()
         else:
-            matrix = np.asarray(CubicConstants(*(float(value or 0.0) for value in cubic)).stiffness)
-        if not np.linalg.eigvalsh(matrix).min() > 0:
             raise UsageError(
-                f"Argument `{'c11' if self.target is None else 'target'}` must make a positive definite stiffness, "
-                "but some deformation of it would cost no energy."
+                "Argument `target` must be a file, or else `target_c11`, `target_c12` and `target_c44` be given, or "
+                "`target_young` and `target_poisson`."
+            )
+        if not np.linalg.eigvalsh(matrix).min() > 0:
+            name = "target" if self.target is not None else "target_c11"
+            raise UsageError(
+                f"Argument `{name}` must make a positive definite stiffness, but some deformation of it would cost no "
+                "energy."
             )
         return matrix
+
+    def _isotropic(self) -> np.ndarray:
+        import numpy as np
+
+        from jaxmeta import Isotropic
+
+        young, poisson = self.target_young or 0.0, self.target_poisson or 0.0
+        if not young > 0:
+            raise UsageError(f"Argument `target_young` must be positive, but is {young:g}.")
+        if not -1 < poisson < 0.5:
+            raise UsageError(f"Argument `target_poisson` must lie between -1 and 0.5, but is {poisson:g}.")
+        return np.asarray(Isotropic(young, poisson).stiffness, float)
+
+    def check_bounds(self, solid: Isotropic, volume_fraction: float) -> None:
+        """Refuses what no cell of the solid can have.
+
+        Args:
+            solid: The solid.
+            volume_fraction: Upper bound of the volume fraction.
+
+        Raises:
+            UsageError: If the bulk or shear modulus that is asked for is above its Hashin–Shtrikman bound, or the
+                target is not positive definite.
+        """
+        from jaxmeta.elasticity import bounds, voigt_average
+
+        given = set(self.numbers)
+        if self.target is None and not {"c11", "c12", "c44"} <= given and not {"young", "poisson"} <= given:
+            self._check_alone(solid)
+            return
+        asked = voigt_average(self.stiffness())
+        limit = bounds.hashin_shtrikman(volume_fraction, solid)
+        for name, value, most in (("bulk", asked.bulk, limit.bulk), ("shear", asked.shear, limit.shear)):
+            if float(value) > float(most) * (1 + 1e-6):
+                option = "target" if self.target is not None else "target_c11" if "c11" in given else "target_young"
+                raise UsageError(
+                    f"Argument `{option}` must be in reach of a cell, but takes a {name} modulus of {float(value):.4g}"
+                    f", and none has more than {float(most):.4g} at volume fraction {volume_fraction:g} "
+                    "(Hashin and Shtrikman)."
+                )
+
+    def _check_alone(self, solid: Isotropic) -> None:
+        """Of a target that is not the whole stiffness."""
+        young = self.target_young
+        if young is not None and not 0 < young <= float(solid.young):
+            raise UsageError(
+                f"Argument `target_young` must be positive and at most `young`, {float(solid.young):g}, "
+                f"but is {young:g}."
+            )
+        if self.target_poisson is not None and not -1 < self.target_poisson < 0.5:
+            raise UsageError(f"Argument `target_poisson` must lie between -1 and 0.5, but is {self.target_poisson:g}.")
 
 
 @dataclass(frozen=True)
@@ -80,6 +150,11 @@ class Limits:
     """Least thickness of solid members in voxels, between half and twice the radius of the filter."""
     smallest_gap: Unset[float] = None
     """Least thickness of the void between members, likewise."""
+
+    @property
+    def stiff(self) -> tuple[float | None, ...]:
+        """The least moduli."""
+        return self.min_c11, self.min_c44, self.min_bulk, self.min_shear, self.min_young
 
     def check_features(self, filter_radius: float) -> None:
         """Refuses thicknesses that the filter cannot tell.
@@ -123,7 +198,7 @@ class Goal:
 def make_goal(
     name: ObjectiveName,
     direction: tuple[float, float, float] | None,
-    match: Match,
+    target: Target,
     limits: Limits,
     solid: Isotropic,
     volume_fraction: float,
@@ -133,7 +208,7 @@ def make_goal(
     Args:
         name: The objective.
         direction: Of Young's modulus, or None for x.
-        match: Target of the objective "match".
+        target: What is asked for, by the objectives "match" and "volume".
         limits: Constraints.
         solid: The solid.
         volume_fraction: Upper bound of the volume fraction.
@@ -148,16 +223,24 @@ def make_goal(
 
     from jaxmeta import objectives
 
-    if name != "match" and match != Match():
-        raise UsageError("Arguments `target`, `c11`, `c12` and `c44` must come with `objective` match only.")
+    if name not in ("match", "volume") and target != Target():
+        option = "target" if target.target is not None else f"target_{next(iter(target.numbers))}"
+        raise UsageError(f"Argument `{option}` must come with `objective` match or volume.")
+    if name == "volume" and target.target is not None:
+        raise UsageError("Argument `target` must come with `objective` match; volume takes `target_c11` and the like.")
+    if name == "volume" and target == Target() and limits.stiff == (None,) * len(limits.stiff):
+        raise UsageError(
+            "Argument `objective` volume must come with a target or a least stiffness, such as `min_bulk`."
+        )
+    if target != Target():
+        target.check_bounds(solid, volume_fraction)
     if direction is not None and name != "young" and limits.min_young is None:
         raise UsageError("Argument `direction` must come with `objective` young or with `min_young`.")
     along = direction or (1.0, 0.0, 0.0)
     if not any(along):
         raise UsageError("Argument `direction` must be three numbers, not all zero.")
     notes: tuple[str, ...] = ()
-    stiff = (limits.min_c11, limits.min_c44, limits.min_bulk, limits.min_shear, limits.min_young)
-    if name == "poisson" and all(bound is None for bound in stiff):
+    if name == "poisson" and all(bound is None for bound in limits.stiff):
         # A cell that falls apart has any Poisson's ratio; this much stiffness holds it together.
         least = float(f"{0.2 * volume_fraction**2 * float(solid.stiffness[0, 0]):.2g}")
         limits = replace(limits, min_c11=least)
@@ -169,9 +252,27 @@ def make_goal(
         "shear": lambda: ("shear modulus", -1, objectives.maximize_shear()),
         "young": lambda: ("Young's modulus", -1, objectives.maximize_young(along)),
         "poisson": lambda: ("Poisson's ratio", 1, objectives.minimize_poisson()),
-        "match": lambda: ("squared distance", 1, objectives.match(jnp.asarray(match.stiffness()))),
+        "match": lambda: ("squared distance", 1, objectives.match(jnp.asarray(target.stiffness()))),
+        "volume": lambda: ("volume fraction", 1, objectives.minimize_volume()),
     }[name]()
-    return Goal(label, sign, objective, _constraints(limits, along), notes)
+    wanted = _wanted(target) if name == "volume" else ()
+    return Goal(label, sign, objective, wanted + _constraints(limits, along), notes)
+
+
+def _wanted(target: Target) -> tuple[Any, ...]:
+    """Each number that is asked for, as a constraint."""
+    from jaxmeta import constraints, elasticity
+
+    functions: dict[str, tuple[str, Any]] = {
+        "c11": ("C11", lambda c, _: elasticity.cubic_constants(c).c11),
+        "c12": ("C12", lambda c, _: elasticity.cubic_constants(c).c12),
+        "c44": ("C44", lambda c, _: elasticity.cubic_constants(c).c44),
+        "young": ("Young's modulus", lambda c, _: elasticity.voigt_average(c).young),
+        "poisson": ("Poisson's ratio", lambda c, _: elasticity.voigt_average(c).poisson),
+    }
+    return tuple(
+        constraints.near(functions[name][1], value, _NEAR, functions[name][0]) for name, value in target.numbers.items()
+    )
 
 
 def _constraints(limits: Limits, along: tuple[float, float, float]) -> tuple[Any, ...]:

@@ -14,9 +14,9 @@ import tyro
 from ..runs import stoppable
 from ..topology import Course
 from ._errors import UsageError, name_flags
-from ._goals import Goal, Limits, Match, ObjectiveName, make_goal
+from ._goals import Goal, Limits, ObjectiveName, Target, make_goal
 from ._homogenize import spinner
-from ._options import Flag, Output, Solid, Triple, check_void, flat
+from ._options import Flag, Output, Solid, Triple, Unset, check_void, flat
 from ._output import claimed
 from ._progress import Progress
 from ._session import Dtype, session, versions
@@ -24,6 +24,10 @@ from ._start import Start
 
 if TYPE_CHECKING:
     from jaxmeta import Optimization
+
+
+_START = 0.3
+"""Volume fraction of a start, at most."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,14 @@ class Optimize:
     """
 
     objective: ObjectiveName = "bulk"
-    """Maximise the bulk, shear or Young's modulus, minimise Poisson's ratio, or match a stiffness."""
-    volume_fraction: float = 0.3
-    """Upper bound of the volume fraction of solid."""
+    """Maximise the bulk, shear or Young's modulus, minimise Poisson's ratio or the volume, or match a stiffness."""
+    volume_fraction: Unset[float] = None
+    """Upper bound of the volume fraction of solid (default: 0.3; for the objective volume there is none)."""
     symmetry: Literal["none", "mirror", "cubic"] = "cubic"
     """Symmetry of the cell."""
     direction: Triple = None
     """Direction of Young's modulus (default: 1 0 0)."""
-    target: Match = field(default_factory=Match)
+    target: Target = field(default_factory=Target)
     constraint: Limits = field(default_factory=Limits)
     start: Start = field(default_factory=Start)
     solid: Solid = field(default_factory=Solid)
@@ -81,6 +85,11 @@ class Optimize:
     course: Course = field(default_factory=Course)
     method: Method = field(default_factory=Method)
     output: DesignOutput = field(default_factory=DesignOutput)
+
+    @property
+    def most(self) -> float:
+        """Upper bound of the volume fraction."""
+        return (1.0 if self.objective == "volume" else _START) if self.volume_fraction is None else self.volume_fraction
 
     @property
     def checkpoint(self) -> Path:
@@ -108,7 +117,7 @@ class Optimize:
             began = time.perf_counter()
             goal = self._goal()
             start, spacing = self.start.build(
-                self.symmetry, self.volume_fraction, max(self.course.filter_radius, 1.0), self.method.dtype
+                self.symmetry, min(self.most, _START), max(self.course.filter_radius, 1.0), self.method.dtype
             )
             with claimed(self._folder, overwrite):
                 if self.output.overwrite:
@@ -125,10 +134,12 @@ class Optimize:
 
     def _check(self) -> None:
         check_void(self.mixture.void, self.mixture.penalty)
-        if not 0 < self.volume_fraction < 1:
+        if self.volume_fraction is not None and not 0 < self.volume_fraction < 1:
             raise UsageError(f"Argument `volume_fraction` must lie between 0 and 1, but is {self.volume_fraction:g}.")
         self.constraint.check_features(self.course.filter_radius)
-        if self.method.optimizer == "oc" and (self.constraint != Limits() or self.objective in ("poisson", "match")):
+        if self.method.optimizer == "oc" and (
+            self.constraint != Limits() or self.objective in ("poisson", "match", "volume")
+        ):
             raise UsageError(
                 "Argument `optimizer` oc must come with `objective` bulk, shear or young, and without constraints."
             )
@@ -144,7 +155,7 @@ class Optimize:
 
     def _goal(self) -> Goal:
         return make_goal(
-            self.objective, self.direction, self.target, self.constraint, self.solid.isotropic(), self.volume_fraction
+            self.objective, self.direction, self.target, self.constraint, self.solid.isotropic(), self.most
         )
 
     def _optimize(self, goal: Goal, start: Any, spacing: tuple[float, float, float], check: Any) -> Optimization:
@@ -164,7 +175,7 @@ class Optimize:
                 start,
                 symmetry=self.symmetry,
                 solid=self.solid.isotropic(),
-                volume_fraction=self.volume_fraction,
+                volume_fraction=self.most,
                 constraints=goal.constraints,
                 interpolation=SIMP(self.mixture.penalty, self.mixture.void),
                 optimizer=method,
@@ -192,14 +203,14 @@ class Optimize:
             names, notes = export(
                 cell,
                 self._folder,
-                title=f"{goal.name[0].upper()}{goal.name[1:]} at volume fraction {self.volume_fraction:g}",
+                title=_title(goal, self.most),
                 facts=facts,
                 settings=settings,
                 versions=facts["versions"],
                 notes=notes,
                 optimised=_whole(found.density, self.symmetry),
                 history=_curves(goal, found),
-                bounds={"volume fraction": self.volume_fraction},
+                bounds={"volume fraction": self.most} if self.most < 1 else {},
                 extra={"history.json": _signed(goal, found.history)},
                 pictures=self.output.pictures,
                 overwrite=overwrite,
@@ -227,6 +238,11 @@ class Optimize:
         return f"Interrupted; to go on from the last step: {shlex.join(('jaxmeta', *kept, '--resume'))}"
 
 
+def _title(goal: Goal, most: float) -> str:
+    named = f"{goal.name[0].upper()}{goal.name[1:]}"
+    return named if most == 1 else f"{named} at volume fraction {most:g}"
+
+
 def _outcome(goal: Goal, found: Optimization) -> dict[str, Any]:
     """How the run went, with the objective's sign for the eye."""
     report = dict(found.report)
@@ -243,12 +259,25 @@ def _outcome(goal: Goal, found: Optimization) -> dict[str, Any]:
         "relative_loss": loss / abs(grey) if grey else None,
         "result": found.result.name,
         "text": found.result.text,
-        "constraints": [
-            {"name": getattr(function, "name", "constraint"), "excess": value}
-            for function, value in zip(goal.constraints, found.history["constraints"][-1], strict=False)
-        ],
+        "constraints": _asked(goal, found),
     }
     return outcome | report
+
+
+def _asked(goal: Goal, found: Optimization) -> list[dict[str, Any]]:
+    """Every constraint and target: what was asked, and what the binary cell has."""
+    import jax.numpy as jnp
+
+    rows = []
+    for function, excess in zip(goal.constraints, found.report["constraints_binary"], strict=False):
+        quantity, asked = getattr(function, "quantity", None), getattr(function, "bound", None)
+        got = None if quantity is None else float(quantity(jnp.asarray(found.stiffness), jnp.asarray(found.cell)))
+        row = {"name": getattr(function, "name", "constraint"), "excess": excess}
+        if got is not None and asked is not None:
+            asked = 1.0 if row["name"].startswith("isotropic") else float(asked)
+            row |= {"asked": asked, "got": got, "difference": got - asked}
+        rows.append(row)
+    return rows
 
 
 def _sentence(goal: Goal, outcome: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from ._drive import append as append
 from ._drive import lane as lane
 from ._drive import run as run
 from ._drive import stack as stack
+from ._loop import ALLOWED as ALLOWED
 from ._loop import Info as Info
 from ._loop import Kept as Kept
 from ._loop import Loop as Loop

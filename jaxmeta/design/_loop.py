@@ -21,21 +21,35 @@ PATIENCE = 10
 ALLOWED = 1e-3
 """Largest constraint of a design that counts as converged."""
 
+_STILL = 1e-4
+"""Largest change of a variable in a run in which nothing moved."""
+
 
 class Kept(NamedTuple):
-    """The design that a run hands back, with its evaluation: the last one whose evaluation was sound.
+    """The design that a run hands back, with its evaluation.
+
+    It is the best one of the last sharpness among those whose evaluation was sound: with the least objective where no
+    constraint is violated, else with the least violation.
 
     Attributes:
         step: number of the step that evaluated it, from 1; 0 before the first one.
         variables: of the design.
         sharpness: at which it was evaluated.
         objective: its value.
+        violation: its largest constraint, or 0.
     """
 
     step: Int[Array, ""]
     variables: Float[Array, "*shape"]
     sharpness: Float[Array, ""]
     objective: Float[Array, ""]
+    violation: Float[Array, ""]
+
+    def yields_to(self, other: Kept) -> Bool[Array, ""]:
+        """Whether another design is the one to hand back."""
+        allowed = jnp.maximum(self.violation, other.violation) <= ALLOWED
+        better = jnp.where(allowed, other.objective <= self.objective, other.violation <= self.violation)
+        return (self.step == 0) | (other.sharpness > self.sharpness) | better
 
 
 class State(NamedTuple):
@@ -50,6 +64,7 @@ class State(NamedTuple):
         sharpness: of the continuation.
         recent: objective at the last steps, newest first.
         kept: the design to hand back.
+        moved: largest change of a variable in any step.
         result: a `DesignResult`; `max_steps_reached` as long as the run goes on.
     """
 
@@ -61,6 +76,7 @@ class State(NamedTuple):
     sharpness: Float[Array, ""]
     recent: Float[Array, " patience"]
     kept: Kept
+    moved: Float[Array, ""]
     result: Int[Array, ""]
 
 
@@ -87,8 +103,8 @@ class Info(NamedTuple):
 class Loop:
     """`init` and `step` of a design run.
 
-    A step evaluates the design that it finds, keeps it, and lets the optimiser make the next one. So the design that is
-    kept is one whose values are known, and the update after the last evaluation is not used.
+    A step evaluates the design that it finds, keeps it if it is the best, and lets the optimiser make the next one. So
+    the design that is kept is one whose values are known, and the update after the last evaluation is not used.
 
     A stage of the continuation ends when the objective rests, or after its number of steps; the run, when the objective
     rests in the last stage and no constraint is violated.
@@ -166,7 +182,8 @@ class Loop:
             stage=none,
             sharpness=sharpness,
             recent=jnp.zeros((PATIENCE,), variables.dtype),
-            kept=Kept(none, variables, sharpness, zero),
+            kept=Kept(none, variables, sharpness, zero, zero),
+            moved=zero,
             result=jnp.asarray(DesignResult.max_steps_reached, jnp.int32),
         )
 
@@ -195,17 +212,21 @@ class Loop:
         rests = (age >= PATIENCE) & (spread <= self.tolerance)
         last = sharpness >= self.continuation.final
         sharpen = (rests | (age >= self.continuation.every)) & ~last
-        ends = last & rests & (jnp.max(seen.constraints, initial=0) <= ALLOWED)
+        violation = jnp.max(seen.constraints, initial=0).astype(x.dtype)
+        ends = last & rests & (violation <= ALLOWED)
+        change = jnp.abs(new - x).max()
+        moved = jnp.maximum(state.moved, change)
 
         sound = sound & jnp.isfinite(seen.objective) & jnp.isfinite(seen.constraints).all()
         outcome = getattr(optimizer, "result", jnp.zeros((), jnp.int32))
         slopes = jnp.isfinite(seen.gradient).all() & jnp.isfinite(seen.constraint_gradients).all()
         result = jnp.where(ends, DesignResult.converged, DesignResult.max_steps_reached)
+        result = jnp.where(ends & (moved <= _STILL), DesignResult.unmoved, result)
         # At rest because it cannot move.
         result = jnp.where((ends & (outcome == Outcome.no_descent)) | ~slopes, DesignResult.optimizer_failed, result)
         result = jnp.where(sound, result, DesignResult.solver_failed).astype(jnp.int32)
 
-        found = Kept(state.step + 1, x, sharpness, recent[0])
+        found = Kept(state.step + 1, x, sharpness, recent[0], violation)
         grown = jnp.minimum(sharpness * self.continuation.factor, self.continuation.final).astype(sharpness.dtype)
         return State(
             variables=new,
@@ -215,9 +236,10 @@ class Loop:
             stage=jnp.where(sharpen, state.step + 1, state.stage),
             sharpness=jnp.where(sharpen, grown, sharpness),
             recent=recent,
-            kept=select(sound, found, state.kept),
+            kept=select(sound & state.kept.yields_to(found), found, state.kept),
+            moved=moved,
             result=result,
-        ), Info(seen.objective, jnp.abs(new - x).max(), outcome, result == DesignResult.converged, record)
+        ), Info(seen.objective, change, outcome, result == DesignResult.converged, record)
 
 
 def select(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:

@@ -12,6 +12,7 @@ class DesignResult(IntEnum):
     max_steps_reached = 1
     solver_failed = 2
     optimizer_failed = 3
+    unmoved = 4
 
     @property
     def text(self) -> str:
@@ -31,5 +32,9 @@ _TEXTS = {
     ),
     DesignResult.optimizer_failed: (
         "The optimiser could not make a step: are the gradients finite, and is the method one for this objective?"
+    ),
+    DesignResult.unmoved: (
+        "Nothing in the design could move: its start is the same everywhere, every voxel is held, or no change makes "
+        "the objective better."
     ),
 }

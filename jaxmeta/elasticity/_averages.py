@@ -13,7 +13,7 @@ from ._engineering import compliance
 
 
 class Moduli(NamedTuple):
-    """Moduli of an isotropic material.
+    """Moduli of an isotropic material; those of `voigt_average` are of the nearest isotropic tensor.
 
     Attributes:
         bulk: shape (...), unit of stress.
@@ -22,6 +22,16 @@ class Moduli(NamedTuple):
 
     bulk: Float[Array, "*batch"]
     shear: Float[Array, "*batch"]
+
+    @property
+    def young(self) -> Float[Array, "*batch"]:
+        """Young's modulus 9 K G/(3 K + G), unit of stress."""
+        return 9 * self.bulk * self.shear / (3 * self.bulk + self.shear)
+
+    @property
+    def poisson(self) -> Float[Array, "*batch"]:
+        """Poisson's ratio (3 K − 2 G)/(6 K + 2 G), no unit."""
+        return (3 * self.bulk - 2 * self.shear) / (6 * self.bulk + 2 * self.shear)
 
 
 def voigt_average(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Moduli:

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..cells import Cell, Scorer
-from ..design import DesignResult, Kept, Level, State
-from ._binary import binarize
+from ..design import ALLOWED, DesignResult, Kept, Level, State
+from ._binary import Binary, binarize
 from ._design import Design
 from ._record import Record
 from ._setup import Settings
@@ -22,8 +22,8 @@ class Optimization(NamedTuple):
     """An optimised cell.
 
     Attributes:
-        density: physical density as optimised, filtered and projected, of the last step in `history`; the octant if the
-            symmetry has one.
+        density: physical density as optimised, filtered and projected, of the best step at the last sharpness; the
+            octant if the symmetry has one.
         scored: the strictly binary `Cell`, with its stiffness from an independent tight solve in float64; `cell` is the
             whole of it, (nx, ny, nz), and `stiffness` its C, (6, 6).
         history: one list for each quantity, one entry for each step.
@@ -33,6 +33,8 @@ class Optimization(NamedTuple):
             - `objective_grey`: objective of `density`, which is not eroded, with the interpolation, symmetry and
               tolerance of the optimisation;
             - `objective_binary`: objective of `cell`, with `stiffness`;
+            - `constraints_binary`: the constraints of `cell`, the volume fraction's last;
+            - `start_kept`: whether `cell` is the one that the run began with, which was better than what it ended with;
             - `loss_from_binarising`: the second minus the first, positive where the cell is worse. With erosion the
               entries of `history` are another thing: each is of the eroded density;
             - `volume_fraction`: of `cell`;
@@ -61,12 +63,30 @@ class Optimization(NamedTuple):
         return self.scored.stiffness
 
 
-def finish(settings: Settings, design: Design, state: State, history: dict[str, list]) -> Optimization:
-    """The design that a run kept: cut, cleaned and scored.
+class _Scored(NamedTuple):
+    """A binary cell with what the objective and the constraints say of it."""
+
+    binary: Binary
+    cell: Cell
+    objective: float
+    constraints: list[float]
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The less the better."""
+        violation = max([0.0, *self.constraints])
+        return (0.0 if violation <= ALLOWED else violation, self.objective)
+
+
+def finish(
+    settings: Settings, design: Design, start: Float[Array, "x y z"], state: State, history: dict[str, list]
+) -> Optimization:
+    """The design that a run kept: cut, cleaned and scored; or the cell that it began with, if that is the better one.
 
     Args:
         settings: of the run.
         design: of the run.
+        start: its first design variables.
         state: its last one.
         history: of its steps.
     """
@@ -75,24 +95,49 @@ def finish(settings: Settings, design: Design, state: State, history: dict[str, 
     # The eroded density is another one, so its objective says nothing of this one.
     grey = float(_solved(design, kept, state.memory) if settings.course.erosion else kept.objective)
     fraction = min(settings.volume_fraction, float(density.mean()))
-    binary = binarize(density, fraction, settings.symmetry, design.held)
-    scorer = Scorer(settings.solid, float(np.asarray(settings.interpolation.void)), settings.spacing)
-    scored = scorer(binary.density, settings.symmetry, {"islands_removed": binary.islands_removed})
-    stiffness, cell = (jnp.asarray(array, density.dtype) for array in (scored.stiffness, scored.cell))
-    value = float(design.objective(Record(stiffness, cell, cell, cell, None, design.filtering)))
+    best = _scored(settings, design, binarize(density, fraction, settings.symmetry, design.held))
+    from_start = False
+    if is_cell(start) and float(start.mean()) <= settings.volume_fraction + 1e-6 and design.held is None:
+        first = _scored(settings, design, binarize(start, float(start.mean()), settings.symmetry))
+        from_start = first.rank < best.rank
+        if from_start:
+            best, density, grey = first, start, first.objective
+    scored = best.cell
     report = {
         "objective_grey": grey,
-        "objective_binary": value,
-        "loss_from_binarising": value - grey,
+        "objective_binary": best.objective,
+        "loss_from_binarising": best.objective - grey,
+        "constraints_binary": best.constraints,
+        "start_kept": from_start,
         "volume_fraction": scored.volume_fraction,
-        "islands_removed": binary.islands_removed,
-        "held_apart": binary.held_apart,
+        "islands_removed": best.binary.islands_removed,
+        "held_apart": best.binary.held_apart,
         "connected": scored.facts.connected,
         "percolates": list(scored.facts.percolates),
         "scored_in": scored.solver["dtype"],
         "steps": int(state.step),
     }
     return Optimization(density, scored, history, DesignResult(int(state.result)), report)
+
+
+def is_cell(variables: Float[Array, "x y z"]) -> bool:
+    """Whether design variables are those of a cell, 0 and 1."""
+    values = np.asarray(variables)
+    return bool(np.isin(values, (0, 1)).all() and 0 < values.mean() < 1)
+
+
+def _scored(settings: Settings, design: Design, binary: Binary) -> _Scored:
+    scorer = Scorer(settings.solid, float(np.asarray(settings.interpolation.void)), settings.spacing)
+    cell = scorer(binary.density, settings.symmetry, {"islands_removed": binary.islands_removed})
+    density = jnp.asarray(binary.density, design.volume_fraction.dtype)
+    stiffness = jnp.asarray(cell.stiffness, density.dtype)
+    record = Record(stiffness, density, design.filtering(density), density, design.held, design.filtering)
+    excess = float(density.mean()) / float(design.volume_fraction) - 1
+    constraints = [*(float(term(record)) for term in design.constraints), excess]
+    # A function of one's own may count voxels: it sees the whole cell.
+    whole = jnp.asarray(cell.cell, density.dtype)
+    value = float(design.objective(record._replace(density=whole, filtered=whole, projected=whole, held=None)))
+    return _Scored(binary, cell, value, constraints)
 
 
 @jax.jit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jaxtyping import ArrayLike, Bool, Float
@@ -14,7 +15,7 @@ from ..optimizers import Optimizer
 from ..runs import Checkpoint
 from ._course import Course
 from ._filter import Symmetry
-from ._finish import Optimization, finish
+from ._finish import Optimization, finish, is_cell
 from ._info import Info
 from ._record import Function
 from ._setup import Settings, checked_start
@@ -46,12 +47,14 @@ def optimize(
 
     Minimises objective(C(ρ), ρ) subject to g_j(C(ρ), ρ) ≤ 0 and mean(ρ) ≤ volume fraction, where ρ is the filtered and
     projected density of the design variables and C its effective stiffness. The sharpness of the projection grows in
-    stages; a stage ends when the objective rests. The final density is cut at its volume fraction, cleaned of parts
-    that hang on nothing, and scored by an independent solve of the binary cell in float64.
+    stages; a stage ends when the objective rests. The best density of the last stage is cut at its volume fraction,
+    cleaned of parts that hang on nothing, and scored by an independent solve of the binary cell in float64.
 
     Args:
         objective: callable (stiffness (6, 6), density) → scalar, minimised; see `objectives`.
-        start: design variables to start from, in [0, 1]; the first octant when symmetry is "mirror" or "cubic".
+        start: design variables to start from, in [0, 1]; the first octant when symmetry is "mirror" or "cubic". A cell,
+            of 0 and 1 only, starts at the last sharpness, which leaves it what it is, and is handed back where the run
+            ends with a worse one.
         solid: the solid.
         volume_fraction: upper bound of the mean density, in (0, 1].
         symmetry: "none", "mirror" or "cubic".
@@ -62,7 +65,7 @@ def optimize(
         projection: sharpness of the projection, stage by stage.
         optimizer: `OC`, `MMA`, `topology.GCMMA` or any `optimizers.Optimizer`; None takes OC with a move limit of
             0.05 where the objective is monotone and the volume the only constraint, else MMA.
-        max_steps: most outer steps. A step is one evaluation; the design of the last one is handed back.
+        max_steps: most outer steps. A step is one evaluation.
         spacing: edges of a voxel.
         passive: two masks, of voxels held void and voxels held solid: they are 0 and 1 in `density` and in `cell`, and
             count as volume. With symmetry "cubic" the masks must not change under permutations of the axes.
@@ -88,6 +91,8 @@ def optimize(
         ((8, 8, 8), 3)
     """
     variables = checked_start(start, symmetry)
+    if is_cell(variables) and isinstance(projection, Continuation):
+        projection = replace(projection, start=projection.final)
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
         passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
@@ -113,4 +118,4 @@ def optimize(
             if history:
                 saved.save(state, history, force=True)
             saved.close()
-    return finish(settings, design, state, history)
+    return finish(settings, design, variables, state, history)

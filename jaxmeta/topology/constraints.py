@@ -41,11 +41,13 @@ class Constraint:
         function: (stiffness, density) → scalar, scaled so that one is a large violation; with a bound, (stiffness,
             density, bound) → scalar.
         bound: a number, or None.
+        quantity: what is bounded, (stiffness, density) → scalar; for reports.
     """
 
     label: str
     function: Callable[..., Array] = field(repr=False)
     bound: float | int | Float[Array, "..."] | None = None
+    quantity: Function | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -58,7 +60,7 @@ class Constraint:
 
     def tree_flatten(self):
         """The bound and the function's own numbers are the leaves."""
-        return (as_pytree(self.function), self.bound), self.label
+        return (as_pytree(self.function), self.bound, self.quantity and as_pytree(self.quantity)), self.label
 
     @classmethod
     def tree_unflatten(cls, label, children):
@@ -91,7 +93,7 @@ def at_most(function: Function, bound: float, name: str = "upper bound") -> Cons
         -0.1429
     """
     bound = real_number("bound", bound, "be a finite number", math.isfinite)
-    return Constraint(name, jax.tree_util.Partial(_above, as_pytree(function)), bound)
+    return Constraint(name, jax.tree_util.Partial(_above, as_pytree(function)), bound, function)
 
 
 def at_least(function: Function, bound: float, name: str = "lower bound") -> Constraint:
@@ -103,7 +105,39 @@ def at_least(function: Function, bound: float, name: str = "lower bound") -> Con
         name: for reports.
     """
     bound = real_number("bound", bound, "be a finite number", math.isfinite)
-    return Constraint(name, jax.tree_util.Partial(_below, as_pytree(function)), bound)
+    return Constraint(name, jax.tree_util.Partial(_below, as_pytree(function)), bound, function)
+
+
+def near(function: Function, target: float, tolerance: float = 0.005, name: str = "near") -> Constraint:
+    """function(stiffness, density) within `tolerance` of a target, relative to it; absolute where the target is 0.
+
+    Args:
+        function: any differentiable function of stiffness and density.
+        target: a number.
+        tolerance: largest deviation.
+        name: for reports.
+
+    Example:
+        Poisson's ratio of the nearest isotropic tensor.
+
+        >>> import jax.numpy as jnp, jaxmeta as jm
+        >>> poisson = lambda c, rho: jm.elasticity.voigt_average(c).poisson
+        >>> asked = jm.constraints.near(poisson, 0.2, 0.01, "Poisson's ratio")
+        >>> print(f"{asked(jm.Isotropic(1.0, 0.201).stiffness, jnp.ones((2, 2, 2))):.2f}")
+        -0.50
+    """
+    target = real_number("target", target, "be a finite number", math.isfinite)
+    tolerance = positive_number("tolerance", tolerance)
+    return Constraint(name, jax.tree_util.Partial(_away, as_pytree(function), tolerance), target, function)
+
+
+def _away(function: Function, tolerance: Array | float, c: Array, rho: Array, target: Array | float) -> Array:
+    return _rounded(_above(function, c, rho, target) / jnp.asarray(tolerance, c.dtype)) - 1
+
+
+def _rounded(x: Array) -> Array:
+    """|x|, rounded off at zero: a square would have no slope there, so that far away a bound on it is linear."""
+    return jnp.sqrt(x**2 + 1e-4)
 
 
 def isotropic(tolerance: float = 0.03) -> Constraint:
@@ -114,7 +148,11 @@ def isotropic(tolerance: float = 0.03) -> Constraint:
     Args:
         tolerance: largest deviation of Zener's ratio from one.
     """
-    return Constraint("isotropic within", _anisotropy, positive_number("tolerance", tolerance))
+    return Constraint("isotropic within", _anisotropy, positive_number("tolerance", tolerance), _zener)
+
+
+def _zener(c: Array, _: Array) -> Array:
+    return zener(c)
 
 
 def _anisotropy(c: Array, _: Array, tolerance: Array | float) -> Array:

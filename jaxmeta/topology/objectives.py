@@ -60,6 +60,10 @@ def _poisson(c: Array, _: Array) -> Array:
     return poisson_ratio(c)
 
 
+def _volume(_: Array, rho: Array) -> Array:
+    return rho.mean()
+
+
 def _young(direction: tuple[Array | float, ...], c: Array, _: Array) -> Array:
     return -directional_young(c, jnp.asarray(direction, c.dtype))
 
@@ -109,6 +113,17 @@ def minimize_poisson() -> Objective:
     ``constraints.at_least(lambda c, _: c[0, 0], 0.02)``.
     """
     return Objective("minimize Poisson's ratio", _poisson)
+
+
+def minimize_volume() -> Objective:
+    """Minimise the mean density: the lightest cell. Say what it must hold by constraints, such as `constraints.near`.
+
+    Example:
+        >>> import jax.numpy as jnp, jaxmeta as jm
+        >>> print(jm.objectives.minimize_volume()(jnp.eye(6), jnp.full((2, 2, 2), 0.25)))
+        0.25
+    """
+    return Objective("minimize volume", _volume)
 
 
 def match(stiffness: Float[Array, "6 6"]) -> Objective:

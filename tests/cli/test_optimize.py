@@ -16,7 +16,7 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta.cli import main
-from jaxmeta.cli._goals import Limits, Match, make_goal
+from jaxmeta.cli._goals import Limits, Target, make_goal
 from jaxmeta.cli._start import Start
 from jaxmeta.io import read_density, read_stiffness
 from tests.cli.conftest import Answer
@@ -202,7 +202,7 @@ def test_goals():
     bulk = c[:3, :3].sum() / 9
     young = 1 / np.linalg.inv(c)[1, 1]
     limits = Limits(min_bulk=2.0, min_young=1.0, max_poisson=0.5, min_c44=2.0)
-    goal = make_goal("young", (0.0, 2.0, 0.0), Match(), limits, SOLID, 0.3)
+    goal = make_goal("young", (0.0, 2.0, 0.0), Target(), limits, SOLID, 0.3)
     assert goal.sign * float(goal.objective(c, rho)) == pytest.approx(young)
     values = {constraint.name.split(" at ")[0]: float(constraint(c, rho)) for constraint in goal.constraints}
     assert values["bulk modulus"] == pytest.approx((2 - bulk) / 2)
@@ -210,15 +210,31 @@ def test_goals():
     assert values["Young's modulus along (0.0, 2.0, 0.0)"] == pytest.approx(1 - young)
     assert len(values) == 4
     limits = Limits(smallest_feature=3.0, smallest_gap=2.5)
-    goal = make_goal("bulk", None, Match(), limits, SOLID, 0.3)
+    goal = make_goal("bulk", None, Target(), limits, SOLID, 0.3)
     assert goal.constraints == (jm.constraints.smallest_feature(3.0), jm.constraints.smallest_feature(2.5, "void"))
-    target = Match(c11=3.0, c12=1.0, c44=2.0)
+    target = Target(target_c11=0.15, target_c12=0.05, target_c44=0.04)
     goal = make_goal("match", None, target, Limits(), SOLID, 0.3)
     assert goal.sign == 1
     assert float(goal.objective(jnp.asarray(target.stiffness()), rho)) == pytest.approx(0, abs=1e-12)
-    np.testing.assert_array_equal(target.stiffness()[:3, :3], [[3, 1, 1], [1, 3, 1], [1, 1, 3]])
+    np.testing.assert_array_equal(target.stiffness()[:3, :3], 0.05 + 0.1 * np.eye(3))
+
+
+def test_targets_in_engineering_terms():
+    """Of the nearest isotropic tensor, each by itself for the least volume, and together as a tensor to match."""
+    target = Target(target_young=0.1, target_poisson=0.2)
+    exact = jm.Isotropic(0.1, 0.2).stiffness
+    np.testing.assert_allclose(target.stiffness(), exact, rtol=1e-12)
+    goal = make_goal("volume", None, target, Limits(isotropic=0.03), SOLID, 1.0)
+    rho = jnp.full((2, 2, 2), 0.3)
+    assert float(goal.objective(exact, rho)) == pytest.approx(0.3)
+    names = [function.name for function in goal.constraints]
+    assert names == ["Young's modulus 0.1", "Poisson's ratio 0.2", "isotropic within 0.03"]
+    off = jm.Isotropic(0.101, 0.2).stiffness  # 1 %, twice what is allowed
+    assert float(goal.constraints[0](off, rho)) == pytest.approx(1.0, abs=1e-3)
+    assert float(goal.constraints[1](off, rho)) < -0.98
+    assert float(goal.constraints[0].quantity(off, rho)) == pytest.approx(0.101)
 
 
 def test_target_file(tmp_path):
     np.save(tmp_path / "c.npy", np.diag([3.0, 3, 3, 1, 1, 1]))
-    np.testing.assert_array_equal(Match(target=tmp_path / "c.npy").stiffness(), np.diag([3.0, 3, 3, 1, 1, 1]))
+    np.testing.assert_array_equal(Target(target=tmp_path / "c.npy").stiffness(), np.diag([3.0, 3, 3, 1, 1, 1]))

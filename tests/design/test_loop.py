@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.design import Continuation, DesignResult, Evaluation, Loop, append, lane, run, stack
+from jaxmeta.design import Continuation, DesignResult, Evaluation, Kept, Loop, append, lane, run, stack
 from jaxmeta.optimizers import GCMMA, MMA, OC, Outcome, Seen
 
 
@@ -87,7 +87,27 @@ def test_every_optimiser_comes_to_the_known_optimum(optimizer):
     assert history["memory"] == list(range(1, len(history["objective"]) + 1))
 
 
-def test_what_is_kept_is_what_was_evaluated_last():
+def test_what_is_kept_is_the_best_of_the_last_sharpness():
+    def kept(step, sharpness, objective, violation):
+        return Kept(*map(jnp.asarray, (step, 0.0, sharpness, objective, violation)))
+
+    first = kept(0, 1.0, -9.0, 0.0)
+    good, better, worse = kept(5, 4.0, 1.0, 0.0), kept(6, 4.0, 0.5, 9e-4), kept(7, 4.0, 2.0, 0.0)
+    outside, far, softer = kept(8, 4.0, 0.1, 0.2), kept(9, 4.0, 0.0, 0.3), kept(4, 2.0, 0.0, 0.0)
+    for old, new in ((first, good), (good, better), (softer, worse), (outside, worse), (far, outside), (good, good)):
+        assert old.yields_to(new)
+    for old, new in ((better, good), (good, worse), (good, outside), (outside, far)):
+        assert not old.yields_to(new)
+
+
+def test_a_design_that_cannot_move_has_not_converged():
+    flat = problem()._replace(weight=jnp.ones((2, 2)))
+    state, _, _ = drive(Loop(OC(), STAGES, 1e-6), flat)
+    assert state.result == DesignResult.unmoved
+    assert "could move" in DesignResult.unmoved.text
+
+
+def test_what_is_kept_is_what_was_evaluated():
     target, loop = problem(), Loop(OC(move=0.01), STAGES, 1e-6)
     state, history, turns = drive(loop, target, max_steps=7)
     assert len(turns) == len(history["objective"]) == int(state.step) == int(state.kept.step) == 7

@@ -179,11 +179,12 @@ def test_report_compares_like_with_like(erosion):
     np.testing.assert_allclose(binary, objective(jnp.asarray(d.stiffness), jnp.asarray(d.cell)), rtol=1e-12)
     assert d.report["loss_from_binarising"] == binary - grey
     # What the steps saw is the same, but for the erosion.
+    best = int(np.argmin(d.history["objective"]))
     if erosion:
-        assert abs(d.history["objective"][-1] - grey) > 1e-3 * abs(grey)
+        assert abs(d.history["objective"][best] - grey) > 1e-3 * abs(grey)
     else:
-        assert d.history["objective"][-1] == grey
-    np.testing.assert_allclose(d.history["volume_fraction"][-1], d.density.mean(), rtol=1e-12)
+        assert d.history["objective"][best] == grey
+    np.testing.assert_allclose(d.history["volume_fraction"][best], d.density.mean(), rtol=1e-12)
 
 
 class Spectral:
@@ -202,6 +203,37 @@ class Spectral:
 
         shift = jax.lax.fori_loop(0, 30, halve, jnp.array([-1.0, 1.0], x.dtype)).mean()
         return jnp.clip(scaled - shift, problem.lower, problem.upper), state + 1
+
+
+def test_a_cell_is_not_handed_back_worse_than_it_came():
+    """Near its target already; the first steps would only take it away from there."""
+    start = geometry.threshold(_start(4), 0.4).astype(float)
+    solved = jm.homogenize(start, SOLID, symmetry="cubic", tolerance=1e-9).stiffness
+    objective = jm.objectives.match(1.002 * solved)
+    d = jm.optimize(objective, start, solid=SOLID, volume_fraction=0.45, filter_radius=1.5, max_steps=2)
+    assert d.history["beta"] == [32.0, 32.0]
+    assert d.report["start_kept"]
+    np.testing.assert_array_equal(d.cell, geometry.symmetry.unfold(start))
+    np.testing.assert_allclose(d.report["objective_binary"], (0.002 / 1.002) ** 2, rtol=1e-3)
+    np.testing.assert_allclose(d.report["constraints_binary"], [float(start.mean()) / 0.45 - 1], rtol=1e-9)
+    # One that is over the volume is not handed back.
+    d = jm.optimize(objective, start, solid=SOLID, volume_fraction=0.35, filter_radius=1.5, max_steps=2)
+    assert not d.report["start_kept"] and d.cell.mean() < 0.36
+
+
+def test_least_volume_with_a_wanted_modulus():
+    def young(c, _):
+        return jm.elasticity.voigt_average(c).young
+
+    wanted = [jm.constraints.near(young, 0.1, 0.005, "Young's modulus")]
+    d = jm.optimize(
+        jm.objectives.minimize_volume(), _start(4, volume_fraction=0.6), solid=SOLID, volume_fraction=1.0,
+        constraints=wanted, filter_radius=1.5, projection=Continuation(1.0, 2.0, 10, 4.0), max_steps=40,
+    )  # fmt: skip
+    best = int(np.argmin(np.where(np.array(d.history["constraints"])[-10:, 0] <= 1e-3, d.history["objective"][-10:], 9)))
+    np.testing.assert_allclose(young(jnp.asarray(d.history["stiffness"][-10:][best]), None), 0.1, rtol=0.006)
+    assert d.history["objective"][-10:][best] == d.report["objective_grey"] < 0.45
+    assert d.report["objective_binary"] == pytest.approx(d.scored.volume_fraction)
 
 
 @pytest.mark.parametrize("optimizer", [OC(), MMA(), GCMMA(), Spectral()], ids=["oc", "mma", "gcmma", "own"])
@@ -277,7 +309,7 @@ def test_multistart_agrees_with_single_runs():
     for a, b in zip(many, single, strict=True):
         np.testing.assert_allclose(a.report["objective_binary"], b.report["objective_binary"], rtol=1e-6)
         np.testing.assert_allclose(a.history["objective"], b.history["objective"], rtol=1e-6)
-        assert a.report["objective_grey"] == a.history["objective"][-1]
+        assert a.report["objective_grey"] in a.history["objective"]
 
 
 def test_nothing_is_infinite_or_undefined_on_the_way():
