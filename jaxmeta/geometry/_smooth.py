@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import ArrayLike, Float32, Shaped
 
-from . import _checks
 from ._connectivity import solid_mask
-from ._surfaces import march, check_spacing, cut_level, surface
+from ._surfaces import check_spacing, cut_level, march, surface
 
 if TYPE_CHECKING:
     import trimesh

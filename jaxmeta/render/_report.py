@@ -123,7 +123,7 @@ def _attempt(remarks: list[str], draw: Callable[[], str]) -> str:
 
 
 def _cell_viewer(cell: np.ndarray, spacing: tuple[float, float, float]) -> str:
-    mesh = cell_mesh(cell, spacing=spacing, limit=100_000)
+    mesh = cell_mesh(cell, spacing=spacing, limit=90_000)
     edges = np.asarray(cell.shape) * np.asarray(spacing)
     shown = (
         "the surface of cell.stl"
