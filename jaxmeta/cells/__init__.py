@@ -5,7 +5,10 @@ from ._clean import Cleaned as Cleaned
 from ._clean import clean as clean
 from ._describe import connection as connection
 from ._describe import describe as describe
+from ._describe import members as members
+from ._describe import pores as pores
 from ._describe import properties as properties
+from ._describe import sentences as sentences
 from ._export import Exported as Exported
 from ._export import export as export
 from ._export import write as write

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +37,7 @@ class Cell:
         unit: name of the unit of stress.
         solver: how the stiffness was found: `dtype`, `error` and more, as far as it is known.
         provenance: how the cell was made.
+        length_unit: name of the unit of the spacing; nothing where only the ratios of the voxel edges matter.
 
     Raises:
         ValueError: the density does not have three axes, or the stiffness is not (6, 6).
@@ -61,6 +62,7 @@ class Cell:
     unit: str = ""
     solver: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    length_unit: str = ""
 
     def __post_init__(self) -> None:
         if np.ndim(self.density) != 3:
@@ -72,6 +74,27 @@ class Cell:
     def cell(self) -> Shaped[np.ndarray, "nx ny nz"]:
         """The whole cell."""
         return self.density if self.symmetry == "none" else unfolded(self.density)
+
+    @property
+    def edges(self) -> tuple[float, float, float]:
+        """Edges of the whole cell, in the unit of the spacing."""
+        x, y, z = (side * edge for side, edge in zip(self.cell.shape, self.spacing, strict=True))
+        return x, y, z
+
+    def sized(self, size: float, unit: str = "mm") -> Cell:
+        """This cell with a given longest edge; its stiffness stays, for it does not depend on the size.
+
+        Args:
+            size: longest edge of the whole cell.
+            unit: of the size.
+
+        Example:
+            >>> import numpy as np, jaxmeta as jm
+            >>> jm.cells.Cell(np.ones((4, 4, 8)), "mirror", np.eye(6), jm.Isotropic(1.0, 0.3)).sized(10.0).spacing
+            (0.625, 0.625, 0.625)
+        """
+        x, y, z = (edge * size / max(self.edges) for edge in self.spacing)
+        return replace(self, spacing=(x, y, z), length_unit=unit)
 
     @property
     def octant(self) -> Shaped[np.ndarray, "mx my mz"]:

@@ -23,7 +23,10 @@ def describe(cell: Cell) -> dict[str, Any]:
     Returns:
         Plain numbers and texts, as `jm.io.write_json` takes them: `shape`, `spacing`, `volume_fraction`, `unit`,
         `stiffness`, `moduli`, `relative` to the solid, `bounds` of Hashin and Shtrikman and the `share` of them,
-        `connected`, `parts` and `percolates`. What does not exist is None.
+        `connected`, `parts` and `percolates` of the solid; `void_connected`, `void_parts`, `closed_pores` (parts of the
+        void that end within the repeated cell), `closed_share` of the void in them and `sealed_cavities` of a single
+        cell; `thinnest_member` in voxels, `thinnest_length` in `length_unit`, and `thin_share` of the solid in members
+        thinner than two voxels. What does not exist is None.
 
     Example:
         >>> import numpy as np, jaxmeta as jm
@@ -55,6 +58,23 @@ def describe(cell: Cell) -> dict[str, Any]:
         "connected": cell.facts.connected,
         "parts": cell.facts.parts,
         "percolates": list(cell.facts.percolates),
+        **_voids_and_members(cell),
+    }
+
+
+def _voids_and_members(cell: Cell) -> dict[str, Any]:
+    facts = cell.facts
+    thinnest = facts.thinnest or None
+    return {
+        "void_connected": facts.void_connected,
+        "void_parts": len(facts.void.sizes),
+        "closed_pores": facts.closed_pores,
+        "closed_share": facts.closed_share,
+        "sealed_cavities": facts.sealed_cavities(),
+        "thinnest_member": thinnest,
+        "thinnest_length": thinnest * min(cell.spacing) if thinnest and cell.length_unit else None,
+        "length_unit": cell.length_unit,
+        "thin_share": facts.thin,
     }
 
 
@@ -158,3 +178,64 @@ def connection(facts: dict[str, Any]) -> str:
     if parts == 0:
         return f"{whole}."
     return f"{whole} and percolates along {', '.join(axes)}." if axes else f"{whole} and does not percolate."
+
+
+def pores(facts: dict[str, Any]) -> str:
+    """Say in one sentence how the void hangs together, and whether powder or resin can leave it.
+
+    Args:
+        facts: from `describe`.
+
+    Example:
+        >>> import jaxmeta as jm
+        >>> jm.cells.pores(jm.cells.describe(jm.dataset.load()[7]))
+        'The void is one connected part, and open.'
+    """
+    count, closed = facts["void_parts"], facts["closed_pores"]
+    if count == 0:
+        return "No voxel is void."
+    whole = "The void is one connected part" if count == 1 else f"The void has {count} parts"
+    if closed == 0:
+        return f"{whole}, and open." if count == 1 else f"{whole}, all of them open."
+    share = f"{100 * facts['closed_share']:.3g} % of the void"
+    if count == 1:
+        return f"{whole}, and a closed pore: powder or resin cannot leave."
+    some = "all of them" if closed == count else f"{closed} of them"
+    pores = "closed pores" if closed > 1 else "a closed pore"
+    return f"{whole}, {some} {pores} with {share}: powder or resin cannot leave."
+
+
+def members(facts: dict[str, Any]) -> str:
+    """Say in one sentence how thin the solid is.
+
+    Args:
+        facts: from `describe`.
+
+    Example:
+        >>> import jaxmeta as jm
+        >>> jm.cells.members(jm.cells.describe(jm.dataset.load()[7].sized(10.0)))
+        'The thinnest member is 1 voxel (0.156 mm) wide; 2.7 % of the solid is thinner than two voxels.'
+    """
+    thinnest = facts["thinnest_member"]
+    if thinnest is None:
+        return "There is no member."
+    length = facts["thinnest_length"]
+    size = "" if length is None else f" ({length:.3g} {facts['length_unit']})"
+    text = f"The thinnest member is {thinnest} voxel{'s' * (thinnest > 1)}{size} wide"
+    if thinnest > 1:
+        return f"{text}."
+    return f"{text}; {100 * facts['thin_share']:.3g} % of the solid is thinner than two voxels."
+
+
+def sentences(facts: dict[str, Any]) -> list[str]:
+    """All that is said of solid, void and members, in sentences.
+
+    Args:
+        facts: from `describe`.
+
+    Example:
+        >>> import jaxmeta as jm
+        >>> len(jm.cells.sentences(jm.cells.describe(jm.dataset.load()[7])))
+        3
+    """
+    return [connection(facts), pores(facts), members(facts)]

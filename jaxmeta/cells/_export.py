@@ -56,7 +56,7 @@ def write(
     elif kind == ".vti":
         io.write_vti(path, cell.cell, spacing=cell.spacing, fields=fields, overwrite=overwrite)
     elif kind == ".stl":
-        mesh = geometry.surface(cell.cell, spacing=cell.spacing)
+        mesh = geometry.smooth_surface(cell.cell, cell.spacing)
         io.write_stl(path, np.asarray(mesh.vertices), np.asarray(mesh.faces), overwrite=overwrite)
     else:
         raise ValueError(f"Argument `path` must end in .npz, .h5, .vti or .stl, but is {path}.")

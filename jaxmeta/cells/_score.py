@@ -132,8 +132,9 @@ class Scorer:
         matrix = np.asarray(stiffness)
         solver = {"dtype": str(matrix.dtype), "error": float(np.asarray(error))}
         return Cell(
-            density, symmetry, matrix.astype(np.float64), self.solid, None, self.spacing, "", solver, provenance or {}
-        )
+            density, symmetry, matrix.astype(np.float64), self.solid,
+            spacing=self.spacing, solver=solver, provenance=provenance or {},
+        )  # fmt: skip
 
 
 @partial(jax.jit, static_argnums=0)

@@ -11,9 +11,11 @@ from ._bodies import lattice_struts as lattice_struts
 from ._bodies import plates as plates
 from ._bodies import sphere as sphere
 from ._bodies import superellipsoid_hole as superellipsoid_hole
+from ._connectivity import Parts as Parts
 from ._connectivity import is_connected as is_connected
 from ._connectivity import keep_largest as keep_largest
 from ._connectivity import label as label
+from ._connectivity import parts as parts
 from ._connectivity import percolates as percolates
 from ._members import Cleaned as Cleaned
 from ._members import Hinges as Hinges
@@ -21,6 +23,7 @@ from ._members import clean as clean
 from ._members import count_hinges as count_hinges
 from ._members import has_hinges as has_hinges
 from ._members import minimum_member as minimum_member
+from ._members import thinnest_member as thinnest_member
 from ._shells import SurfaceError as SurfaceError
 from ._shells import is_closed as is_closed
 from ._smooth import smooth_surface as smooth_surface

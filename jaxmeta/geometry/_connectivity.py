@@ -6,10 +6,11 @@ where its density exceeds one half. These functions run on the host.
 
 import itertools
 from collections import deque
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Int, Shaped
+from jaxtyping import Array, ArrayLike, Bool, Int, Shaped
 
 from . import _checks
 from .symmetry import Symmetry
@@ -147,15 +148,80 @@ def _with_images(mask: np.ndarray, symmetry: Symmetry) -> np.ndarray:
     return mask
 
 
-def percolates(cell: Shaped[ArrayLike, "nx ny nz"]) -> tuple[bool, bool, bool]:
-    r"""Along which axes the solid carries on without end when the cell is repeated.
+class Parts(NamedTuple):
+    """What `parts` returns.
+
+    Attributes:
+        labels: (nx, ny, nz) integers, 0 for void and 1 … count for the parts.
+        sizes: (count,), voxels of each part.
+        winds: (count, 3), whether it carries on without end along x, y and z.
+    """
+
+    labels: Int[np.ndarray, "nx ny nz"]
+    sizes: Int[np.ndarray, "count"]
+    winds: Bool[np.ndarray, "count 3"]
+
+
+def parts(cell: Shaped[ArrayLike, "nx ny nz"]) -> Parts:
+    r"""The connected parts of a periodic cell, and along which axes each carries on when the cell is repeated.
 
     A closed path in the periodic cell has a winding vector $\mathbf w \in \mathbb Z^3$: how often it goes around along
-    each axis. The solid percolates along axis a when some path has $w_a \ne 0$; touching both faces is not enough.
+    each axis. A part carries on along axis a when some path in it has $w_a \ne 0$; touching both faces is not enough. A
+    part of the void that carries on along none is a closed pore.
 
     The parts of the block are the nodes of a graph, and every contact across a face is an edge which shifts by one
-    cell. A search gives each part a place $\mathbf p \in \mathbb Z^3$; a contact from part i to part j with shift
+    cell. A search gives each node a place $\mathbf p \in \mathbb Z^3$; a contact from node i to node j with shift
     $\mathbf s$ closes a path of winding $\mathbf p_i + \mathbf s - \mathbf p_j$. These paths generate all others.
+
+    Args:
+        cell: (nx, ny, nz), the whole periodic cell; solid where it exceeds one half.
+
+    Returns:
+        The parts on the host, in the order in which they come first in memory.
+
+    Raises:
+        ValueError: The cell does not have three axes, or is traced.
+
+    Example:
+        >>> import numpy as np
+        >>> import jaxmeta.geometry as geometry
+        >>> cell = np.zeros((4, 4, 4))
+        >>> cell[:, 1, 1] = cell[1, 3, 3] = 1.0
+        >>> found = geometry.parts(cell)
+        >>> found.sizes.tolist(), found.winds.tolist()
+        ([4, 1], [[True, False, False], [False, False, False]])
+    """
+    labels, count = _block_labels(solid_mask(cell))
+    contacts: list[list[tuple[int, int, int]]] = [[] for _ in range(count + 1)]
+    for axis in range(3):
+        for last, first in _face_pairs(labels, axis).tolist():
+            contacts[last].append((first, axis, 1))
+            contacts[first].append((last, axis, -1))
+    winds: list[list[bool]] = []
+    places: dict[int, tuple[int, ...]] = {}
+    part = np.zeros(count + 1, np.int32)
+    for seed in range(1, count + 1):
+        if seed in places:
+            continue
+        winds.append([False] * 3)
+        places[seed], part[seed] = (0, 0, 0), len(winds)
+        queue = deque([seed])
+        while queue:
+            node = queue.popleft()
+            for other, axis, shift in contacts[node]:
+                place = tuple(p + shift * (d == axis) for d, p in enumerate(places[node]))
+                if other not in places:
+                    places[other], part[other] = place, len(winds)
+                    queue.append(other)
+                for d in range(3):
+                    winds[-1][d] |= place[d] != places[other][d]
+    numbered = part[labels]
+    sizes = np.bincount(numbered.ravel(), minlength=len(winds) + 1)[1:]
+    return Parts(numbered, sizes, np.array(winds, bool).reshape(-1, 3))
+
+
+def percolates(cell: Shaped[ArrayLike, "nx ny nz"]) -> tuple[bool, bool, bool]:
+    r"""Along which axes the solid carries on without end when the cell is repeated; see `parts`.
 
     Args:
         cell: (nx, ny, nz), the whole periodic cell; solid where it exceeds one half.
@@ -174,26 +240,5 @@ def percolates(cell: Shaped[ArrayLike, "nx ny nz"]) -> tuple[bool, bool, bool]:
         >>> geometry.percolates(bar)
         (True, False, False)
     """
-    labels, count = _block_labels(solid_mask(cell))
-    contacts: list[list[tuple[int, int, int]]] = [[] for _ in range(count + 1)]
-    for axis in range(3):
-        for last, first in _face_pairs(labels, axis).tolist():
-            contacts[last].append((first, axis, 1))
-            contacts[first].append((last, axis, -1))
-    winds = [False, False, False]
-    places: dict[int, tuple[int, ...]] = {}
-    for seed in range(1, count + 1):
-        if seed in places:
-            continue
-        places[seed] = (0, 0, 0)
-        queue = deque([seed])
-        while queue:
-            part = queue.popleft()
-            for other, axis, shift in contacts[part]:
-                place = tuple(p + shift * (d == axis) for d, p in enumerate(places[part]))
-                if other not in places:
-                    places[other] = place
-                    queue.append(other)
-                for d in range(3):
-                    winds[d] |= place[d] != places[other][d]
-    return winds[0], winds[1], winds[2]
+    x, y, z = parts(cell).winds.any(axis=0).tolist()
+    return x, y, z

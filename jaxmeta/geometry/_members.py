@@ -147,13 +147,14 @@ def _check_size(size: int) -> None:
 
 def _opened(solid: np.ndarray, size: int, periodic: bool) -> np.ndarray:
     """The union of all solid size³ blocks: an erosion and a dilation, one axis at a time."""
-    padded = solid if periodic else np.pad(solid, size)
-    starts = padded
-    for axis in range(3):
-        starts = np.logical_and.reduce([np.roll(starts, -shift, axis) for shift in range(size)])
-    covered = starts
-    for axis in range(3):
-        covered = np.logical_or.reduce([np.roll(covered, shift, axis) for shift in range(size)])
+    covered = solid if periodic else np.pad(solid, size)
+    for operation, sign in ((np.logical_and, -1), (np.logical_or, 1)):
+        for axis in range(3):
+            length = 1
+            while length < size:  # from a run of voxels to one of up to twice as many
+                shift = min(length, size - length)
+                covered = operation(covered, np.roll(covered, sign * shift, axis))
+                length += shift
     return covered if periodic else covered[size:-size, size:-size, size:-size]
 
 
@@ -186,6 +187,44 @@ def minimum_member(cell: Shaped[ArrayLike, "nx ny nz"], size: int = 2, periodic:
     solid = solid_mask(cell)
     total = np.count_nonzero(solid)
     return float(np.count_nonzero(solid & ~_opened(solid, size, periodic)) / total) if total else 0.0
+
+
+def thinnest_member(cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True) -> int:
+    """The largest size of which no member is thinner: the solid is a union of blocks of that many voxels each way.
+
+    Args:
+        cell: (nx, ny, nz), the whole cell; solid where it exceeds one half.
+        periodic: Whether opposite faces touch; else the cell is surrounded by void.
+
+    Returns:
+        In voxels; 0 for an empty cell, and the longest side for a cell of solid all through.
+
+    Raises:
+        ValueError: The cell does not have three axes, or is traced.
+
+    Example:
+        >>> import numpy as np
+        >>> import jaxmeta.geometry as geometry
+        >>> plate = np.zeros((8, 8, 8))
+        >>> plate[2:5] = 1.0
+        >>> geometry.thinnest_member(plate)
+        3
+    """
+    solid = solid_mask(cell)
+    if not solid.any():
+        return 0
+
+    def whole(size: int) -> bool:
+        return np.array_equal(_opened(solid, size, periodic), solid)
+
+    low, high = 1, 2  # whole at low; a block of 3 is made of blocks of 2, so what fails at one size fails above
+    while high <= max(solid.shape) and whole(high):
+        low, high = high, 2 * high
+    high = min(high, max(solid.shape) + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if whole(middle) else (low, middle)
+    return low
 
 
 def _hinges_filled(solid: np.ndarray, periodic: bool) -> np.ndarray:

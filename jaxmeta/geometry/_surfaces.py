@@ -77,7 +77,7 @@ def capped(
         level: Of the surface; no sample lies on it, and one above it.
         places: Of the samples along each axis, growing.
     """
-    vertices, faces = _march(np.pad(values, 1, constant_values=2.0 * level - values.max()), level)
+    vertices, faces = march(np.pad(values, 1, constant_values=2.0 * level - values.max()), level)
     beyond = np.zeros(len(vertices), bool)
     for axis, along in enumerate(places):
         index = vertices[:, axis] - 1
@@ -200,7 +200,7 @@ def surface_area(
     if not periodic:
         return float(surface(density, level, spacing).area) if np.any(values > cut) else 0.0
     # One more layer closes the period: n intervals between n + 1 centres along each axis.
-    vertices, faces = _march(np.pad(values, ((0, 1),) * 3, mode="wrap"), cut)
+    vertices, faces = march(np.pad(values, ((0, 1),) * 3, mode="wrap"), cut)
     corners = (vertices * lengths)[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     return float(np.sum(np.linalg.norm(normals, axis=-1)) / 2.0)
@@ -230,7 +230,7 @@ def cut_level(density: ArrayLike, level: float) -> tuple[np.ndarray, float]:
     return np.where(close, level + 2.0 * margin, values), level + margin
 
 
-def _march(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+def march(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Vertices in units of samples and faces, with normals towards small values."""
     if not values.min() < level < values.max():
         return np.zeros((0, 3)), np.zeros((0, 3), np.int64)

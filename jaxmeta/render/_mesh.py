@@ -1,4 +1,4 @@
-"""The surface of a periodic cell as it is drawn: smooth, with normals and no more triangles than are seen."""
+"""The surface of a periodic cell as it is drawn: the one that is written to files, with normals."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,6 @@ import numpy as np
 from jaxtyping import Float32, Int32, Shaped
 
 from jaxmeta import geometry
-
-_FINEST, _LARGEST = 64, 192
 
 
 class Mesh(NamedTuple):
@@ -18,12 +16,14 @@ class Mesh(NamedTuple):
         normals: Shape (vertices, 3), unit length, outward.
         faces: Shape (faces, 3), indices of vertices, counter-clockwise from outside.
         values: Shape (vertices,), what the colour shows, or None.
+        coarse: Voxels of the cell along an edge of a voxel that is drawn; with 1 this is the surface of `cells.write`.
     """
 
     vertices: Float32[np.ndarray, "vertices 3"]
     normals: Float32[np.ndarray, "vertices 3"]
     faces: Int32[np.ndarray, "faces 3"]
     values: Float32[np.ndarray, "vertices"] | None = None
+    coarse: int = 1
 
 
 def cell_mesh(
@@ -33,13 +33,14 @@ def cell_mesh(
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     limit: int = 60_000,
 ) -> Mesh:
-    """Makes a smooth surface of a periodic cell.
+    """Makes the surface of a periodic cell, `geometry.smooth_surface`, ready to be drawn.
 
     Args:
         cell: Density, shape (nx, ny, nz), no unit; solid above 1/2.
         tile: Number of copies along each axis.
         spacing: Voxel edges, three lengths; only their ratios matter.
-        limit: Largest number of vertices; the sampling is coarsened until it holds.
+        limit: Largest number of vertices; a cell that has more is drawn from blocks of voxels, which may open or close
+            what is thinner than a block.
 
     Returns:
         The surface; it spans 0 to 1 for each copy along the longest edge.
@@ -62,19 +63,25 @@ def cell_mesh(
         raise ValueError("Argument `cell` must be solid somewhere, but no density is above 1/2.")
     edges = np.asarray(density.shape) * np.asarray(spacing, dtype=float)
     edges /= edges.max()
-    longest = max(density.shape)
-    # No finer than a picture can show, whatever the number of copies.
-    factor = min(max(1.0, _FINEST / longest), _LARGEST / (tile * longest))
+    drawn, coarse = density, 1
     while True:
-        counts = [max(2, round(factor * side)) for side in density.shape]
-        mesh = geometry.smooth_surface(density, counts, (edges / density.shape).tolist(), (tile,) * 3)
-        if len(mesh.vertices) <= limit or factor * longest <= 8:
-            break
-        factor *= 0.95 * (limit / len(mesh.vertices)) ** 0.5
-    return _with_normals(np.asarray(mesh.vertices), np.asarray(mesh.faces), tile * edges)
+        mesh = geometry.smooth_surface(drawn, (edges / drawn.shape).tolist(), (tile,) * 3)
+        halved = _halved(drawn)
+        if len(mesh.vertices) <= limit or halved is None:
+            return _with_normals(np.asarray(mesh.vertices), np.asarray(mesh.faces), tile * edges, coarse)
+        drawn, coarse = halved, 2 * coarse
 
 
-def _with_normals(vertices: np.ndarray, faces: np.ndarray, ends: np.ndarray) -> Mesh:
+def _halved(density: np.ndarray) -> np.ndarray | None:
+    """Half as many voxels along every axis, solid where half of a block is; None where that would not be a cell."""
+    if any(side % 2 for side in density.shape) or max(density.shape) < 16:
+        return None
+    nx, ny, nz = (side // 2 for side in density.shape)
+    solid = (density.reshape(nx, 2, ny, 2, nz, 2).mean(axis=(1, 3, 5)) >= 0.5).astype(np.float32)
+    return solid if solid.any() else None
+
+
+def _with_normals(vertices: np.ndarray, faces: np.ndarray, ends: np.ndarray, coarse: int) -> Mesh:
     """Adds normals, smooth within the curved part and within each cap; a vertex on an edge is doubled."""
     corners = vertices[faces]
     area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -90,6 +97,5 @@ def _with_normals(vertices: np.ndarray, faces: np.ndarray, ends: np.ndarray) -> 
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     # Slivers without any area have no normal of their own; nobody sees which one they get.
     normals = np.where(length > 0, normals / np.where(length > 0, length, 1), (0.0, 0.0, 1.0))
-    return Mesh(
-        vertices[keys // 7].astype(np.float32), normals.astype(np.float32), index.reshape(-1, 3).astype(np.int32)
-    )
+    points, triangles = vertices[keys // 7].astype(np.float32), index.reshape(-1, 3).astype(np.int32)
+    return Mesh(points, normals.astype(np.float32), triangles, coarse=coarse)

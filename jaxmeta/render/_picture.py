@@ -31,7 +31,7 @@ def picture_of_cell(
     size: int = 800,
     overwrite: bool = False,
 ) -> None:
-    """Draws a periodic cell, or a block of its copies, as a smooth solid in three-quarter view.
+    """Draws a periodic cell, or a block of its copies, with the surface of its files in three-quarter view.
 
     It needs neither a screen nor a GPU.
 
@@ -66,7 +66,7 @@ def draw_cell(
 ) -> bytes:
     """Draws as `picture_of_cell` and returns the PNG file's bytes."""
     pyvista = _import_pyvista()
-    mesh = cell_mesh(cell, tile=tile, spacing=spacing, limit=250_000)
+    mesh = cell_mesh(cell, tile=tile, spacing=spacing, limit=1_000_000)
     with _off_screen_window():
         return _draw(pyvista, mesh, size)
 

@@ -123,9 +123,14 @@ def _attempt(remarks: list[str], draw: Callable[[], str]) -> str:
 
 
 def _cell_viewer(cell: np.ndarray, spacing: tuple[float, float, float]) -> str:
-    mesh = cell_mesh(cell, spacing=spacing, limit=50_000)
+    mesh = cell_mesh(cell, spacing=spacing, limit=90_000)
     edges = np.asarray(cell.shape) * np.asarray(spacing)
-    caption = f"One cell, smoothed for the eye. {_HINT}"
+    shown = (
+        "the surface of cell.stl"
+        if mesh.coarse == 1
+        else f"drawn from blocks of {mesh.coarse} × {mesh.coarse} × {mesh.coarse} voxels"
+    )
+    caption = f"One cell, {shown}. {_HINT}"
     size = (edges / edges.max()).tolist()
     return viewer_html(mesh, caption, "One cell, a surface that can be turned", color=COLOR, size=size)
 

@@ -72,6 +72,27 @@ def test_facts():
     assert (facts.parts, facts.connected, facts.percolates) == (2, False, (True, False, True))
     assert facts.thin == 1.0 and facts.open_pores
     assert Facts(np.zeros((3, 3, 3))).parts == 0
+    assert Facts(np.ones((3, 3, 3))).void_connected is False and Facts(np.ones((3, 3, 3))).closed_share == 0
+
+
+def test_pores():
+    """Two cavities, one of them across the corners of the cell, and a channel: which are closed, and which sealed."""
+    cell = np.ones((10, 10, 10))
+    cell[4:6, 4:6, 4:6] = 0
+    cell[[0, -1], :, :] = 1
+    cell[np.ix_([0, -1], [0, -1], [0, -1])] = 0
+    cell[2, 2, :] = 0
+    facts = Facts(cell)
+    assert len(facts.void.sizes) == 3 and not facts.void_connected and not facts.open_pores
+    assert facts.closed_pores == 2 and facts.closed_share == pytest.approx(16 / 26)
+    # In a single cell the corners are open; in a block of eight the one in the middle is not.
+    assert (facts.sealed_cavities(), facts.sealed_cavities(2)) == (1, 8 + 1)
+    cell[:, 4, 4] = 0  # a drilled hole opens the first one
+    assert Facts(cell).closed_pores == 1 and Facts(cell).sealed_cavities() == 0
+    # Channels that do not meet are open, each by itself.
+    tubes = np.ones((4, 4, 4))
+    tubes[0, 0, :] = tubes[:, 2, 2] = 0
+    assert Facts(tubes).open_pores and len(Facts(tubes).void.sizes) == 2
 
 
 def test_score_is_that_of_the_whole_cell():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
-from jaxmeta.cells import Cell, connection, describe, export, properties, write
+from jaxmeta.cells import Cell, connection, describe, export, members, pores, properties, write
 from jaxmeta.cells._describe import _merged
 from jaxmeta.io import FileError, read_density, read_stiffness
 
@@ -39,6 +39,14 @@ def test_numbers(cell):
     assert (facts["connected"], facts["parts"], facts["percolates"]) == (True, 1, [True] * 3)
     json.dumps(facts)
     assert connection(facts) == "The solid is one connected part and percolates along x, y, z."
+    assert (facts["void_parts"], facts["closed_pores"], facts["sealed_cavities"]) == (1, 1, 1)
+    assert pores(facts) == "The void is one connected part, and a closed pore: powder or resin cannot leave."
+    assert (facts["thinnest_member"], facts["thinnest_length"], facts["thin_share"]) == (2, None, 0.0)
+    assert members(facts) == "The thinnest member is 2 voxels wide."
+    sized = describe(cell.sized(20.0))  # edges 6, 16 and 5 before
+    assert sized["spacing"] == [1.25, 2.5, 0.625] and sized["thinnest_length"] == 1.25
+    assert sized["stiffness"] == facts["stiffness"]
+    assert members(sized) == "The thinnest member is 2 voxels (1.25 mm) wide."
     table = {row["name"]: row for row in properties(facts)}
     assert table["Bulk modulus K"]["unit"] == "GPa"
     assert table["Bulk modulus K"]["share"] == facts["share"]["bulk"]

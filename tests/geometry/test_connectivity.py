@@ -142,6 +142,11 @@ def test_winding_agrees_with_walks_on_the_unwrapped_lattice(shape, fraction):
     for seed in range(4):
         solid = random_cell(shape, fraction, seed)
         assert geometry.percolates(solid) == winds(solid)
+        found = geometry.parts(solid)
+        assert same_partition(found.labels, geometry.label(solid)[0])
+        for number, (size, axes) in enumerate(zip(found.sizes, found.winds.tolist(), strict=True), 1):
+            assert size == np.count_nonzero(found.labels == number)
+            assert tuple(axes) == winds(found.labels == number)
 
 
 def test_an_s_touches_both_faces_and_does_not_percolate():

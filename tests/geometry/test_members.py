@@ -88,6 +88,16 @@ def test_minimum_member_agrees_with_binary_opening(size, periodic):
     assert size == 1 or max(thin) > 0.0
 
 
+def test_thinnest_member_is_the_largest_size_without_thin_voxels():
+    for seed in range(4):
+        noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((12, 11, 10)), 1.5, mode="wrap")
+        solid = np.asarray(geometry.clean(noise > np.median(noise), 1 + seed).cell) > 0.5
+        sizes = [size for size in range(1, 13) if geometry.minimum_member(solid, size) == 0]
+        assert geometry.thinnest_member(solid) == max(sizes) >= 1 + seed
+    assert geometry.thinnest_member(np.ones((3, 5, 4))) == 5
+    assert geometry.thinnest_member(np.zeros((3, 5, 4))) == 0
+
+
 def test_minimum_member_across_the_faces():
     cell = np.zeros((6, 6, 6))
     cell[0] = cell[-1] = 1.0

@@ -105,17 +105,58 @@ def test_caps_have_sharp_edges():
     assert geometry.volume(plate) == pytest.approx(32.0, rel=2e-4)
 
 
+def filled(mesh, shape, spacing=(1.0, 1.0, 1.0)):
+    """Voxels from the surface as a file has it, in single precision."""
+    triangles = np.asarray(mesh.triangles, np.float32).astype(float)
+    return geometry.voxelize(triangles, np.zeros(3), np.array(spacing), tuple(shape)) > 0.5
+
+
 def test_smooth_surface_keeps_the_volume_and_the_faces():
-    """Of a gyroid, which has no mirrors: on finer and coarser grids, repeated, in a cell of unequal edges."""
+    """Of a gyroid, which has no mirrors, in a cell of unequal edges."""
     cell = np.asarray(geometry.threshold(geometry.tpms("gyroid", (20, 20, 20), 0.4), 0.4), float)
     spacing = (1.0, 2.0, 0.5)
-    for shape, repeat in (((40, 40, 40), (1, 1, 1)), ((16, 16, 20), (1, 1, 1)), (None, (1, 2, 1))):
-        mesh = geometry.smooth_surface(cell, shape, spacing, repeat)
+    for repeat in ((1, 1, 1), (1, 2, 1)):
+        mesh = geometry.smooth_surface(cell, spacing, repeat)
         assert mesh.is_watertight and mesh.is_winding_consistent
-        assert mesh.volume == pytest.approx(cell.sum() * np.prod(repeat), rel=0.03)
+        assert mesh.volume == pytest.approx(cell.sum() * np.prod(repeat), rel=0.01)
         np.testing.assert_allclose(mesh.bounds, [[0, 0, 0], 20 * np.array(spacing) * repeat], atol=1e-9)
-    with pytest.raises(ValueError, match="must be solid somewhere"):
+        np.testing.assert_array_equal(filled(mesh, 20 * np.array(repeat), spacing), np.tile(cell, repeat) > 0.5)
+    assert mesh.area < 0.98 * geometry.surface(cell, spacing=spacing, repeat=repeat).area  # its steps are gone
+    with pytest.raises(ValueError, match="but has no solid"):
         geometry.smooth_surface(np.zeros((4, 4, 4)))
+
+
+def test_smooth_surface_gives_every_cell_back():
+    """Noise with walls of single voxels, flat cells, cells with hinges: no hole is opened and none closed."""
+    for kind, density in random_cells():
+        if kind == "binary" and density.any():
+            smooth, steps = geometry.smooth_surface(density), geometry.surface(density)
+            np.testing.assert_array_equal(filled(smooth, density.shape), density > 0.5)
+            np.testing.assert_array_equal(smooth.faces, steps.faces)
+            assert np.abs(smooth.vertices - steps.vertices).max() < 0.5
+        elif density.max() > 0.5:
+            np.testing.assert_array_equal(geometry.smooth_surface(density).vertices, geometry.surface(density).vertices)
+
+
+def test_surface_of_a_cubic_cell_is_cubic():
+    """Voxels filled from the surface have every symmetry of the cell, and so have the places of the vertices."""
+    noise = np.random.default_rng(3).random((6, 6, 6))
+    octant = noise[tuple(np.sort(np.indices(noise.shape), axis=0))] > 0.4
+    cell = np.asarray(symmetry.unfold(octant))
+    mesh = geometry.smooth_surface(cell)
+    again = filled(mesh, cell.shape)
+    assert symmetry.detect(again) == "cubic"
+    np.testing.assert_array_equal(again, cell)
+    places = np.unique(np.round(mesh.vertices, 6), axis=0)
+    for image in (places[:, [1, 0, 2]], places[:, [0, 2, 1]], np.array([12, 0, 0]) + places * [-1, 1, 1]):
+        np.testing.assert_allclose(np.unique(np.round(image, 6), axis=0), places, atol=2e-6)
+
+
+def test_flat_walls_stay_where_they_are():
+    plate = np.zeros((6, 5, 4))
+    plate[2:3] = 1.0
+    places = np.unique(geometry.smooth_surface(plate).vertices[:, 0])
+    np.testing.assert_array_equal(places, [2.0, 2.5, 3.0])  # 2.5: in the caps
 
 
 def test_periodic_area_counts_each_interface_once_and_no_caps():

@@ -4,6 +4,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
+from jaxmeta import geometry
 from jaxmeta.geometry import is_closed
 from jaxmeta.render import cell_mesh
 
@@ -44,7 +45,7 @@ def test_normals_point_outward_and_caps_are_flat():
 
 
 def test_thin_walls_stay():
-    """A plate one voxel thick would vanish in the blur at a fixed level of 1/2."""
+    """A plate one voxel thick."""
     cell = np.zeros((16, 16, 16))
     cell[:, :, 8] = 1
     mesh = cell_mesh(cell)
@@ -60,8 +61,15 @@ def test_box_of_unequal_sides_and_spacing():
 
 def test_limit():
     cell = level_set((48, 48, 48), "gyroid")
-    assert len(cell_mesh(cell, limit=5000).vertices) < 6500  # edges are doubled after the limit is applied
-    assert len(cell_mesh(cell).vertices) > 20_000
+    coarse, fine = cell_mesh(cell, limit=8000), cell_mesh(cell)
+    assert len(coarse.vertices) < 9500 and coarse.coarse == 2  # edges are doubled after the limit is applied
+    assert len(fine.vertices) > 20_000 and fine.coarse == 1
+
+
+def test_what_is_drawn_is_what_is_written():
+    cell = level_set((16, 16, 16), "gyroid")
+    drawn, written = cell_mesh(cell), geometry.smooth_surface(cell, (1 / 16,) * 3)
+    np.testing.assert_allclose(drawn.vertices[drawn.faces], written.triangles, atol=1e-6)
 
 
 @pytest.mark.parametrize(
