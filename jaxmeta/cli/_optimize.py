@@ -41,6 +41,13 @@ class Mixture:
 
 
 @dataclass(frozen=True)
+class Steps(Course):
+    """How the design run goes."""
+
+    smallest_member: int = 2
+
+
+@dataclass(frozen=True)
 class Method:
     """What makes the steps."""
 
@@ -64,7 +71,7 @@ class DesignOutput(Output):
 class Optimize:
     """Design a periodic cell by topology optimisation.
 
-    Without any option it looks for the largest bulk modulus at volume fraction 0.3, in a cubic cell of 32 × 32 × 32
+    Without any option it looks for the largest bulk modulus at volume fraction 0.3, in a cubic cell of 64 × 64 × 64
     voxels. The result is a strictly binary, connected cell with an independent score. Ctrl-C stops after a step and
     says how to go on.
     """
@@ -82,7 +89,7 @@ class Optimize:
     start: Start = field(default_factory=Start)
     solid: Solid = field(default_factory=Solid)
     mixture: Mixture = field(default_factory=Mixture)
-    course: Course = field(default_factory=Course)
+    course: Steps = field(default_factory=Steps)
     method: Method = field(default_factory=Method)
     output: DesignOutput = field(default_factory=DesignOutput)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FIELDS = ("trigonometric", "random")
 _SURFACES = ("primitive", "gyroid", "diamond", "iwp", "neovius", "frd")
-_CELLS = 32
+_CELLS = 64
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Start:
     seed: int = 0
     """Seed of a trigonometric or random start."""
     resolution: Unset[int] = None
-    """Voxels along an edge of the whole cell (default: 32, or that of the file)."""
+    """Voxels along an edge of the whole cell (default: 64, or that of the file)."""
 
     def build(
         self, symmetry: Literal["none", "mirror", "cubic"], volume_fraction: float, length: float, dtype: str

@@ -35,6 +35,7 @@ from ._surfaces import surface as surface
 from ._surfaces import surface_area as surface_area
 from ._surfaces import volume as volume
 from ._surfaces import voxel_surface as voxel_surface
+from ._thicken import thicken as thicken
 from ._tpms import TPMS_MIRROR_NAMES as TPMS_MIRROR_NAMES
 from ._tpms import TPMS_NAMES as TPMS_NAMES
 from ._tpms import tpms as tpms

@@ -41,11 +41,8 @@ def cut(
         symmetry: of the cell.
         held: voxels of the density that are held.
     """
-    values = np.asarray(density)
+    values = _symmetric(density, symmetry)
     dtype = values.dtype
-    if symmetry == "cubic":
-        # Voxels that a permutation of the axes exchanges are cut together, whatever rounding did to them.
-        values = values[tuple(np.sort(np.indices(values.shape), axis=0))]
     if held is None:
         return np.asarray(geometry.threshold(values, volume_fraction)).astype(dtype)
     # Held voxels are below all others, or above, so that the cut is among those that are free.
@@ -55,7 +52,11 @@ def cut(
 
 
 def binarize(
-    density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry, held: Held | None = None
+    density: Float[jax.Array, "x y z"],
+    volume_fraction: float,
+    symmetry: Symmetry,
+    held: Held | None = None,
+    smallest_member: int = 1,
 ) -> Binary:
     """Cut a density at its volume fraction; keep the largest connected part, and those with voxels held solid.
 
@@ -64,8 +65,11 @@ def binarize(
         volume_fraction: fraction of solid voxels wanted, those included that are held.
         symmetry: of the cell.
         held: voxels of the density that are held.
+        smallest_member: in voxels; thinner members are made thicker.
     """
     whole = cut(density, volume_fraction, symmetry, held)
+    if smallest_member > 1:
+        whole = _thicker(whole, density, symmetry, held, smallest_member)
     cleaned = clean(whole, symmetry)
     if held is None:
         return Binary(cleaned.density, cleaned.islands_removed, 0)
@@ -77,3 +81,22 @@ def binarize(
     kept = np.where(wanted, 1, cleaned.density).astype(whole.dtype)
     back = int((kept - cleaned.density).sum()) * (whole.size // kept.size)
     return Binary(kept, cleaned.islands_removed - back, back)
+
+
+def _symmetric(density: Float[jax.Array, "x y z"], symmetry: Symmetry) -> np.ndarray:
+    """Voxels that a permutation of the axes exchanges have one value, whatever rounding did to them."""
+    values = np.asarray(density)
+    return values[tuple(np.sort(np.indices(values.shape), axis=0))] if symmetry == "cubic" else values
+
+
+def _thicker(
+    part: np.ndarray, density: Float[jax.Array, "x y z"], symmetry: Symmetry, held: Held | None, size: int
+) -> np.ndarray:
+    reluctance = 1 - _symmetric(density, symmetry).astype(float)
+    if held is not None:
+        reluctance = np.where(np.asarray(held.void), np.inf, reluctance)
+    fields = part, reluctance
+    if symmetry != "none":
+        fields = tuple(np.asarray(symmetries.unfold(field)) for field in fields)
+    thicker = geometry.thicken(fields[0], size, fields[1])
+    return thicker[tuple(slice(side) for side in part.shape)].astype(part.dtype)

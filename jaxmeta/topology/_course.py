@@ -19,6 +19,8 @@ class Course:
             threshold 1/2 + erosion, thinner than the design itself.
         tolerance: Relative error of the stiffness in every step; the result is scored more tightly.
         stop: Relative change of the objective over ten steps at which it counts as at rest.
+        smallest_member: Least thickness of the binary cell's members in voxels: thinner ones are made thicker, and the
+            rest of the cell thinner.
 
     Raises:
         ValueError: one of them is not as described.
@@ -26,7 +28,7 @@ class Course:
     Example:
         >>> from jaxmeta.topology import Course
         >>> Course(max_steps=100)
-        Course(filter_radius=2.0, max_steps=100, erosion=0.0, tolerance=0.0001, stop=0.001)
+        Course(filter_radius=2.0, max_steps=100, erosion=0.0, tolerance=0.0001, stop=0.001, smallest_member=1)
     """
 
     filter_radius: float = 2.0
@@ -34,6 +36,7 @@ class Course:
     erosion: float = 0.0
     tolerance: float = 1e-4
     stop: float = 1e-3
+    smallest_member: int = 1
 
     def __post_init__(self) -> None:
         def positive(number: float) -> bool:
@@ -42,6 +45,7 @@ class Course:
         for name in ("filter_radius", "tolerance", "stop"):
             self._set(name, plain_number(name, getattr(self, name), "be a positive number", positive))
         self._set("max_steps", whole_number("max_steps", self.max_steps, least=1))
+        self._set("smallest_member", whole_number("smallest_member", self.smallest_member, least=1))
         self._set("erosion", plain_number("erosion", self.erosion, "lie in [0, 0.5)", lambda x: 0 <= x < 0.5))
 
     def _set(self, name: str, number: float | int) -> None:

@@ -40,6 +40,7 @@ def optimize(
     erosion: float = Course.erosion,
     tolerance: float = Course.tolerance,
     stop: float = Course.stop,
+    smallest_member: int = Course.smallest_member,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, Info], None] | None = None,
 ) -> Optimization:
@@ -48,7 +49,9 @@ def optimize(
     Minimises objective(C(ρ), ρ) subject to g_j(C(ρ), ρ) ≤ 0 and mean(ρ) ≤ volume fraction, where ρ is the filtered and
     projected density of the design variables and C its effective stiffness. The sharpness of the projection grows in
     stages; a stage ends when the objective rests. The best density of the last stage is cut at its volume fraction,
-    cleaned of parts that hang on nothing, and scored by an independent solve of the binary cell in float64.
+    cleaned of parts that hang on nothing, and scored by an independent solve of the binary cell in float64. Where more
+    counts than a stiffness that grows with the volume, the level of the cut is the one, near that volume, whose binary
+    cell is best.
 
     Args:
         objective: callable (stiffness (6, 6), density) → scalar, minimised; see `objectives`.
@@ -73,6 +76,8 @@ def optimize(
             at the threshold 1/2 + erosion, thinner than the design itself, which is projected at 1/2.
         tolerance: relative error of C in every solve of the optimisation.
         stop: relative change of the objective over ten steps at which a stage ends.
+        smallest_member: least thickness of a member of the binary cell, in voxels. Thinner ones are completed to cubes
+            of so many voxels, where the density is largest, and the cut is moved so that the constraints hold.
         checkpoint: folder that is saved to, and resumed from if it holds this run.
         callback: called as callback(step, info) after every step.
 
@@ -95,7 +100,7 @@ def optimize(
         projection = replace(projection, start=projection.final)
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
-        passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
+        passive, Course(filter_radius, max_steps, erosion, tolerance, stop, smallest_member),
     )  # fmt: skip
     loop, design = settings.problem(variables)
     state = loop.init(design, variables)

@@ -230,7 +230,9 @@ def test_least_volume_with_a_wanted_modulus():
         jm.objectives.minimize_volume(), _start(4, volume_fraction=0.6), solid=SOLID, volume_fraction=1.0,
         constraints=wanted, filter_radius=1.5, projection=Continuation(1.0, 2.0, 10, 4.0), max_steps=40,
     )  # fmt: skip
-    best = int(np.argmin(np.where(np.array(d.history["constraints"])[-10:, 0] <= 1e-3, d.history["objective"][-10:], 9)))
+    best = int(
+        np.argmin(np.where(np.array(d.history["constraints"])[-10:, 0] <= 1e-3, d.history["objective"][-10:], 9))
+    )
     np.testing.assert_allclose(young(jnp.asarray(d.history["stiffness"][-10:][best]), None), 0.1, rtol=0.006)
     assert d.history["objective"][-10:][best] == d.report["objective_grey"] < 0.45
     assert d.report["objective_binary"] == pytest.approx(d.scored.volume_fraction)
