@@ -55,7 +55,11 @@ def cut(
 
 
 def binarize(
-    density: Float[jax.Array, "x y z"], volume_fraction: float, symmetry: Symmetry, held: Held | None = None
+    density: Float[jax.Array, "x y z"],
+    volume_fraction: float,
+    symmetry: Symmetry,
+    held: Held | None = None,
+    smallest_member: int = 1,
 ) -> Binary:
     """Cut a density at its volume fraction; keep the largest connected part, and those with voxels held solid.
 
@@ -64,16 +68,19 @@ def binarize(
         volume_fraction: fraction of solid voxels wanted, those included that are held.
         symmetry: of the cell.
         held: voxels of the density that are held.
+        smallest_member: in voxels; thinner members are taken out unless they are held, and hinges filled.
     """
     whole = cut(density, volume_fraction, symmetry, held)
-    cleaned = clean(whole, symmetry)
+    cleaned = clean(whole, symmetry, smallest_member=smallest_member, fill_hinges=smallest_member > 1)
     if held is None:
         return Binary(cleaned.density, cleaned.islands_removed, 0)
     solid = np.asarray(held.solid)
+    tidy = np.where(np.asarray(held.void), 0, cleaned.density)
+    whole = whole if smallest_member == 1 else np.where(solid, 1, tidy).astype(whole.dtype)
     if symmetry != "none":
         whole, solid = (np.asarray(symmetries.unfold(part)) for part in (whole, solid))
     parts, _ = geometry.label(whole, periodic=True)
     wanted = np.isin(parts, np.unique(parts[solid]))[tuple(slice(side) for side in density.shape)]
-    kept = np.where(wanted, 1, cleaned.density).astype(whole.dtype)
-    back = int((kept - cleaned.density).sum()) * (whole.size // kept.size)
+    kept = np.where(wanted, 1, tidy).astype(whole.dtype)
+    back = int((kept - tidy).sum()) * (whole.size // kept.size)
     return Binary(kept, cleaned.islands_removed - back, back)

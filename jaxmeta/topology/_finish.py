@@ -14,6 +14,7 @@ from ..cells import Cell, Scorer
 from ..design import DesignResult, Kept, Level, State
 from ._binary import binarize
 from ._design import Design
+from ._printable import printable
 from ._record import Record
 from ._setup import Settings
 
@@ -39,6 +40,7 @@ class Optimization(NamedTuple):
             - `islands_removed`: voxels that hung on nothing and are not in `cell`;
             - `held_apart`: voxels of parts that hang on nothing, but have voxels that are held solid. They are in
               `cell`, which is not connected then;
+            - `drilled`, `filled`: voxels that were made void or solid to open closed pores, of the whole cell;
             - `connected`, `percolates`: whether `cell` is in one piece, and spans its period along x, y and z;
             - `scored_in`: dtype of the solve for `stiffness`;
             - `steps`: taken altogether.
@@ -75,7 +77,12 @@ def finish(settings: Settings, design: Design, state: State, history: dict[str, 
     # The eroded density is another one, so its objective says nothing of this one.
     grey = float(_solved(design, kept, state.memory) if settings.course.erosion else kept.objective)
     fraction = min(settings.volume_fraction, float(density.mean()))
-    binary = binarize(density, fraction, settings.symmetry, design.held)
+    course = settings.course
+    if course.smallest_member > 1 or course.open_pores:
+        asked = settings.symmetry, design.held, course.smallest_member, course.open_pores
+        binary, drilled, filled = printable(design.filtered(kept.variables), fraction, *asked)
+    else:
+        binary, drilled, filled = binarize(density, fraction, settings.symmetry, design.held), 0, 0
     scorer = Scorer(settings.solid, float(np.asarray(settings.interpolation.void)), settings.spacing)
     scored = scorer(binary.density, settings.symmetry, {"islands_removed": binary.islands_removed})
     stiffness, cell = (jnp.asarray(array, density.dtype) for array in (scored.stiffness, scored.cell))
@@ -87,6 +94,8 @@ def finish(settings: Settings, design: Design, state: State, history: dict[str, 
         "volume_fraction": scored.volume_fraction,
         "islands_removed": binary.islands_removed,
         "held_apart": binary.held_apart,
+        "drilled": drilled,
+        "filled": filled,
         "connected": scored.facts.connected,
         "percolates": list(scored.facts.percolates),
         "scored_in": scored.solver["dtype"],

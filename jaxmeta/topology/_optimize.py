@@ -39,6 +39,8 @@ def optimize(
     erosion: float = Course.erosion,
     tolerance: float = Course.tolerance,
     stop: float = Course.stop,
+    smallest_member: int = Course.smallest_member,
+    open_pores: bool = Course.open_pores,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, Info], None] | None = None,
 ) -> Optimization:
@@ -47,7 +49,8 @@ def optimize(
     Minimises objective(C(ρ), ρ) subject to g_j(C(ρ), ρ) ≤ 0 and mean(ρ) ≤ volume fraction, where ρ is the filtered and
     projected density of the design variables and C its effective stiffness. The sharpness of the projection grows in
     stages; a stage ends when the objective rests. The final density is cut at its volume fraction, cleaned of parts
-    that hang on nothing, and scored by an independent solve of the binary cell in float64.
+    that hang on nothing and of what cannot be made (`smallest_member`, `open_pores`), and scored by an independent
+    solve of the binary cell in float64.
 
     Args:
         objective: callable (stiffness (6, 6), density) → scalar, minimised; see `objectives`.
@@ -70,6 +73,10 @@ def optimize(
             at the threshold 1/2 + erosion, thinner than the design itself, which is projected at 1/2.
         tolerance: relative error of C in every solve of the optimisation.
         stop: relative change of the objective over ten steps at which a stage ends.
+        smallest_member: in voxels; thinner members are taken out of the binary cell, and a cut at a lower level gives
+            their volume to what is left.
+        open_pores: whether closed pores of the binary cell are opened by channels through their thinnest walls, or
+            filled where that takes less (`geometry.open_pores`), so that powder or resin can leave.
         checkpoint: folder that is saved to, and resumed from if it holds this run.
         callback: called as callback(step, info) after every step.
 
@@ -90,7 +97,7 @@ def optimize(
     variables = checked_start(start, symmetry)
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
-        passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
+        passive, Course(filter_radius, max_steps, erosion, tolerance, stop, smallest_member, open_pores),
     )  # fmt: skip
     loop, design = settings.problem(variables)
     state = loop.init(design, variables)

@@ -104,7 +104,8 @@ class Settings(NamedTuple):
             return loop.optimizer.update(optimizer, x, seen, asked)
 
         course = asdict(self.course)
-        del course["max_steps"]  # there may be more of them the next time
+        for name in ("max_steps", "smallest_member", "open_pores"):  # the run until here is the same without them
+            del course[name]
         plain = {"symmetry": self.symmetry, "volume_fraction": float(self.volume_fraction)}
         plain |= {"spacing": [float(edge) for edge in self.spacing]}
         return (
