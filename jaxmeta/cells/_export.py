@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,9 +12,11 @@ from jaxtyping import Shaped
 
 from .. import geometry, io
 from ..io import Path
-from ..render import write_report
+from ..render import PictureError, picture_of_cell, write_report
 from ._cell import Cell
-from ._describe import describe, properties
+from ._describe import describe, properties, sentences
+
+_REPORT = "all numbers, for programs"
 
 
 def write(
@@ -23,6 +26,7 @@ def write(
     settings: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
     fields: Mapping[str, Shaped[np.ndarray, "nx ny nz"]] | None = None,
+    tile: int = 1,
     overwrite: bool = False,
 ) -> None:
     """Write one file of a cell; it holds the whole cell.
@@ -34,6 +38,7 @@ def write(
         settings: what the stiffness was computed with.
         versions: package to version.
         fields: more cell data for a `.vti` file, (nx, ny, nz) each.
+        tile: copies of the cell along each axis in an `.stl` file.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -56,7 +61,7 @@ def write(
     elif kind == ".vti":
         io.write_vti(path, cell.cell, spacing=cell.spacing, fields=fields, overwrite=overwrite)
     elif kind == ".stl":
-        mesh = geometry.smooth_surface(cell.cell, cell.spacing)
+        mesh = geometry.smooth_surface(cell.cell, cell.spacing, (tile,) * 3)
         io.write_stl(path, np.asarray(mesh.vertices), np.asarray(mesh.faces), overwrite=overwrite)
     else:
         raise ValueError(f"Argument `path` must end in .npz, .h5, .vti or .stl, but is {path}.")
@@ -64,19 +69,24 @@ def write(
 
 def _units(cell: Cell) -> dict[str, str]:
     stress = cell.unit or "that of the solid's Young's modulus"
-    return {"density": "1", "stiffness": stress, "spacing": "any, only ratios matter"}
+    return {"density": "1", "stiffness": stress, "spacing": cell.length_unit or "any, only ratios matter"}
 
 
 class Exported(NamedTuple):
     """What `export` wrote.
 
     Attributes:
-        names: of the files.
+        files: name to what is in it.
         notes: all sentences to be seen first, those of the report among them.
     """
 
-    names: list[str]
+    files: dict[str, str]
     notes: list[str]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the files."""
+        return list(self.files)
 
 
 def export(
@@ -92,11 +102,13 @@ def export(
     history: Mapping[str, Sequence[float]] | None = None,
     bounds: Mapping[str, float] | None = None,
     extra: Mapping[str, Any] | None = None,
+    objective: str = "objective",
+    tile: int = 1,
     pictures: bool = True,
     overwrite: bool = False,
 ) -> Exported:
-    """Write a cell into a folder, in all forms: `result.npz`, `result.h5`, `cell.vti`, `cell.stl`, and a report as
-    `report.html` for the eye and `report.json` for programs.
+    """Write a cell into a folder, in all forms: `result.npz`, `result.h5`, `cell.vti`, `cell.stl`, `cell.png`, and a
+    report as `report.html` for the eye and `report.json` for programs.
 
     Args:
         cell: the cell.
@@ -110,7 +122,9 @@ def export(
         history: quantities over the steps of an optimisation, for the report.
         bounds: of those quantities.
         extra: data of further JSON files by their names.
-        pictures: whether the report has still pictures.
+        objective: name of what `history` has under this word, with its unit.
+        tile: copies of the cell along each axis in `cell.stl`.
+        pictures: whether there is a picture, and still pictures in the report.
         overwrite: whether files may be replaced.
 
     Raises:
@@ -123,54 +137,70 @@ def export(
         >>> made.names
         ['result.npz', 'result.h5', 'cell.vti', 'cell.stl', 'report.html', 'report.json']
     """
-    place, names, remarks = pathlib.Path(folder), [], list(notes)
+    place, files, remarks = pathlib.Path(folder), {}, list(notes)
     about: dict[str, Any] = {"settings": settings, "versions": versions, "overwrite": overwrite}
+    found = describe(cell)
 
-    def target(name: str) -> pathlib.Path:
-        names.append(name)
+    def target(name: str, content: str) -> pathlib.Path:
+        files[name] = content
         return place / name
 
-    write(cell, target("result.npz"), **about)
-    write(cell, target("result.h5"), **about)
+    kind = "grey" if cell.is_grey else "binary"
+    write(cell, target("result.npz", f"{kind} density and stiffness, for Python"), **about)
+    write(cell, target("result.h5", f"{kind} density and stiffness, as HDF5"), **about)
     if optimised is not None:
-        io.write_npz(target("density.npz"), optimised, spacing=cell.spacing, units=_units(cell), **about)
+        where = target("density.npz", "grey density as optimised, from which the cell was cut")
+        io.write_npz(where, optimised, spacing=cell.spacing, units=_units(cell), **about)
     fields = None if optimised is None else {"optimised": optimised}
-    write(cell, target("cell.vti"), fields=fields, overwrite=overwrite)
+    both = "" if optimised is None else ", and the grey one as optimised"
+    write(cell, target("cell.vti", f"{kind} density{both}, for ParaView"), fields=fields, overwrite=overwrite)
     if np.any(cell.density > 0.5):
-        write(cell, target("cell.stl"), overwrite=overwrite)
+        sealed = cell.facts.sealed_cavities(tile)
+        write(cell, target("cell.stl", _surface(cell, tile, sealed)), tile=tile, overwrite=overwrite)
+        if sealed:
+            remarks.append(f"The surface in cell.stl has {_cavities(sealed)}.")
     else:
         remarks.append("No surface is written, since no voxel is solid.")
     for name, data in (extra or {}).items():
-        io.write_json(target(name), data, non_finite="null", overwrite=overwrite)
-    found = describe(cell)
+        io.write_json(target(name, "quantities over the steps"), data, non_finite="null", overwrite=overwrite)
+    picture = None
+    if pictures and "cell.stl" in files:
+        with contextlib.suppress(PictureError):  # the report says why there is none
+            picture_of_cell(cell.cell, place / "cell.png", spacing=cell.spacing, overwrite=overwrite)
+            picture = target("cell.png", "picture of the surface").read_bytes()
     remarks = write_report(
-        target("report.html"),
+        target("report.html", "report for the eye, in one file"),
         title=title,
         cell=cell.cell,
         stiffness=cell.stiffness,
-        properties=_of_a_report(properties(found)),
+        properties=properties(found),
+        sentences=sentences(found),
         history=history,
         bounds=bounds,
+        objective=objective,
         settings=settings,
         versions=versions,
+        files=files | {"report.json": _REPORT},
         notes=remarks,
         spacing=cell.spacing,
         unit=cell.unit,
+        picture=picture,
         pictures=pictures,
         overwrite=overwrite,
     )
-    path = target("report.json")
-    told = {**(facts or {}), **found, "notes": remarks, "files": [str(place / name) for name in names]}
+    path = target("report.json", _REPORT)
+    told = {**(facts or {}), **found, "notes": remarks, "files": [str(place / name) for name in files]}
     io.write_json(path, told, non_finite="null", overwrite=overwrite)
-    return Exported(names, remarks)
+    return Exported(files, remarks)
 
 
-def _of_a_report(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows without the column that the report has not: what is relative to the solid becomes rows of their own."""
-    plain = [{key: value for key, value in row.items() if key != "relative"} for row in rows]
-    relative = [
-        {"name": f"{row['name']} / that of the solid", "value": row["relative"]}
-        for row in rows
-        if row["relative"] is not None
-    ]
-    return plain + relative
+def _surface(cell: Cell, tile: int, sealed: int) -> str:
+    edges = " × ".join(f"{tile * edge:.4g}" for edge in cell.edges)
+    size = f"{edges} {cell.length_unit}" if cell.length_unit else f"{edges} in the unit of the voxel edges"
+    copies = f" of {tile} × {tile} × {tile} cells" if tile > 1 else ""
+    return f"closed surface{copies}, {size}" + (f"; {_cavities(sealed)}" if sealed else "")
+
+
+def _cavities(count: int) -> str:
+    them = "them" if count > 1 else "it"
+    return f"{count} sealed cavit{'ies' if count > 1 else 'y'}: powder or resin cannot leave {them}"

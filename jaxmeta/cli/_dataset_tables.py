@@ -9,6 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ._tables import print_table
+
 _RANGES = {
     "volume_fraction": "Volume fraction",
     "c11": "C11 / E",
@@ -33,15 +35,15 @@ def print_info(facts: Mapping[str, Any]) -> None:
     console.print(f"{facts['library']}: {_plural(records, 'record')}", style="bold", markup=False, soft_wrap=whole)
     for line in _lines(facts):
         console.print(line, markup=False, soft_wrap=whole)
-    console.print(_ranges(facts["ranges"]))
+    print_table(console, _ranges(facts["ranges"]))
     parts = [(f"All {records} records", facts["coverage"])]
     if even < records:
         parts.append((f"The first {even}", facts["even_coverage"]))
     for name, coverage in parts:
         console.print(f"{name}, by volume fraction from (rows) and K/K_HS from (columns):", markup=False)
-        console.print(_both(facts["edges"], coverage["bulk"]))
+        print_table(console, _both(facts["edges"], coverage["bulk"]))
     console.print("By Poisson's ratio:", markup=False)
-    console.print(_poisson(facts["edges"]["poisson"], parts))
+    print_table(console, _poisson(facts["edges"]["poisson"], parts))
     if facts.get("files"):
         console.print(f"Wrote {', '.join(facts['files'])}.", markup=False, soft_wrap=whole)
     for note in facts["notes"]:
@@ -151,7 +153,7 @@ def print_nearest(facts: Mapping[str, Any]) -> None:
         shares = (f"{100 * record[name]:.3g} %" for name in ("error", "relative_error"))
         table.add_row(str(record["record"]), *cells, *shares)
     console = Console(highlight=False)
-    console.print(table)
+    print_table(console, table)
     text = (
         "Error: mean difference of C11, C12 and C44, each relative to its range in the data of Yang and others (their "
         "Eq. 3). Relative error: norm of the difference over that of the wanted stiffness."

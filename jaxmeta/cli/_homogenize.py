@@ -14,7 +14,7 @@ import tyro
 from ..homogenization import Solving
 from ._errors import UsageError
 from ._options import Flag, Output, Solid, Triple, Unset, check_positive, check_void, flat
-from ._output import claimed
+from ._output import claimed, written
 from ._session import Dtype, session, versions
 
 if TYPE_CHECKING:
@@ -131,13 +131,14 @@ class Homogenize:
         return 0
 
     def _run(self) -> None:
-        from jaxmeta.cells import Cell, connection, describe, export, properties
+        from jaxmeta.cells import Cell, describe, export, properties, sentences
         from jaxmeta.io import to_json
 
         from ._tables import duration, print_result
 
         began = time.perf_counter()
         check_void(self.mixture.void, self.mixture.penalty)
+        self.output.check()
         solid, background = self.solid.isotropic(), self._background()
         file = self.reading.read(self.file)
         spacing = self.reading.spacing or file.spacing
@@ -156,17 +157,18 @@ class Homogenize:
         }
         source = {"source": file.source}
         cell = Cell(part, symmetry, stiffness, solid, background, spacing, self.solid.unit, solver, source)
+        cell = cell if self.output.size is None else cell.sized(self.output.size)
         facts: dict[str, Any] = {"command": "homogenize"} | source | describe(cell)
         facts |= {"symmetry": symmetry, "solver": solver}
-        settings = flat(self) | {"symmetry": symmetry, "spacing": list(spacing)}
+        settings = flat(self) | {"symmetry": symmetry, "spacing": list(cell.spacing)}
         if background is None:
             settings["void"] = self._void()
         facts |= {"settings": settings, "versions": versions()}
         notes = _grey_note(cell, self.mixture.penalty)
-        names = []
+        files: dict[str, str] = {}
         if self.output.folder is not None:
             with spinner("Writing the result"):
-                names, notes = export(
+                files, notes = export(
                     cell,
                     self.output.folder,
                     title=f"Stiffness of {self.file.name}",
@@ -174,10 +176,11 @@ class Homogenize:
                     settings=settings,
                     versions=facts["versions"],
                     notes=notes,
+                    tile=self.output.tile,
                     pictures=self.output.pictures,
                     overwrite=self.output.overwrite,
                 )
-            facts["files"] = [str(self.output.folder / name) for name in names]
+            facts["files"] = [str(self.output.folder / name) for name in files]
         facts["notes"] = notes
         facts["seconds"] = time.perf_counter() - began
         if self.output.json:
@@ -186,12 +189,12 @@ class Homogenize:
         steps = facts["solver"]["steps"]
         several = f"{min(steps)} to {max(steps)}" if min(steps) < max(steps) else f"{steps[0]}"
         lines = [
-            connection(facts),
+            *sentences(facts),
             f"Solved {len(steps)} loads in {several} steps and {duration(seconds)} to a relative error of about "
             f"{max(facts['solver']['error']):.0e}.",
         ]
         if self.output.folder is not None:
-            lines.append(f"Wrote {', '.join(names)} to {self.output.folder}.")
+            lines += ["Wrote:", *written(self.output.folder, files)]
         counts = " × ".join(map(str, facts["shape"]))
         named = {"none": "no symmetry used", "mirror": "mirror symmetry", "cubic": "cubic symmetry"}[symmetry]
         print_result(

@@ -1,6 +1,7 @@
 """The entry point: reads the arguments, runs one command, turns what goes wrong into one sentence and an exit code."""
 
 import contextlib
+import difflib
 import io
 import os
 import sys
@@ -84,7 +85,10 @@ def _parse(words: list[str]) -> Homogenize | Optimize | Dataset:
     except SystemExit as stop:
         if stop.code:
             hint = " ".join(("jaxmeta", *_named(words), "--help"))
-            print(f"Error: {parse_sentence(complaint.getvalue())} See `{hint}`.", file=sys.stderr)
+            sentence = parse_sentence(complaint.getvalue())
+            if words and (meant := difflib.get_close_matches(words[0], _NAMES, 1)) and words[0] not in _NAMES:
+                sentence = f"There is no command `{words[0]}`; perhaps you meant {meant[0]}."
+            print(f"Error: {sentence} See `{hint}`.", file=sys.stderr)
         raise
 
 

@@ -17,7 +17,7 @@ from ._errors import UsageError, name_flags
 from ._goals import Goal, Limits, ObjectiveName, Target, make_goal
 from ._homogenize import spinner
 from ._options import Flag, Output, Solid, Triple, Unset, check_void, flat
-from ._output import claimed
+from ._output import claimed, written
 from ._progress import Progress
 from ._session import Dtype, session, versions
 from ._start import Start
@@ -141,6 +141,7 @@ class Optimize:
 
     def _check(self) -> None:
         check_void(self.mixture.void, self.mixture.penalty)
+        self.output.check()
         if self.volume_fraction is not None and not 0 < self.volume_fraction < 1:
             raise UsageError(f"Argument `volume_fraction` must lie between 0 and 1, but is {self.volume_fraction:g}.")
         self.constraint.check_features(self.course.filter_radius)
@@ -195,19 +196,24 @@ class Optimize:
     def _report(
         self, goal: Goal, found: Optimization, spacing: tuple[float, float, float], overwrite: bool, began: float
     ) -> None:
-        from jaxmeta.cells import connection, describe, export, properties
+        from jaxmeta.cells import describe, export, properties, sentences
         from jaxmeta.io import to_json
 
         from ._tables import duration, print_result
 
         cell = replace(found.scored, unit=self.solid.unit)
+        cell = cell if self.output.size is None else cell.sized(self.output.size)
         facts: dict[str, Any] = {"command": "optimize"} | describe(cell) | {"symmetry": self.symmetry}
         facts["optimization"] = _outcome(goal, found)
-        settings = flat(self) | {"spacing": list(spacing)}
+        settings = flat(self) | {"spacing": list(cell.spacing)}
         facts |= {"settings": settings, "versions": versions()}
-        notes = [*goal.notes, *([] if int(found.result) == 0 else [name_flags(found.result.text, self)])]
+        notes = [
+            *goal.notes,
+            *self._not_met(facts),
+            *([] if int(found.result) == 0 else [name_flags(found.result.text, self)]),
+        ]
         with spinner("Writing the result"):
-            names, notes = export(
+            files, notes = export(
                 cell,
                 self._folder,
                 title=_title(goal, self.most),
@@ -218,11 +224,13 @@ class Optimize:
                 optimised=_whole(found.density, self.symmetry),
                 history=_curves(goal, found),
                 bounds={"volume fraction": self.most} if self.most < 1 else {},
+                objective=f"{goal.name} in {self.solid.unit}" if self.solid.unit else goal.name,
+                tile=self.output.tile,
                 extra={"history.json": _signed(goal, found.history)},
                 pictures=self.output.pictures,
                 overwrite=overwrite,
             )
-        facts["files"] = [str(self._folder / name) for name in names]
+        facts["files"] = [str(self._folder / name) for name in files]
         facts["notes"] = notes
         facts["seconds"] = time.perf_counter() - began
         if self.output.json:
@@ -231,12 +239,23 @@ class Optimize:
         counts = " × ".join(map(str, facts["shape"]))
         lines = [
             _sentence(goal, facts["optimization"]),
-            connection(facts),
-            f"{facts['optimization']['steps']} steps, {duration(facts['seconds'])}. "
-            f"Wrote {', '.join(names)} to {self._folder}.",
+            *sentences(facts),
+            f"{facts['optimization']['steps']} steps, {duration(facts['seconds'])}. Wrote:",
+            *written(self._folder, files),
         ]
         heading = f"Binary cell of {counts} voxels, {self.symmetry} symmetry, scored in {found.report['scored_in']}"
         print_result(heading, facts, properties(facts), lines, notes)
+
+    def _not_met(self, facts: dict[str, Any]) -> list[str]:
+        """What was asked of the binary cell, and could not be had by a cut of the density."""
+        notes = []
+        if self.course.open_pores and facts["closed_pores"]:
+            notes.append("Not all pores could be opened: see the sentence about the void.")
+        if facts["thinnest_member"] and facts["thinnest_member"] < self.course.smallest_member:
+            notes.append(f"Some members are thinner than the {self.course.smallest_member} voxels asked for.")
+        if not facts["connected"] and (self.course.open_pores or self.course.smallest_member > 1):
+            notes.append("The cell came apart when thin members and walls were taken out: ask for less, or more solid.")
+        return notes
 
     def _advice(self, words: list[str]) -> str:
         if not self._resumable():
@@ -312,6 +331,7 @@ def _curves(goal: Goal, found: Optimization) -> dict[str, list[float]]:
         "objective": [goal.sign * value for value in history["objective"]],
         "volume fraction": history["volume_fraction"],
         "greyness": history["greyness"],
+        "sharpness": history["beta"],
         "step": list(range(1, len(history["objective"]) + 1)),
     }
     for position, function in enumerate(goal.constraints):

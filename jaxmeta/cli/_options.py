@@ -95,13 +95,27 @@ class Output:
     """What is written, and where."""
 
     folder: Annotated[Path | None, tyro.conf.arg(name="output", metavar="DIR", help_behavior_hint="")] = None
-    """Folder for result.npz, result.h5, cell.vti, cell.stl, report.json and report.html."""
+    """Folder for result.npz, result.h5, cell.vti, cell.stl, cell.png, report.json and report.html."""
+    size: Annotated[float | None, tyro.conf.arg(metavar="MM", help_behavior_hint="")] = None
+    """Longest edge of the cell in millimetres: the unit of lengths in all files (default: voxel edges as given)."""
+    tile: int = 1
+    """Copies of the cell along each axis in cell.stl."""
     overwrite: Flag = False
     """Replace the files of an earlier run."""
     pictures: Flag = True
     """Leave the still pictures of the cell out of the report."""
     json: Flag = False
     """Print one JSON object and nothing else on standard output."""
+
+    def check(self) -> None:
+        """Refuses a size or a number of copies that no cell can have.
+
+        Raises:
+            UsageError: If one is not positive.
+        """
+        check_positive(size=self.size)
+        if self.tile < 1:
+            raise UsageError(f"Argument `tile` must be at least 1, but is {self.tile}.")
 
 
 def check_positive(**values: float | None) -> None:

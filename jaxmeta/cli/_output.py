@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,6 +34,17 @@ def claimed(folder: Path | None, overwrite: bool) -> Iterator[None]:
             with suppress(OSError):
                 folder.rmdir()
         raise
+
+
+def written(folder: Path, files: Mapping[str, str]) -> list[str]:
+    """One line for each file: its path, and what is in it.
+
+    Args:
+        folder: Of the files.
+        files: Name to content.
+    """
+    width = max(len(str(folder / name)) for name in files)
+    return [f"{folder / name!s:<{width}}  {content}" for name, content in files.items()]
 
 
 def _claim(folder: Path, overwrite: bool) -> None:

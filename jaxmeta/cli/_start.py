@@ -81,7 +81,7 @@ class Start:
         from jaxmeta.io import FileError, read_density
 
         path = Path(self.start)
-        if not path.suffix and not path.exists():
+        if not path.suffix and not path.exists() and self.start != "-":
             names = ", ".join((*_FIELDS, *_SURFACES))
             raise UsageError(f"Argument `start` must be one of {names}, or a file, but is {self.start}.")
         try:

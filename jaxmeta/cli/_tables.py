@@ -7,6 +7,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 _VOIGT = ("11", "22", "33", "23", "13", "12")
@@ -28,12 +29,19 @@ def print_result(
     # In a file or a pipe a sentence stays on one line.
     whole = not console.is_terminal
     console.print(heading, style="bold", markup=False, soft_wrap=whole)
-    console.print(stiffness_table(facts["stiffness"], facts["unit"]))
-    console.print(properties_table(table))
+    print_table(console, stiffness_table(facts["stiffness"], facts["unit"]))
+    print_table(console, properties_table(table))
     for line in lines:
         console.print(line, markup=False, soft_wrap=whole)
     for note in notes:
         console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=whole)
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Prints a table in its full width: on a narrow terminal its lines wrap, and no number is cut short."""
+    options = console.options.update(max_width=1000)
+    width = Measurement.get(console, options, table).maximum
+    console.print(table, width=max(width, console.width), crop=False, no_wrap=True, overflow="ignore", soft_wrap=True)
 
 
 def stiffness_table(stiffness: Sequence[Sequence[float]], unit: str) -> Table:

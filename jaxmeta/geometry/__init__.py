@@ -24,6 +24,8 @@ from ._members import count_hinges as count_hinges
 from ._members import has_hinges as has_hinges
 from ._members import minimum_member as minimum_member
 from ._members import thinnest_member as thinnest_member
+from ._pores import Opened as Opened
+from ._pores import open_pores as open_pores
 from ._shells import SurfaceError as SurfaceError
 from ._shells import is_closed as is_closed
 from ._smooth import smooth_surface as smooth_surface

@@ -30,7 +30,7 @@ def _face_pairs(labels: np.ndarray, axis: int) -> np.ndarray:
     return np.unique(np.stack([last[touching], first[touching]], axis=1), axis=0)
 
 
-def _block_labels(solid: np.ndarray) -> tuple[np.ndarray, int]:
+def block_labels(solid: np.ndarray) -> tuple[np.ndarray, int]:
     """Labels of the parts of a block, without periodicity."""
     from scipy import ndimage
 
@@ -59,7 +59,7 @@ def label(cell: Shaped[ArrayLike, "nx ny nz"], periodic: bool = True) -> tuple[I
         >>> geometry.label(bar)[1], geometry.label(bar, periodic=False)[1]
         (1, 2)
     """
-    labels, count = _block_labels(solid_mask(cell))
+    labels, count = block_labels(solid_mask(cell))
     if not periodic or count == 0:
         return labels, count
     from scipy.sparse import coo_array
@@ -127,16 +127,16 @@ def keep_largest(
 
 def largest_part(solid: np.ndarray, periodic: bool, symmetry: Symmetry) -> np.ndarray:
     """The voxels of the largest part and of its images under the symmetry."""
-    if not np.array_equal(_with_images(solid, symmetry), solid):
+    if not np.array_equal(with_images(solid, symmetry), solid):
         raise ValueError(f"Argument `cell` must have {symmetry} symmetry, but images of its solid differ.")
     labels, count = label(solid, periodic)
     if count <= 1:
         return solid
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    return _with_images(labels == 1 + int(np.argmax(sizes[1:])), symmetry)
+    return with_images(labels == 1 + int(np.argmax(sizes[1:])), symmetry)
 
 
-def _with_images(mask: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+def with_images(mask: np.ndarray, symmetry: Symmetry) -> np.ndarray:
     """A set of voxels and its images under the symmetry."""
     if symmetry == "none":
         return mask
@@ -191,14 +191,21 @@ def parts(cell: Shaped[ArrayLike, "nx ny nz"]) -> Parts:
         >>> found.sizes.tolist(), found.winds.tolist()
         ([4, 1], [[True, False, False], [False, False, False]])
     """
-    labels, count = _block_labels(solid_mask(cell))
+    labels, count = block_labels(solid_mask(cell))
+    part, _, winds = searched(labels, count)
+    numbered = part[labels]
+    return Parts(numbered, np.bincount(numbered.ravel(), minlength=len(winds) + 1)[1:], winds)
+
+
+def searched(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The part of each label of the block, its place among the copies of the cell, and where each part winds."""
     contacts: list[list[tuple[int, int, int]]] = [[] for _ in range(count + 1)]
     for axis in range(3):
         for last, first in _face_pairs(labels, axis).tolist():
             contacts[last].append((first, axis, 1))
             contacts[first].append((last, axis, -1))
     winds: list[list[bool]] = []
-    places: dict[int, tuple[int, ...]] = {}
+    places: dict[int, tuple[int, ...]] = {0: (0, 0, 0)}
     part = np.zeros(count + 1, np.int32)
     for seed in range(1, count + 1):
         if seed in places:
@@ -215,9 +222,8 @@ def parts(cell: Shaped[ArrayLike, "nx ny nz"]) -> Parts:
                     queue.append(other)
                 for d in range(3):
                     winds[-1][d] |= place[d] != places[other][d]
-    numbered = part[labels]
-    sizes = np.bincount(numbered.ravel(), minlength=len(winds) + 1)[1:]
-    return Parts(numbered, sizes, np.array(winds, bool).reshape(-1, 3))
+    ordered = np.array([places[node] for node in range(count + 1)])
+    return part, ordered, np.array(winds, bool).reshape(-1, 3)
 
 
 def percolates(cell: Shaped[ArrayLike, "nx ny nz"]) -> tuple[bool, bool, bool]:

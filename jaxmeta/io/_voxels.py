@@ -76,6 +76,10 @@ def read_density(
         >>> file.density.shape, file.density.dtype, file.spacing
         ((4, 4, 4), dtype('float32'), (1.0, 1.0, 1.0))
     """
+    if os.fspath(path) == "-":
+        raise file_error(path, "name", "the name of a file", "it stands for standard input, which is not read")
+    if os.path.isdir(path):
+        raise file_error(path, "opening", "a regular file", "it is a folder")
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     _refuse_ignored(suffix, shape=shape, dtype=dtype, name=name, resolution=resolution, order=order, scale=scale)
     check = check_density(path)

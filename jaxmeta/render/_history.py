@@ -16,15 +16,17 @@ def history_plot(
     path: Path,
     *,
     bounds: Mapping[str, float] | None = None,
+    objective: str = "objective",
     overwrite: bool = False,
 ) -> None:
     """Draws the objective, and below it all other quantities, over the steps.
 
     Args:
         history: Name to values, one per step, all of one length; `objective` is drawn above the others, `step` gives
-            the steps' numbers.
+            the steps' numbers, and where `sharpness` changes an upright line is drawn.
         path: The picture, `.png`.
         bounds: Name of a quantity to its bound, drawn as a dashed line of the same colour.
+        objective: What stands at the objective's axis: its name, and its unit.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
@@ -36,14 +38,16 @@ def history_plot(
         >>> history = {"objective": [3.0, 2.0, 1.5], "volume fraction": [0.5, 0.35, 0.3]}
         >>> history_plot(history, "history.png", bounds={"volume fraction": 0.3})
     """
-    write_bytes(path, draw_history(history, bounds), overwrite)
+    write_bytes(path, draw_history(history, bounds, objective), overwrite)
 
 
-def draw_history(history: History, bounds: Mapping[str, float] | None = None) -> bytes:
+def draw_history(history: History, bounds: Mapping[str, float] | None = None, objective: str = "objective") -> bytes:
     """Draws as `history_plot` and returns the PNG file's bytes."""
     from matplotlib.figure import Figure
 
     columns, steps = _columns(history)
+    sharpness = columns.pop("sharpness", np.zeros(len(steps)))
+    stages = steps[1:][np.diff(sharpness) != 0]
     limits = dict(bounds or {})
     for name in limits:
         if name not in columns:
@@ -65,9 +69,12 @@ def draw_history(history: History, bounds: Mapping[str, float] | None = None) ->
         axes.set_axisbelow(True)
         axes.tick_params(color="#999999", labelcolor="#333333")
         if row:
+            axes.set_ylabel("no unit")
             axes.legend(frameon=False, fontsize=9, ncols=min(3, len(names)))
         else:
-            axes.set_ylabel("objective")
+            axes.set_ylabel(objective)
+        for stage in stages:
+            axes.axvline(stage, color="#999999", linewidth=0.8, alpha=0.6, zorder=0)
     panels[-1].set_xlabel("step")
     panels[-1].xaxis.get_major_locator().set_params(integer=True)
     buffer = io.BytesIO()

@@ -30,13 +30,17 @@ def write_report(
     cell: Shaped[np.ndarray, "nx ny nz"],
     stiffness: Real[np.ndarray, "6 6"],
     properties: Sequence[Mapping[str, Any]],
+    sentences: Sequence[str] = (),
     history: History | None = None,
     bounds: Mapping[str, float] | None = None,
+    objective: str = "objective",
     settings: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     unit: str = "",
+    picture: bytes | None = None,
     pictures: bool = True,
     overwrite: bool = False,
 ) -> list[str]:
@@ -49,14 +53,19 @@ def write_report(
         title: Heading.
         cell: Density, shape (nx, ny, nz), no unit; solid above 1/2.
         stiffness: Shape (6, 6), Voigt order 11 22 33 23 13 12, in `unit`.
-        properties: Rows of a table: `name`, `value` and where they exist `unit`, `bound`, `share` (1 on the bound).
+        properties: Rows of a table: `name`, `value` and where they exist `unit`, `relative` (1 as the solid), `bound`,
+            `share` (1 on the bound).
+        sentences: What is said of the cell, below the heading.
         history: Quantities over the steps of an optimisation, as in `history_plot`.
         bounds: Bounds of those quantities, as in `history_plot`.
+        objective: Name of the objective, with its unit, as in `history_plot`.
         settings: What the result was computed with.
         versions: Package to version.
+        files: Name of a file beside the report to what is in it; each is linked.
         notes: Sentences to be seen first, such as a solver's warning.
         spacing: Voxel edges, three lengths.
         unit: Name of the stiffness's unit.
+        picture: PNG file of the cell, if there is one already.
         pictures: Whether to draw still pictures of the cell, which takes some seconds.
         overwrite: Whether an existing file may be replaced.
 
@@ -90,23 +99,19 @@ def write_report(
         _attempt(remarks, lambda: _cell_viewer(density, spacing)),
         _attempt(remarks, lambda: _modulus_viewer(matrix, unit)),
     ]
-    stills = [_attempt(remarks, draw) for draw in _still_pictures(density, spacing, matrix, unit, pictures)]
-    course = (
-        ""
-        if history is None
-        else picture_html(
-            draw_history(history, bounds), "Dashed: bounds." if bounds else "", "Course of the optimisation", "course"
-        )
-    )
+    stills = [_attempt(remarks, draw) for draw in _still_pictures(density, spacing, matrix, unit, picture, pictures)]
+    course = "" if history is None else _course(history, bounds, objective)
     lead = f"{' × '.join(map(str, density.shape))} voxels, volume fraction {float(np.mean(density)):.4g}"
     parts = [
         f"<h1>{html.escape(title)}</h1><p class='lead'>{lead}</p>",
+        "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences),
         _notes(remarks),
         f"<div class='row viewers'>{''.join(viewers)}</div>",
         _section("Properties", properties_table(properties)) if properties else "",
         _section("Pictures", f"<div class='row three'>{''.join(stills)}</div>" if any(stills) else ""),
         _section("History", course),
         _section(f"Stiffness{f' in {unit}' if unit else ''}", _stiffness(matrix)),
+        _section("Files", _files(files or {})),
         _section("Settings and versions", _facts(settings or {}, versions or {})),
     ]
     write_bytes(path, _page(title, "\n".join(part for part in parts if part)).encode(), overwrite)
@@ -126,7 +131,7 @@ def _cell_viewer(cell: np.ndarray, spacing: tuple[float, float, float]) -> str:
     mesh = cell_mesh(cell, spacing=spacing, limit=90_000)
     edges = np.asarray(cell.shape) * np.asarray(spacing)
     shown = (
-        "the surface of cell.stl"
+        "the surface that is written to files"
         if mesh.coarse == 1
         else f"drawn from blocks of {mesh.coarse} × {mesh.coarse} × {mesh.coarse} voxels"
     )
@@ -141,14 +146,41 @@ def _modulus_viewer(stiffness: np.ndarray, unit: str) -> str:
 
 
 def _still_pictures(
-    cell: np.ndarray, spacing: tuple[float, float, float], stiffness: np.ndarray, unit: str, pictures: bool
+    cell: np.ndarray,
+    spacing: tuple[float, float, float],
+    stiffness: np.ndarray,
+    unit: str,
+    picture: bytes | None,
+    pictures: bool,
 ) -> list[Callable[[], str]]:
-    def of_cell(tile: int, caption: str) -> Callable[[], str]:
-        return lambda: picture_html(draw_cell(cell, tile, spacing), caption, caption, "square")
+    def of_cell(tile: int, caption: str, png: bytes | None = None) -> Callable[[], str]:
+        return lambda: picture_html(png or draw_cell(cell, tile, spacing), caption, caption, "square")
 
     caption = "Young's modulus over all directions"
     modulus = [lambda: picture_html(draw_modulus(stiffness, unit), caption, caption, "square")]
-    return [of_cell(1, "The cell"), of_cell(2, "Two by two by two cells"), *modulus] if pictures else modulus
+    return [of_cell(1, "The cell", picture), of_cell(2, "Two by two by two cells"), *modulus] if pictures else modulus
+
+
+def _course(history: History, bounds: Mapping[str, float] | None, objective: str) -> str:
+    caption = "Dashed: bounds. " if bounds else ""
+    if "sharpness" in history:
+        caption += (
+            "Upright lines: a new stage begins with a sharper projection of the density to void and solid, where the "
+            "curves jump, and goes on until the objective rests."
+        )
+    return picture_html(
+        draw_history(history, bounds, objective), caption.strip(), "Course of the optimisation", "course"
+    )
+
+
+def _files(files: Mapping[str, str]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row"><a href="{html.escape(name)}">{html.escape(name)}</a></th>'
+        f"<td>{html.escape(content)}</td></tr>"
+        for name, content in files.items()
+        if name != "report.html"
+    )
+    return f'<table class="facts"><tbody>{rows}</tbody></table>' if rows else ""
 
 
 def _section(heading: str, content: str) -> str:

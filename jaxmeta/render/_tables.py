@@ -30,12 +30,21 @@ def number(value: Any, digits: int = 5) -> str:
     return html.escape(str(value))
 
 
+_COLUMNS = {
+    "value": "Value",
+    "unit": "Unit",
+    "relative": "Of solid",
+    "bound": "Bound",
+    "share": "Of bound",
+}
+
+
 def properties_table(properties: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the table of properties against their bounds.
+    """Returns the table of properties against the solid and their bounds; columns without any entry are left out.
 
     Args:
-        properties: Rows with `name` and `value`, and where they exist `unit`, `bound` and `share`, the value as a part
-            of the bound, 1 on the bound.
+        properties: Rows with `name` and `value`, and where they exist `unit`, `relative`, the value as a part of the
+            solid's, `bound` and `share`, the value as a part of the bound, 1 on the bound.
 
     Returns:
         HTML.
@@ -43,31 +52,46 @@ def properties_table(properties: Sequence[Mapping[str, Any]]) -> str:
     Raises:
         ValueError: If a row has other keys or lacks its name or value.
     """
-    rows = []
     for row in properties:
-        if not {"name", "value"} <= set(row) <= {"name", "value", "unit", "bound", "share"}:
+        if not {"name", "value"} <= set(row) <= {"name", *_COLUMNS}:
             raise ValueError(
-                "Argument `properties` must have rows of `name`, `value`, `unit`, `bound` and `share`, the last three "
-                f"optional, but one has {sorted(row)}."
+                "Argument `properties` must have rows of `name`, `value`, `unit`, `relative`, `bound` and `share`, the "
+                f"last four optional, but one has {sorted(row)}."
             )
-        rows.append(
-            f'<tr><th scope="row">{html.escape(str(row["name"]))}</th><td class="number">{number(row["value"])}</td>'
-            f'<td>{html.escape(str(row.get("unit") or ""))}</td><td class="number">{number(row.get("bound"))}</td>'
-            f'<td class="share number">{_share(row.get("share"))}</td></tr>'
-        )
-    head = (
-        '<thead><tr><th scope="col">Property</th><th scope="col" class="number">Value</th><th scope="col">Unit</th>'
-        '<th scope="col" class="number">Bound</th><th scope="col" class="number">Of bound</th></tr></thead>'
-    )
+    shown = [key for key in _COLUMNS if any(row.get(key) not in (None, "") for row in properties)]
+    head = "".join(f'<th scope="col"{_kind(key)}>{_COLUMNS[key]}</th>' for key in shown)
+    rows = [
+        f'<tr><th scope="row">{html.escape(str(row["name"]))}</th>'
+        + "".join(f"<td{_kind(key)}>{_entry(key, row.get(key))}</td>" for key in shown)
+        + "</tr>"
+        for row in properties
+    ]
+    head = f'<thead><tr><th scope="col">Property</th>{head}</tr></thead>'
     return f'<div class="wide"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _kind(key: str) -> str:
+    return {"unit": "", "share": ' class="share number"'}.get(key, ' class="number"')
+
+
+def _entry(key: str, value: Any) -> str:
+    if key == "unit":
+        return html.escape(str(value or ""))
+    if key == "relative":
+        return "–" if value is None or not math.isfinite(value) else f"{_percent(value)} %"
+    return _share(value) if key == "share" else number(value)
+
+
+def _percent(share: float) -> str:
+    digits = f"{100 * share:.1f}" if abs(share) >= 1e-3 or share == 0 else f"{100 * share:.1g}"
+    return re.sub("^-", "−", digits)
 
 
 def _share(share: Any) -> str:
     if share is None or not math.isfinite(share):
         return "–"
-    percent = re.sub("^-", "−", f"{100 * share:.1f}")
     filled = 100 * min(max(float(share), 0.0), 1.0)
-    return f'{percent} %<span class="bar" aria-hidden="true"><i style="width: {filled:.1f}%"></i></span>'
+    return f'{_percent(share)} %<span class="bar" aria-hidden="true"><i style="width: {filled:.1f}%"></i></span>'
 
 
 def stiffness_table(stiffness: np.ndarray) -> str:

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 
 from ..cells import Cell, Scorer
 from ..design import ALLOWED, DesignResult, Kept, Level, State
-from ._binary import Binary, binarize
 from ._design import Design
+from ._printable import Printable, printable
 from ._record import Record
 from ._setup import Settings
 
@@ -41,6 +41,7 @@ class Optimization(NamedTuple):
             - `islands_removed`: voxels that hung on nothing and are not in `cell`;
             - `held_apart`: voxels of parts that hang on nothing, but have voxels that are held solid. They are in
               `cell`, which is not connected then;
+            - `drilled`, `filled`: voxels that were made void or solid to open closed pores, of the whole cell;
             - `connected`, `percolates`: whether `cell` is in one piece, and spans its period along x, y and z;
             - `scored_in`: dtype of the solve for `stiffness`;
             - `steps`: taken altogether.
@@ -70,7 +71,7 @@ _WIDE, _NARROW = 0.03, (0.01, 0.003)
 class _Scored(NamedTuple):
     """A binary cell with what the objective and the constraints say of it."""
 
-    binary: Binary
+    made: Printable
     cell: Cell
     objective: float
     constraints: list[float]
@@ -102,7 +103,7 @@ def finish(
     best = _cut(settings, design, design.filtered(kept.variables), fraction)
     from_start = False
     if is_cell(start) and float(start.mean()) <= settings.volume_fraction + 1e-6 and design.held is None:
-        first = _scored(settings, design, binarize(start, float(start.mean()), settings.symmetry))
+        first = _scored(settings, design, printable(start, float(start.mean()), settings.symmetry, None))
         from_start = first.rank < best.rank
         if from_start:
             best, density, grey = first, start, first.objective
@@ -114,8 +115,10 @@ def finish(
         "constraints_binary": best.constraints,
         "start_kept": from_start,
         "volume_fraction": scored.volume_fraction,
-        "islands_removed": best.binary.islands_removed,
-        "held_apart": best.binary.held_apart,
+        "islands_removed": best.made.binary.islands_removed,
+        "held_apart": best.made.binary.held_apart,
+        "drilled": best.made.drilled,
+        "filled": best.made.filled,
         "connected": scored.facts.connected,
         "percolates": list(scored.facts.percolates),
         "scored_in": scored.solver["dtype"],
@@ -129,16 +132,17 @@ def _cut(settings: Settings, design: Design, filtered: Float[Array, "x y z"], fr
 
     The projection leaves the order of the voxels, but makes many of them equal; so the density before it is cut.
     """
-    member = settings.course.smallest_member
+    member, pores = settings.course.smallest_member, settings.course.open_pores
 
     def at(fraction: float) -> _Scored:
         fraction = min(max(fraction, 0.0), 1.0)
-        return _scored(settings, design, binarize(filtered, fraction, settings.symmetry, design.held, member))
+        return _scored(settings, design, printable(filtered, fraction, settings.symmetry, design.held, member, pores))
 
-    if member == 1 and not settings.constraints and getattr(settings.objective, "monotone", False):
+    changed = member > 1 or pores
+    if not changed and not settings.constraints and getattr(settings.objective, "monotone", False):
         return at(fraction)
     # What is made thicker takes volume from the rest.
-    wide = [(at(fraction * (1 - _WIDE * k)), fraction * (1 - _WIDE * k)) for k in range(-1, 2 if member == 1 else 9)]
+    wide = [(at(fraction * (1 - _WIDE * k)), fraction * (1 - _WIDE * k)) for k in range(-1, 9 if changed else 2)]
     best, fraction = min(wide, key=lambda pair: pair[0].rank)
     for step in _NARROW:
         for way in (1 - step, 1 + step):
@@ -156,7 +160,8 @@ def is_cell(variables: Float[Array, "x y z"]) -> bool:
     return bool(np.isin(values, (0, 1)).all() and 0 < values.mean() < 1)
 
 
-def _scored(settings: Settings, design: Design, binary: Binary) -> _Scored:
+def _scored(settings: Settings, design: Design, made: Printable) -> _Scored:
+    binary = made.binary
     scorer = Scorer(settings.solid, float(np.asarray(settings.interpolation.void)), settings.spacing)
     cell = scorer(binary.density, settings.symmetry, {"islands_removed": binary.islands_removed})
     density = jnp.asarray(binary.density, design.volume_fraction.dtype)
@@ -167,7 +172,7 @@ def _scored(settings: Settings, design: Design, binary: Binary) -> _Scored:
     # A function of one's own may count voxels: it sees the whole cell.
     whole = jnp.asarray(cell.cell, density.dtype)
     value = float(design.objective(record._replace(density=whole, filtered=whole, projected=whole, held=None)))
-    return _Scored(binary, cell, value, constraints)
+    return _Scored(made, cell, value, constraints)
 
 
 @jax.jit

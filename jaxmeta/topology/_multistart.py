@@ -41,6 +41,8 @@ def multistart(
     erosion: float = Course.erosion,
     tolerance: float = Course.tolerance,
     stop: float = Course.stop,
+    smallest_member: int = Course.smallest_member,
+    open_pores: bool = Course.open_pores,
 ) -> list[Optimization]:
     """Optimise from several starts at once, batched by `vmap`, and return the designs with the best one first.
 
@@ -64,6 +66,8 @@ def multistart(
         erosion: robustness against thin members and hinges.
         tolerance: relative error of C in every solve.
         stop: relative change of the objective at which a stage ends.
+        smallest_member: of the binary cells, in voxels.
+        open_pores: whether closed pores of the binary cells are opened.
 
     Returns:
         One `Optimization` for each start.
@@ -86,7 +90,7 @@ def multistart(
     variables = jnp.stack([checked_start(start, symmetry) for start in given])
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
-        passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
+        passive, Course(filter_radius, max_steps, erosion, tolerance, stop, smallest_member, open_pores),
     )  # fmt: skip
     loop, design = settings.problem(variables[0])
     designs = stack([design] * len(variables))

@@ -41,6 +41,7 @@ def optimize(
     tolerance: float = Course.tolerance,
     stop: float = Course.stop,
     smallest_member: int = Course.smallest_member,
+    open_pores: bool = Course.open_pores,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, Info], None] | None = None,
 ) -> Optimization:
@@ -78,6 +79,8 @@ def optimize(
         stop: relative change of the objective over ten steps at which a stage ends.
         smallest_member: least thickness of a member of the binary cell, in voxels. Thinner ones are completed to cubes
             of so many voxels, where the density is largest, and the cut is moved so that the constraints hold.
+        open_pores: whether closed pores of the binary cell are opened by channels through their thinnest walls, or
+            filled where that takes less (`geometry.open_pores`), so that powder or resin can leave.
         checkpoint: folder that is saved to, and resumed from if it holds this run.
         callback: called as callback(step, info) after every step.
 
@@ -100,7 +103,7 @@ def optimize(
         projection = replace(projection, start=projection.final)
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
-        passive, Course(filter_radius, max_steps, erosion, tolerance, stop, smallest_member),
+        passive, Course(filter_radius, max_steps, erosion, tolerance, stop, smallest_member, open_pores),
     )  # fmt: skip
     loop, design = settings.problem(variables)
     state = loop.init(design, variables)

@@ -104,8 +104,8 @@ class Settings(NamedTuple):
             return loop.optimizer.update(optimizer, x, seen, asked)
 
         course = asdict(self.course)
-        for later in ("max_steps", "smallest_member"):  # these may be others the next time
-            del course[later]
+        for name in ("max_steps", "smallest_member", "open_pores"):  # the run until here is the same without them
+            del course[name]
         plain = {"symmetry": self.symmetry, "volume_fraction": float(self.volume_fraction)}
         plain |= {"spacing": [float(edge) for edge in self.spacing]}
         return (

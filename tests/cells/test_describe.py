@@ -87,7 +87,14 @@ def test_files_hold_the_whole_cell(cell, tmp_path):
     np.testing.assert_array_equal(solid > 0.5, cell.cell > 0.5)
     np.testing.assert_array_equal(read_density(tmp_path / "cell.vti", name="optimised").density, 0.5 * cell.cell)
     told = json.loads((tmp_path / "report.json").read_text())
-    assert told["command"] == "none" and told["notes"] == made.notes == ["A note."]
+    assert told["command"] == "none" and told["notes"] == made.notes
+    sealed = "1 sealed cavity: powder or resin cannot leave it"
+    assert made.notes == ["A note.", f"The surface in cell.stl has {sealed}."]
+    assert made.files["cell.stl"] == f"closed surface, 6 × 16 × 5 in the unit of the voxel edges; {sealed}"
+    assert told["closed_pores"] == told["sealed_cavities"] == 1 and told["thinnest_member"] == 2
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert all(f'<a href="{name}">' in text for name in made.names if name != "report.html")
+    assert pores(told) in text and '<th scope="col" class="number">Of solid</th>' in text
     assert told["moduli"] == describe(cell)["moduli"]
     assert "Plates" in (tmp_path / "report.html").read_text("utf-8")
     with pytest.raises(FileError, match="exists already"):
