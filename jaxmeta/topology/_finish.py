@@ -14,7 +14,7 @@ from ..cells import Cell, Scorer
 from ..design import DesignResult, Kept, Level, State
 from ._binary import binarize
 from ._design import Design
-from ._printable import printable
+from ._printable import Making, printable
 from ._record import Record
 from ._setup import Settings
 
@@ -77,9 +77,8 @@ def finish(settings: Settings, design: Design, state: State, history: dict[str, 
     # The eroded density is another one, so its objective says nothing of this one.
     grey = float(_solved(design, kept, state.memory) if settings.course.erosion else kept.objective)
     fraction = min(settings.volume_fraction, float(density.mean()))
-    course = settings.course
-    if course.smallest_member > 1 or course.open_pores:
-        asked = settings.symmetry, design.held, course.smallest_member, course.open_pores
+    if settings.making != Making():
+        asked = settings.symmetry, design.held, settings.making
         binary, drilled, filled = printable(design.filtered(kept.variables), fraction, *asked)
     else:
         binary, drilled, filled = binarize(density, fraction, settings.symmetry, design.held), 0, 0

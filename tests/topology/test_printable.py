@@ -7,7 +7,7 @@ import pytest
 import jaxmeta as jm
 from jaxmeta.cells import Facts
 from jaxmeta.topology._held import Held
-from jaxmeta.topology._printable import printable
+from jaxmeta.topology._printable import Making, printable
 
 
 def density(side: int = 8) -> jnp.ndarray:
@@ -25,9 +25,9 @@ def cell(found) -> np.ndarray:
 @pytest.mark.parametrize("member", [1, 2, 3])
 @pytest.mark.parametrize("symmetry", ["mirror", "cubic"])
 def test_what_is_asked_for_holds(member, symmetry):
-    found = printable(density(), 0.6, symmetry, None, member, True)
+    found = printable(density(), 0.6, symmetry, None, Making(member, True))
     facts = Facts(cell(found))
-    assert Facts(cell(printable(density(), 0.6, symmetry, None, 1, False))).closed_pores > 0
+    assert Facts(cell(printable(density(), 0.6, symmetry, None, Making(1, False)))).closed_pores > 0
     assert facts.connected and facts.closed_pores == facts.sealed_cavities() == 0
     assert facts.thinnest >= member
     assert member > 2 or found.drilled > 0
@@ -41,7 +41,7 @@ def test_thin_members_give_their_volume_to_the_rest():
     distance = np.maximum(*np.indices((8, 8, 8))[1:]) / 20
     values[:] = 0.8 - distance
     values[:, :, 7] = np.where(np.indices((8, 8))[1] == 7, 0.9, 0.01)
-    least = printable(jnp.asarray(values), 0.2, "none", None, 2, False)
+    least = printable(jnp.asarray(values), 0.2, "none", None, Making(2, False))
     assert least.binary.density[:, 7, 7].sum() == 0 and Facts(least.binary.density).thin == 0
     assert 0.13 <= least.binary.density.mean() <= 0.2 and least.binary.density[:, :3, :3].all()
 
@@ -50,5 +50,5 @@ def test_held_voxels_stay():
     void, solid = np.zeros((2, 8, 8, 8), bool)
     solid[0, 4, 4] = void[0, 0, 0] = True  # one in the middle of a wall, one in its edge
     held = Held(jnp.asarray(void), jnp.asarray(solid))
-    kept = printable(density(), 0.6, "mirror", held, 2, True).binary.density
+    kept = printable(density(), 0.6, "mirror", held, Making(2, True)).binary.density
     assert kept[solid].all() and not kept[void].any()
