@@ -270,9 +270,14 @@ def _wanted(target: Target) -> tuple[Any, ...]:
         "young": ("Young's modulus", lambda c, _: elasticity.voigt_average(c).young),
         "poisson": ("Poisson's ratio", lambda c, _: elasticity.voigt_average(c).poisson),
     }
-    return tuple(
-        constraints.near(functions[name][1], value, _NEAR, functions[name][0]) for name, value in target.numbers.items()
-    )
+
+    def wanted(name: str, value: float) -> Any:
+        label, function = functions[name]
+        if name in ("young", "c11", "c44"):  # more of it would only take more material
+            return constraints.at_least(function, value, label)
+        return constraints.near(function, value, _NEAR, label)
+
+    return tuple(wanted(name, value) for name, value in target.numbers.items())
 
 
 def _constraints(limits: Limits, along: tuple[float, float, float]) -> tuple[Any, ...]:

@@ -44,7 +44,17 @@ class Mixture:
 class Steps(Course):
     """How the design run goes."""
 
+    filter_radius: float = 2.5
+
+
+@dataclass(frozen=True)
+class Making:
+    """What is asked of the binary cell, so that it can be made."""
+
     smallest_member: int = 2
+    """Least thickness in voxels: thinner members are made thicker, and the rest of the cell thinner."""
+    open_pores: Flag = False
+    """Open or fill all closed pores of the binary cell, so that powder or resin can leave."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,7 @@ class Optimize:
     solid: Solid = field(default_factory=Solid)
     mixture: Mixture = field(default_factory=Mixture)
     course: Steps = field(default_factory=Steps)
+    making: Making = field(default_factory=Making)
     method: Method = field(default_factory=Method)
     output: DesignOutput = field(default_factory=DesignOutput)
 
@@ -142,6 +153,8 @@ class Optimize:
     def _check(self) -> None:
         check_void(self.mixture.void, self.mixture.penalty)
         self.output.check()
+        if self.making.smallest_member < 1:
+            raise UsageError(f"Argument `smallest_member` must be at least 1, but is {self.making.smallest_member}.")
         if self.volume_fraction is not None and not 0 < self.volume_fraction < 1:
             raise UsageError(f"Argument `volume_fraction` must lie between 0 and 1, but is {self.volume_fraction:g}.")
         self.constraint.check_features(self.course.filter_radius)
@@ -189,6 +202,7 @@ class Optimize:
                 optimizer=method,
                 spacing=spacing,
                 **asdict(self.course),
+                **asdict(self.making),
                 checkpoint=self.checkpoint,
                 callback=after,
             )
@@ -249,11 +263,11 @@ class Optimize:
     def _not_met(self, facts: dict[str, Any]) -> list[str]:
         """What was asked of the binary cell, and could not be had by a cut of the density."""
         notes = []
-        if self.course.open_pores and facts["closed_pores"]:
+        if self.making.open_pores and facts["closed_pores"]:
             notes.append("Not all pores could be opened: see the sentence about the void.")
-        if facts["thinnest_member"] and facts["thinnest_member"] < self.course.smallest_member:
-            notes.append(f"Some members are thinner than the {self.course.smallest_member} voxels asked for.")
-        if not facts["connected"] and (self.course.open_pores or self.course.smallest_member > 1):
+        if facts["thinnest_member"] and facts["thinnest_member"] < self.making.smallest_member:
+            notes.append(f"Some members are thinner than the {self.making.smallest_member} voxels asked for.")
+        if not facts["connected"] and (self.making.open_pores or self.making.smallest_member > 1):
             notes.append("The cell came apart when thin members and walls were taken out: ask for less, or more solid.")
         return notes
 

@@ -39,9 +39,8 @@ def print_result(
 
 def print_table(console: Console, table: Table) -> None:
     """Prints a table in its full width: on a narrow terminal its lines wrap, and no number is cut short."""
-    options = console.options.update(max_width=1000)
-    width = Measurement.get(console, options, table).maximum
-    console.print(table, width=max(width, console.width), crop=False, no_wrap=True, overflow="ignore", soft_wrap=True)
+    width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    Console(highlight=False, width=max(width, console.width)).print(table)
 
 
 def stiffness_table(stiffness: Sequence[Sequence[float]], unit: str) -> Table:

@@ -74,14 +74,12 @@ def binarize(
     if held is None:
         return Binary(cleaned.density, cleaned.islands_removed, 0)
     solid = np.asarray(held.solid)
-    tidy = np.where(np.asarray(held.void), 0, cleaned.density)
-    whole = whole if smallest_member == 1 else np.where(solid, 1, tidy).astype(whole.dtype)
     if symmetry != "none":
         whole, solid = (np.asarray(symmetries.unfold(part)) for part in (whole, solid))
     parts, _ = geometry.label(whole, periodic=True)
     wanted = np.isin(parts, np.unique(parts[solid]))[tuple(slice(side) for side in density.shape)]
-    kept = np.where(wanted, 1, tidy).astype(whole.dtype)
-    back = int((kept - tidy).sum()) * (whole.size // kept.size)
+    kept = np.where(wanted, 1, cleaned.density).astype(whole.dtype)
+    back = int((kept - cleaned.density).sum()) * (whole.size // kept.size)
     return Binary(kept, cleaned.islands_removed - back, back)
 
 

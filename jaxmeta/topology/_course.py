@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from .._numbers import plain_number, refused, told, whole_number
+from .._numbers import plain_number, whole_number
 
 
 @dataclass(frozen=True)
@@ -21,9 +19,6 @@ class Course:
             threshold 1/2 + erosion, thinner than the design itself.
         tolerance: Relative error of the stiffness in every step; the result is scored more tightly.
         stop: Relative change of the objective over ten steps at which it counts as at rest.
-        smallest_member: Least thickness of the binary cell's members in voxels: thinner ones are made thicker, and the
-            rest of the cell thinner.
-        open_pores: Open or fill all closed pores of the binary cell, so that powder or resin can leave.
 
     Raises:
         ValueError: one of them is not as described.
@@ -31,8 +26,7 @@ class Course:
     Example:
         >>> from jaxmeta.topology import Course
         >>> Course(max_steps=100)
-        Course(filter_radius=2.0, max_steps=100, erosion=0.0, tolerance=0.0001, stop=0.001, smallest_member=1,
-               open_pores=False)
+        Course(filter_radius=2.0, max_steps=100, erosion=0.0, tolerance=0.0001, stop=0.001)
     """
 
     filter_radius: float = 2.0
@@ -40,8 +34,6 @@ class Course:
     erosion: float = 0.0
     tolerance: float = 1e-4
     stop: float = 1e-3
-    smallest_member: int = 1
-    open_pores: bool = False
 
     def __post_init__(self) -> None:
         def positive(number: float) -> bool:
@@ -49,10 +41,6 @@ class Course:
 
         for name in ("filter_radius", "tolerance", "stop"):
             self._set(name, plain_number(name, getattr(self, name), "be a positive number", positive))
-        self._set("smallest_member", whole_number("smallest_member", self.smallest_member, least=1))
-        if not isinstance(self.open_pores, (bool, np.bool_)):
-            raise refused("open_pores", "be True or False", told(self.open_pores))
-        self._set("open_pores", bool(self.open_pores))
         self._set("max_steps", whole_number("max_steps", self.max_steps, least=1))
         self._set("erosion", plain_number("erosion", self.erosion, "lie in [0, 0.5)", lambda x: 0 <= x < 0.5))
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from ..cells import Cell, Scorer
 from ..design import ALLOWED, DesignResult, Kept, Level, State
 from ._design import Design
-from ._printable import Printable, printable
+from ._printable import Making, Printable, printable
 from ._record import Record
 from ._setup import Settings
 
@@ -103,7 +103,7 @@ def finish(
     best = _cut(settings, design, design.filtered(kept.variables), fraction)
     from_start = False
     if is_cell(start) and float(start.mean()) <= settings.volume_fraction + 1e-6 and design.held is None:
-        first = _scored(settings, design, printable(start, float(start.mean()), settings.symmetry, None))
+        first = _scored(settings, design, printable(start, float(start.mean()), settings.symmetry, None, Making()))
         from_start = first.rank < best.rank
         if from_start:
             best, density, grey = first, start, first.objective
@@ -132,13 +132,12 @@ def _cut(settings: Settings, design: Design, filtered: Float[Array, "x y z"], fr
 
     The projection leaves the order of the voxels, but makes many of them equal; so the density before it is cut.
     """
-    member, pores = settings.course.smallest_member, settings.course.open_pores
 
     def at(fraction: float) -> _Scored:
         fraction = min(max(fraction, 0.0), 1.0)
-        return _scored(settings, design, printable(filtered, fraction, settings.symmetry, design.held, member, pores))
+        return _scored(settings, design, printable(filtered, fraction, settings.symmetry, design.held, settings.making))
 
-    changed = member > 1 or pores
+    changed = settings.making != Making()
     if not changed and not settings.constraints and getattr(settings.objective, "monotone", False):
         return at(fraction)
     # What is made thicker takes volume from the rest.

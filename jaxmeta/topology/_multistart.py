@@ -18,6 +18,7 @@ from ._course import Course
 from ._filter import Symmetry
 from ._finish import Optimization, finish
 from ._info import Info
+from ._printable import Making
 from ._record import Function
 from ._setup import Settings, checked_start
 from .constraints import Constraining
@@ -41,8 +42,8 @@ def multistart(
     erosion: float = Course.erosion,
     tolerance: float = Course.tolerance,
     stop: float = Course.stop,
-    smallest_member: int = Course.smallest_member,
-    open_pores: bool = Course.open_pores,
+    smallest_member: int = Making.smallest_member,
+    open_pores: bool = Making.open_pores,
 ) -> list[Optimization]:
     """Optimise from several starts at once, batched by `vmap`, and return the designs with the best one first.
 
@@ -90,7 +91,8 @@ def multistart(
     variables = jnp.stack([checked_start(start, symmetry) for start in given])
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
-        passive, Course(filter_radius, max_steps, erosion, tolerance, stop, smallest_member, open_pores),
+        passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
+        Making(smallest_member, open_pores),
     )  # fmt: skip
     loop, design = settings.problem(variables[0])
     designs = stack([design] * len(variables))

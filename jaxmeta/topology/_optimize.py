@@ -17,6 +17,7 @@ from ._course import Course
 from ._filter import Symmetry
 from ._finish import Optimization, finish, is_cell
 from ._info import Info
+from ._printable import Making
 from ._record import Function
 from ._setup import Settings, checked_start
 from .constraints import Constraining
@@ -40,8 +41,8 @@ def optimize(
     erosion: float = Course.erosion,
     tolerance: float = Course.tolerance,
     stop: float = Course.stop,
-    smallest_member: int = Course.smallest_member,
-    open_pores: bool = Course.open_pores,
+    smallest_member: int = Making.smallest_member,
+    open_pores: bool = Making.open_pores,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, Info], None] | None = None,
 ) -> Optimization:
@@ -103,7 +104,8 @@ def optimize(
         projection = replace(projection, start=projection.final)
     settings = Settings(
         objective, solid, volume_fraction, symmetry, constraints, interpolation, projection, optimizer, spacing,
-        passive, Course(filter_radius, max_steps, erosion, tolerance, stop, smallest_member, open_pores),
+        passive, Course(filter_radius, max_steps, erosion, tolerance, stop),
+        Making(smallest_member, open_pores),
     )  # fmt: skip
     loop, design = settings.problem(variables)
     state = loop.init(design, variables)

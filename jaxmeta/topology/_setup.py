@@ -23,6 +23,7 @@ from ._course import Course
 from ._design import Design
 from ._filter import DensityFilter, Symmetry
 from ._held import Held
+from ._printable import Making
 from ._record import Function, Record, Term
 from .constraints import Constraining
 
@@ -45,6 +46,7 @@ class Settings(NamedTuple):
     spacing: tuple[float, float, float]
     passive: tuple[ArrayLike, ArrayLike] | None
     course: Course
+    making: Making = Making()
 
     def problem(self, variables: Array) -> tuple[Loop, Design]:
         """Loop and design for variables of this shape and dtype.
@@ -104,8 +106,7 @@ class Settings(NamedTuple):
             return loop.optimizer.update(optimizer, x, seen, asked)
 
         course = asdict(self.course)
-        for name in ("max_steps", "smallest_member", "open_pores"):  # the run until here is the same without them
-            del course[name]
+        del course["max_steps"]  # there may be more of them the next time
         plain = {"symmetry": self.symmetry, "volume_fraction": float(self.volume_fraction)}
         plain |= {"spacing": [float(edge) for edge in self.spacing]}
         return (

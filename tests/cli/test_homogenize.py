@@ -128,6 +128,27 @@ def test_files(run, cell_file, frame, tmp_path):
     assert "Bulk modulus" in html
 
 
+def test_sealed_cavities_size_and_tiles(run, tmp_path):
+    """A closed box: what is said of its void, wherever its surface is named; in millimetres, and in two copies."""
+    box = np.ones((8, 8, 8))
+    box[2:6, 2:6, 2:6] = 0
+    np.save(tmp_path / "box.npy", box)
+    words = ("homogenize", tmp_path / "box.npy", "--output", tmp_path / "out", "--no-pictures", "--size", 10)
+    answer = run(*words, "--tile", 2)
+    assert answer.code == 0
+    assert "The void is one connected part, and a closed pore: powder or resin cannot leave." in answer.out
+    assert "The thinnest member is 4 voxels (5 mm) wide." in answer.out
+    surface = "closed surface of 2 × 2 × 2 cells, 20 × 20 × 20 mm; 8 sealed cavities: powder or resin cannot leave them"
+    assert f"cell.stl     {surface}" in answer.out
+    assert "Note: The surface in cell.stl has 8 sealed cavities" in answer.out
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["closed_pores"], report["thinnest_length"], report["length_unit"]) == (1, 5.0, "mm")
+    assert read_density(tmp_path / "out" / "cell.vti").spacing == (1.25,) * 3
+    tiled = read_density(tmp_path / "out" / "cell.stl", resolution=16)
+    np.testing.assert_array_equal(tiled.density, np.tile(box, (2, 2, 2)))
+    np.testing.assert_allclose(tiled.spacing, 1.25)
+
+
 def test_nothing_is_overwritten_unasked(run, cell_file, tmp_path):
     out = tmp_path / "out"
     words = ("homogenize", cell_file, "--output", out, "--no-pictures", "--json")

@@ -95,6 +95,18 @@ def test_files(answer, folder):
     assert "Course of the optimisation" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
+def test_a_cell_that_can_be_printed(answer, folder, optimize):
+    """From the same steps: the cell obeys, and the course is explained in the report."""
+    words = ("--young", 70, "--output", folder, "--max-steps", 4, "--json", "--resume")
+    data = optimize(*words, "--open-pores", "--smallest-member", 2).data
+    assert data["closed_pores"] == 0 and data["thinnest_member"] >= 2 and data["connected"]
+    assert data["volume_fraction"] <= 0.3
+    assert data["optimization"]["drilled"] >= 0
+    assert data["settings"]["open_pores"] is True
+    optimize(*words)  # as it was
+
+
 def test_progress_is_on_standard_error(answer):
     _, err = answer
     assert "step 1 of 4: bulk modulus" in err

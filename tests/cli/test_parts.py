@@ -3,13 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 import jaxmeta as jm
 from jaxmeta.cli import _homogenize, _optimize, _progress
 from jaxmeta.cli._optimize import Optimize
 from jaxmeta.cli._options import flat
 from jaxmeta.cli._progress import Progress
-from jaxmeta.cli._tables import duration, percent
+from jaxmeta.cli._tables import duration, percent, print_table, properties_table
 
 
 @pytest.mark.parametrize("given", [{}, {"JAX_COMPILATION_CACHE_DIR": "mine"}])
@@ -87,3 +88,11 @@ def test_the_default_mixture_is_that_of_the_library(mixture):
     simp = jm.SIMP()
     assert mixture.penalty == simp.penalty
     assert (1e-9 if mixture.void is None else mixture.void) == simp.void
+
+
+def test_no_number_is_cut_short_on_a_narrow_terminal(monkeypatch, capsys):
+    row = {"name": "Universal anisotropy", "value": 0.0063642, "unit": "GPa", "relative": 0.1, "bound": 1, "share": 0.5}
+    monkeypatch.setenv("COLUMNS", "30")
+    print_table(Console(), properties_table([row]))
+    out = capsys.readouterr().out
+    assert "…" not in out and "0.0063642" in out

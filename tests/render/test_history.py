@@ -11,7 +11,15 @@ from jaxmeta.render import history_plot
 HISTORY = {"objective": np.linspace(2, 1, 40), "volume_fraction": np.linspace(0.5, 0.3, 40)}
 
 
-@pytest.mark.parametrize("history", [HISTORY, {"objective": [3.0, 1.0]}, HISTORY | {"step": np.arange(5, 45)}])
+@pytest.mark.parametrize(
+    "history",
+    [
+        HISTORY,
+        {"objective": [3.0, 1.0]},
+        HISTORY | {"step": np.arange(5, 45)},
+        HISTORY | {"sharpness": np.repeat([1, 2], 20)},
+    ],
+)
 def test_picture(tmp_path, history):
     history_plot(history, tmp_path / "a.png")
     picture = np.asarray(Image.open(io.BytesIO((tmp_path / "a.png").read_bytes())).convert("RGB"))

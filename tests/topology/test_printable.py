@@ -7,7 +7,7 @@ import pytest
 import jaxmeta as jm
 from jaxmeta.cells import Facts
 from jaxmeta.topology._held import Held
-from jaxmeta.topology._printable import printable
+from jaxmeta.topology._printable import Making, printable
 
 
 def density(side: int = 8) -> jnp.ndarray:
@@ -25,9 +25,9 @@ def cell(found) -> np.ndarray:
 @pytest.mark.parametrize("member", [1, 2, 3])
 @pytest.mark.parametrize("symmetry", ["mirror", "cubic"])
 def test_what_is_asked_for_holds(member, symmetry):
-    found = printable(density(), 0.6, symmetry, None, member, True)
+    found = printable(density(), 0.6, symmetry, None, Making(member, True))
     facts = Facts(cell(found))
-    assert Facts(cell(printable(density(), 0.6, symmetry, None, 1, False))).closed_pores > 0
+    assert Facts(cell(printable(density(), 0.6, symmetry, None, Making(1, False)))).closed_pores > 0
     assert facts.connected and facts.closed_pores == facts.sealed_cavities() == 0
     assert facts.thinnest >= member
     assert member > 2 or found.drilled > 0
@@ -39,5 +39,5 @@ def test_held_voxels_stay():
     void, solid = np.zeros((2, 8, 8, 8), bool)
     solid[0, 4, 4] = void[0, 0, 0] = True  # one in the middle of a wall, one in its edge
     held = Held(jnp.asarray(void), jnp.asarray(solid))
-    kept = printable(density(), 0.6, "mirror", held, 2, True).binary.density
+    kept = printable(density(), 0.6, "mirror", held, Making(2, True)).binary.density
     assert kept[solid].all() and not kept[void].any()
