@@ -1,6 +1,6 @@
 """The 3×3 blocks of the nodes, from which damped block Jacobi sweeps are made.
 
-A symmetric block has the entries 11 22 33 23 13 12. A CPU runs the kernels of `cpu/_multigrid.py` (see `_cells.py`).
+A symmetric block has the entries 11 22 33 23 13 12. A CPU runs kernels of `cpu` (see `_cells.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from ._boundary import Block, Boundary, Periodic, nodes
 from ._cells import CPUKernel, Shaped, of_one, operation
-from ._fields import IsotropicField, MaterialField
+from ._fields import Known, MaterialField, constants, of_constants
 from ._form import form
 
 
@@ -28,13 +28,14 @@ def block_product(
     return of_one(_PRODUCT, blocks, field) if boundary.whole else plain_product(blocks, field)
 
 
-def isotropic_inverses(
-    material: IsotropicField, spacing: Float[Array, "3"], boundary: Periodic | Block, damping: Float[Array, ""]
+def damped_inverses(
+    material: Known, spacing: Float[Array, "3"], boundary: Periodic | Block, damping: Float[Array, ""]
 ) -> Float[Array, "6 x y z"]:
-    """`inverses` of the blocks of isotropic voxels, times a factor. No derivative."""
-    nodes = boundary.nodes(material.mu.shape) if boundary.holds else (1, 1, 1)
-    free = boundary.free(jnp.ones((3, *nodes), material.mu.dtype))
-    return of_one(_INVERSES, material.lmbda, material.mu, spacing, free, damping, periodic=boundary.periodic)
+    """`inverses` of the blocks, times a factor. No derivative."""
+    moduli = constants(material)
+    nodes = boundary.nodes(moduli[0].shape) if boundary.holds else (1, 1, 1)
+    free = boundary.free(jnp.ones((3, *nodes), moduli[0].dtype))
+    return of_one(_INVERSES, spacing, free, damping, *moduli, periodic=boundary.periodic)
 
 
 def inverses(blocks: Float[Array, "6 x y z"], free: Float[Array, "3 x y z"]) -> Float[Array, "6 x y z"]:
@@ -72,10 +73,8 @@ def plain_product(blocks: Array, field: Array) -> Array:
     return jnp.stack([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])
 
 
-def _plain_inverses(
-    lmbda: Array, mu: Array, spacing: Array, free: Array, damping: Array, *, periodic: tuple[bool, ...]
-) -> Array:
-    blocks = nodal_blocks(Block.of(periodic), IsotropicField(lmbda, mu), spacing)
+def _plain_inverses(spacing: Array, free: Array, damping: Array, *moduli: Array, periodic: tuple[bool, ...]) -> Array:
+    blocks = nodal_blocks(Block.of(periodic), of_constants(*moduli), spacing)
     return damping * inverses(blocks, jnp.broadcast_to(free, (3, *blocks.shape[1:])))
 
 
@@ -83,8 +82,8 @@ def _product_planes(_: Shaped, field: Shaped) -> tuple[int, int]:
     return field.shape[2], field.shape[3] * field.shape[4]
 
 
-def _inverse_planes(lmbda: Shaped, *_: Shaped, periodic: tuple[bool, ...]) -> tuple[int, int]:
-    x, y, z = nodes(lmbda.shape[1:], periodic)
+def _inverse_planes(*operands: Shaped, periodic: tuple[bool, ...]) -> tuple[int, int]:
+    x, y, z = nodes(operands[-1].shape[1:], periodic)
     return x, y * z
 
 
@@ -92,8 +91,8 @@ _PRODUCT = operation(
     "block_product", plain_product, lambda _, field: field.shape, CPUKernel("multigrid", 0, _product_planes)
 )
 _INVERSES = operation(
-    "isotropic_inverses",
+    "damped_inverses",
     _plain_inverses,
-    lambda lmbda, *_, periodic: (6, *nodes(lmbda.shape, periodic)),
-    CPUKernel("multigrid", 3, _inverse_planes),
+    lambda *operands, periodic: (6, *nodes(operands[-1].shape, periodic)),
+    CPUKernel("inverses", 0, _inverse_planes),
 )

@@ -93,7 +93,7 @@ def operation(
         planes, size = kernel.planes(*operands, **said)
         out = (cells, planes, *rest) if kernel.by_planes else (cells, *rest)
         ends = sum(around << axis for axis, around in enumerate(said.get("periodic", ())))
-        asked = np.array([kernel.code, cells, planes, size, ends], np.int32)
+        asked = np.array([kernel.code, cells, planes, size, ends, len(operands)], np.int32)
         call = jax.ffi.ffi_call(called, jax.ShapeDtypeStruct(out, dtype))
         value = call(asked, *operands)
         return value.sum(1) if kernel.by_planes else value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeGuard, TypeVar, runtime_checkable
 
 import jax
 from jax import Array
@@ -132,3 +132,24 @@ class GeneralField(_Mapped):
     def diagonal(self) -> tuple[Array, Array, Array, Array, Array, Array]:
         d = [self._entry(i, i) for i in range(6)]
         return d[0], d[1], d[2], d[3], d[4], d[5]
+
+
+Known = IsotropicField | CubicField | GeneralField
+"""The fields that a CPU has kernels for. Their operations tell them apart by the number of constants: 2, 3 or 21."""
+
+
+def is_known(field: MaterialField) -> TypeGuard[Known]:
+    """Whether there are kernels for it: not for a subclass, which may have a stress of its own."""
+    return type(field) in (IsotropicField, CubicField, GeneralField)
+
+
+def constants(field: Known) -> list[Array]:
+    """The arrays of a field."""
+    return jax.tree.leaves(field)
+
+
+def of_constants(*arrays: Array) -> Known:
+    """The field of so many arrays."""
+    if len(arrays) == 2:
+        return IsotropicField(*arrays)
+    return CubicField(*arrays) if len(arrays) == 3 else GeneralField(arrays)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jax import Array
 from jaxtyping import Float
 
-from ._fields import IsotropicField, MaterialField
-from ._isotropic import energies
+from ._fields import MaterialField, is_known
 from ._kernel import energy_sums
+from ._voxel_ops import energies
 
 
 def mutual_energies(
@@ -31,7 +31,7 @@ def mutual_energies(
     Returns:
         Symmetric matrix, in units of stress.
     """
-    if isinstance(material, IsotropicField) and whole:
+    if is_known(material) and whole:
         sums = energies(material, spacing, displacements, macros)
     else:
         sums = energy_sums(material, spacing, displacements, macros)

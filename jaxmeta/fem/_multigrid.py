@@ -14,10 +14,10 @@ import jax.scipy.linalg as jsl
 import numpy as np
 from jax import Array
 
-from ._blocks import block_product, inverse_where_positive, inverses, isotropic_inverses
+from ._blocks import block_product, damped_inverses, inverse_where_positive, inverses
 from ._boundary import Grids, Shared
 from ._dense import dense_inverse, one_by_one
-from ._fields import CubicField, IsotropicField
+from ._fields import CubicField, IsotropicField, is_known
 from ._kernel import element_strains
 from ._operator import Stiffness
 from ._planes import factored, longest, solver
@@ -35,8 +35,8 @@ def block_inverse(operator: Stiffness, factor: Array | float = 1.0) -> Array:
     """Inverses of the 3×3 blocks on the free components of every node, times a factor, (6, x, y, z); zero in void."""
     boundary, material = operator.boundary, operator.material
     factor = jnp.asarray(factor, operator.spacing.dtype)
-    if isinstance(material, IsotropicField) and not isinstance(boundary, Shared) and boundary.whole:
-        return isotropic_inverses(material, operator.spacing, boundary, factor)
+    if is_known(material) and not isinstance(boundary, Shared) and boundary.whole:
+        return damped_inverses(material, operator.spacing, boundary, factor)
     blocks = operator.blocks()
     return factor * inverses(blocks, boundary.free(jnp.ones((3, *operator.nodes), blocks.dtype)))
 

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from . import _corners
 from ._blocks import block_product, nodal_blocks
 from ._boundary import Block, Boundary, Grids, Periodic, Shared, by_blocks
-from ._fields import IsotropicField, MaterialField
+from ._fields import MaterialField, is_known
 from ._form import form
-from ._isotropic import force, residual_force, swept
+from ._voxel_ops import force, residual_force, swept
 
 
 @jax.tree_util.register_dataclass
@@ -56,7 +56,7 @@ class Stiffness:
 
     def residual(self, displacement: Float[Array, "3 x y z"], load: Float[Array, "3 x y z"]) -> Float[Array, "3 x y z"]:
         """load − K displacement on the free components, where the held ones of the displacement are zero."""
-        if isinstance(self.material, IsotropicField) and self.boundary.whole:
+        if is_known(self.material) and self.boundary.whole:
             force = residual_force(self.material, self.spacing, displacement, load, self.boundary.periodic)
             return self.boundary.free(force)
         return self.boundary.free(load - self(displacement))
@@ -65,7 +65,7 @@ class Stiffness:
         self, displacement: Float[Array, "3 x y z"], load: Float[Array, "3 x y z"], blocks: Float[Array, "6 x y z"]
     ) -> Float[Array, "3 x y z"]:
         """displacement + D (load − K displacement), with D the symmetric 3×3 `blocks` on the free components."""
-        if isinstance(self.material, IsotropicField) and self.boundary.whole:
+        if is_known(self.material) and self.boundary.whole:
             return swept(self.material, self.spacing, displacement, load, blocks, self.boundary.periodic)
         return displacement + block_product(blocks, load - self(displacement), self.boundary)
 
@@ -104,7 +104,7 @@ class Stiffness:
 def _forces(
     boundary: Periodic | Block, displacement: Array, material: MaterialField, spacing: Array, macro: Array
 ) -> Array:
-    if isinstance(material, IsotropicField) and boundary.whole:
+    if is_known(material) and boundary.whole:
         return boundary.free(force(material, spacing, boundary.free(displacement), macro, boundary.periodic))
     ghosts, ghosted = boundary.ghosts(displacement), material.map(boundary.ghost_elements)
     return boundary.free(form(ghosted).internal_force(ghosts, ghosted, spacing, macro))

@@ -11,7 +11,7 @@ import pytest
 from jax import export
 
 import jaxmeta as jm
-from jaxmeta.fem import _blocks, _form, _isotropic, _transfer
+from jaxmeta.fem import _blocks, _form, _transfer, _voxel_ops
 from jaxmeta.fem._cells import of_cells
 from jaxmeta.fem._corners import corners
 from jaxmeta.fem._kernel import element_strains
@@ -31,6 +31,8 @@ MIXED = {
 PERIODIC, BLOCK = (True, True, True), (False, False, False)
 ENDS = {"periodic": PERIODIC, "block": BLOCK, **MIXED}
 """Which axes are periodic."""
+CONSTANTS = {"isotropic": 2, "cubic": 3, "general": 21}
+UPPER = [(i, j) for i in range(6) for j in range(i, 6)]
 CALLS = re.compile(r"custom_call @([\w.]+)")
 
 
@@ -49,64 +51,85 @@ def random(shape, dtype, seed):
     return jnp.asarray(np.random.default_rng(seed).uniform(-1, 1, shape), dtype)
 
 
-def elements(shape, nodes, dtype, cells=1):
-    """Displacement, λ, μ, spacing and macroscopic strain of some cells that share the spacing."""
-    u = random((cells, 3, *nodes), dtype, 0)
-    lmbda, mu = (1 + random((cells, *shape), dtype, seed) for seed in (1, 2))
-    return u, lmbda, mu, jnp.array([[1.0, 1.5, 0.7]], dtype), random((cells, 6), dtype, 3)
+def moduli(constants, shape, dtype, cells=1):
+    """Constants of isotropic, cubic or general voxels, all different, of a stiffness that is positive."""
+    values = [random((cells, *shape), dtype, 30 + k) for k in range(constants)]
+    if constants == 21:
+        return [3 + v if i == j else 0.5 * v for v, (i, j) in zip(values, UPPER, strict=True)]
+    return [2.0 * (constants - k) + v for k, v in enumerate(values)]
 
 
-def inverse_operands(shape, nodes, dtype, held):
-    """λ and μ with void among them, the spacing, the free components, and the damping."""
-    _, lmbda, mu, spacing, _ = elements(shape, shape, dtype)
+def elements(shape, nodes, dtype, cells=1, constants=2):
+    """Displacement, spacing, macroscopic strain and moduli of some cells that share the spacing."""
+    u, macro = random((cells, 3, *nodes), dtype, 0), random((cells, 6), dtype, 3)
+    return u, jnp.array([[1.0, 1.5, 0.7]], dtype), macro, *moduli(constants, shape, dtype, cells)
+
+
+def inverse_operands(shape, nodes, dtype, held, constants=2):
+    """The spacing, the free components, the damping, and moduli with void among them."""
+    _, spacing, _, *full = elements(shape, shape, dtype, 1, constants)
     solid = (random((1, *shape), dtype, 6) > -0.5).astype(dtype)
     free = (random((1, 3, *nodes), dtype, 7) > -0.5).astype(dtype) if held else jnp.ones((1, 3, 1, 1, 1), dtype)
-    return lmbda * solid, mu * solid, spacing, free, jnp.array([0.6], dtype)
+    return spacing, free, jnp.array([0.6], dtype), *(modulus * solid for modulus in full)
 
 
 def agree(made, plain, operands, tolerance, **said):
-    actual, expected = made.bind(*operands, **said), jax.jit(partial(of_cells(plain), **said))(*operands)
+    expected = jax.jit(partial(of_cells(plain), **said))(*operands)
+    assert_close(made.bind(*operands, **said), expected, tolerance)
+
+
+def assert_close(actual, expected, tolerance):
     assert actual.shape == expected.shape and actual.dtype == expected.dtype
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * float(jnp.abs(expected).max()))
     assert float(jnp.abs(expected).max()) > 0
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "kind"),
-    [(*case, kind) for kind in ("periodic", "block") for case in CASES]
-    + [(shape, "float64", kind) for kind, shape in zip(MIXED, SMALL, strict=True)]
-    + [((3, 2, 150), "float64", "around y and z")],
+    ("field", "shape", "dtype", "kind"),
+    [("isotropic", *case, kind) for kind in ("periodic", "block") for case in CASES]
+    + [("isotropic", shape, "float64", kind) for kind, shape in zip(MIXED, SMALL, strict=True)]
+    + [("isotropic", (3, 2, 150), "float64", "around y and z")]
+    + [(field, (3, 2, 150), dtype, "block") for field in ("cubic", "general") for dtype in TOLERANCE]
+    + [(field, (2, 3, 4), "float64", kind) for field in ("cubic", "general") for kind in ENDS],
 )
-def test_forces_residuals_and_sweeps(shape, kind, dtype):
+def test_forces_residuals_and_sweeps(field, shape, kind, dtype):
     said = {"periodic": ENDS[kind]}
     nodes = number_of_nodes(shape, ENDS[kind])
-    operands = elements(shape, nodes, dtype)
+    operands = elements(shape, nodes, dtype, 1, CONSTANTS[field])
+    given, full = operands[:3], operands[3:]
     load, blocks = random((1, 3, *nodes), dtype, 4), random((1, 6, *nodes), dtype, 5)
-    agree(_isotropic._FORCE, _isotropic._plain_force, operands, TOLERANCE[dtype], **said)
-    agree(_isotropic._RESIDUAL, _isotropic._plain_residual, (*operands, load), TOLERANCE[dtype], **said)
-    agree(_isotropic._SWEEP, _isotropic._plain_sweep, (*operands, load, blocks), TOLERANCE[dtype], **said)
+    every = [operands, (*given, load, *full), (*given, load, blocks, *full)]
+    plain = _voxel_ops._plain_force, _voxel_ops._plain_residual, _voxel_ops._plain_sweep
+    expected = jax.jit(lambda every: [of_cells(p)(*o, **said) for p, o in zip(plain, every, strict=True)])(every)
+    made = _voxel_ops._FORCE, _voxel_ops._RESIDUAL, _voxel_ops._SWEEP
+    for operation, given, value in zip(made, every, expected, strict=True):
+        assert_close(operation.bind(*given, **said), value, TOLERANCE[dtype])
     agree(_blocks._PRODUCT, _blocks.plain_product, (blocks, load), TOLERANCE[dtype])
-    inverses = inverse_operands(shape, nodes, dtype, held=kind != "periodic")
+    inverses = inverse_operands(shape, nodes, dtype, kind != "periodic", CONSTANTS[field])
     agree(_blocks._INVERSES, _blocks._plain_inverses, inverses, 4 * TOLERANCE[dtype], **said)
 
 
 def test_held_components_of_a_single_node():
     """A period of one voxel: the mask of its only node is no mask of all nodes at once."""
     operands = list(inverse_operands((1, 1, 1), (1, 1, 1), "float64", True))
-    operands[3] = jnp.array([1.0, 0.0, 1.0]).reshape(1, 3, 1, 1, 1)
+    operands[1] = jnp.array([1.0, 0.0, 1.0]).reshape(1, 3, 1, 1, 1)
     agree(_blocks._INVERSES, _blocks._plain_inverses, operands, 1e-14, periodic=(True, True, True))
     assert float(jnp.abs(_blocks._INVERSES.bind(*operands, periodic=(True, True, True))[0, 1]).max()) == 0
 
 
-@pytest.mark.parametrize(("shape", "dtype"), CASES)
-def test_energies_and_slopes(shape, dtype):
+@pytest.mark.parametrize(
+    ("field", "shape", "dtype"),
+    [("isotropic", *case) for case in CASES]
+    + [(field, *case) for field in ("cubic", "general") for case in (((5, 4, 7), "float64"), ((3, 2, 150), "float32"))],
+)
+def test_energies_and_slopes(field, shape, dtype):
     loads = 4
-    _, lmbda, mu, spacing, _ = elements(shape, shape, dtype)
+    _, spacing, _, *full = elements(shape, shape, dtype, 1, CONSTANTS[field])
     u = random((1, loads, 3, *(n + 1 for n in shape)), dtype, 0)
-    operands = (u, lmbda, mu, spacing, random((1, loads, 6), dtype, 3))
-    agree(_isotropic._ENERGIES, _isotropic._plain_energies, operands, TOLERANCE[dtype])
+    given = (u, spacing, random((1, loads, 6), dtype, 3))
+    agree(_voxel_ops._ENERGIES, _voxel_ops._plain_energies, (*given, *full), TOLERANCE[dtype])
     weights = random((1, loads, loads), dtype, 4)
-    agree(_isotropic._SLOPES, _isotropic._plain_slopes, (*operands, weights), TOLERANCE[dtype])
+    agree(_voxel_ops._SLOPES, _voxel_ops._plain_slopes, (*given, weights, *full), TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize(
@@ -121,44 +144,51 @@ def test_transfers(shape, kind, dtype):
     agree(_transfer._CORRECT, _transfer._plain_correct, (coarse, fine), TOLERANCE[dtype], periodic=ENDS[kind])
 
 
-def by_matrices(u, lmbda, mu, spacing, macros):
+def stiffness(*full):
+    """C of every voxel, (6, 6, voxels)."""
+    full = [modulus.reshape(1, 1, -1) for modulus in full]
+    if len(full) == 21:
+        upper = jnp.zeros((6, 6, full[0].size)).at[tuple(np.transpose(UPPER))].set(jnp.concatenate(full)[:, 0])
+        return jnp.where(jnp.tri(6, dtype=bool).T[:, :, None], upper, upper.transpose(1, 0, 2))
+    c11, c12, c44 = full if len(full) == 3 else (full[0] + 2 * full[1], full[0], full[1])
+    bulk = jnp.zeros((6, 6, 1)).at[:3, :3].set(1)
+    normal, shear = (jnp.diag(jnp.array(on))[:, :, None] for on in ([1.0] * 3 + [0.0] * 3, [0.0] * 3 + [1.0] * 3))
+    return bulk * c12 + normal * (c11 - c12) + shear * c44
+
+
+def by_matrices(u, spacing, macros, *full):
     """Energies G by the strain matrices of a voxel, of loads on all corners: short, and quickly compiled."""
     weights, strains = element_strains(spacing)
-    moduli = jnp.diag(jnp.array([2.0] * 3 + [1.0] * 3))
-    bulk = jnp.zeros((6, 6)).at[:3, :3].set(1)
     values = jnp.stack([corners(load).reshape(24, -1) for load in u])  # (loads, 24, voxels)
     e = jnp.einsum("kia,lav->lkiv", strains, values).at[:, 0].add(macros[:, :, None])
-    c = bulk[:, :, None] * lmbda.ravel()[None, None] + moduli[:, :, None] * mu.ravel()[None, None]
-    return jnp.einsum("k,lkiv,ijv,mkjv->lm", jnp.asarray(weights), e, c, e)
+    return jnp.einsum("k,lkiv,ijv,mkjv->lm", jnp.asarray(weights), e, stiffness(*full), e)
 
 
 def scalars():
-    """Functions of (u, λ, μ, spacing, macro, weights) by name: with the operations, and by matrices."""
+    """Functions of (u, spacing, macro, weights, moduli) by name: with the operations, and by matrices."""
     test = random((3, 5, 4, 6), "float64", 9)
     loads = random((2, 3, 5, 4, 6), "float64", 8)
 
     def force(f):
-        return lambda u, lmbda, mu, h, e, w: (test * f(u, lmbda, mu, h, e)).sum()
+        return lambda u, h, e, w, full: (test * f(u, h, e, *full)).sum()
 
-    def plain_force(u, lmbda, mu, h, e):
-        energy = lambda u: by_matrices(u[None], lmbda, mu, h, e[None])[0, 0]  # noqa: E731
+    def plain_force(u, h, e, *full):
+        energy = lambda u: by_matrices(u[None], h, e[None], *full)[0, 0]  # noqa: E731
         return 0.5 * h.prod() * jax.grad(energy)(u)
 
     def energies(g):
-        return lambda u, lmbda, mu, h, e, w: (w * g(loads * u.sum(), lmbda, mu, h, jnp.stack([e, 2 * e]))).sum()
+        return lambda u, h, e, w, full: (w * g(loads * u.sum(), h, jnp.stack([e, 2 * e]), *full)).sum()
 
     def slopes(s):
-        return lambda u, lmbda, mu, h, e, w: (
-            s(loads * u.sum(), lmbda, mu, h, jnp.stack([e, e**2]), w) * jnp.stack([lmbda, mu])
-        ).sum()
+        return lambda u, h, e, w, full: (s(loads * u.sum(), h, jnp.stack([e, e**2]), w, *full) * jnp.stack(full)).sum()
 
-    def plain_slopes(u, lmbda, mu, h, e, w):
-        return jnp.stack(jax.grad(lambda m: (w * by_matrices(u, *m, h, e)).sum())((lmbda, mu)))
+    def plain_slopes(u, h, e, w, *full):
+        return jnp.stack(jax.grad(lambda m: (w * by_matrices(u, h, e, *m)).sum())(full))
 
     def one(made, **said):
         return lambda *operands: made.bind(*(o[None] for o in operands), **said)[0]
 
-    i = _isotropic
+    i = _voxel_ops
     return {
         "force": (force(one(i._FORCE, periodic=BLOCK)), force(plain_force)),
         "energies": (energies(one(i._ENERGIES)), energies(by_matrices)),
@@ -166,30 +196,25 @@ def scalars():
     }
 
 
-POINT = (
-    random((3, 5, 4, 6), "float64", 0),
-    1 + random((4, 3, 5), "float64", 1),
-    1 + random((4, 3, 5), "float64", 2),
-    jnp.array([1.0, 1.5, 0.7]),
-    random((6,), "float64", 3),
-    random((2, 2), "float64", 4),
-)
-
-
+@pytest.mark.parametrize("constants", CONSTANTS.values(), ids=CONSTANTS)
 @pytest.mark.parametrize("name", ["force", "energies", "slopes"])
-def test_derivatives_are_those_of_sums_over_matrices(name):
+def test_derivatives_are_those_of_sums_over_matrices(name, constants):
     """Gradients by every operand, and gradients of a derivative by displacement, moduli and weights."""
     ours, plain = scalars()[name]
-    direction = tuple(random(x.shape, "float64", 20 + k) for k, x in enumerate(POINT))
+    u, spacing, macro, *full = (o[0] for o in elements((4, 3, 5), (5, 4, 6), "float64", 1, constants))
+    point = (u, spacing, macro, random((2, 2), "float64", 4), tuple(full))
+    direction = jax.tree.map(lambda x: random(x.shape, "float64", 20 + x.size), point)
 
     def slope(f):
         return lambda *point: jax.jvp(f, point, direction)[1]
 
-    for make, operands in ((lambda f: f, range(len(POINT))), (slope, (0, 2, 5))):
-        actual, expected = (jax.jit(jax.grad(make(f), tuple(operands)))(*POINT) for f in (ours, plain))
-        for a, b in zip(actual, expected, strict=True):
+    # By the spacing and the like the derivative is that of the plain expressions, which are the same for all moduli.
+    first = range(5) if constants == 2 else (0, 3, 4) if name == "force" else (3, 4)
+    for make, operands in ((lambda f: f, first), (slope, (0, 3, 4)))[: 2 if constants == 2 else 1]:
+        actual, expected = (jax.jit(jax.grad(make(f), tuple(operands)))(*point) for f in (ours, plain))
+        for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * (1 + float(jnp.abs(b).max())))
-        assert sum(float(jnp.abs(x).max()) > 0 for x in expected) >= 2
+        assert sum(float(jnp.abs(x).max()) > 0 for x in jax.tree.leaves(expected)) >= 2
 
 
 @pytest.mark.parametrize("kind", ["periodic", "around y and z"])
@@ -199,16 +224,20 @@ def test_derivatives_of_forces_around_an_axis(kind):
     point = elements((2, 3, 4), number_of_nodes((2, 3, 4), ENDS[kind]), "float64")
     test = random(point[0].shape, "float64", 9)
     actual, expected = (
-        jax.jit(jax.grad(lambda *o, f=f: (test * f(*o, **said)).sum(), argnums=(0, 1, 2, 3, 4)))(*point)
-        for f in (_isotropic._FORCE.bind, of_cells(_isotropic._plain_force))
+        jax.jit(jax.grad(lambda *o, f=f: (test * f(*o, **said)).sum(), argnums=tuple(range(len(point)))))(*point)
+        for f in (_voxel_ops._FORCE.bind, of_cells(_voxel_ops._plain_force))
     )
     for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-13 * float(jnp.abs(b).max()))
         assert float(jnp.abs(b).max()) > 0.1
 
 
-@pytest.mark.parametrize("axes", list(itertools.product([0, None], repeat=2)), ids=str)
-def test_a_batch_is_one_call_of_more_cells(axes):
+@pytest.mark.parametrize(
+    ("axes", "constants"),
+    [(axes, 2) for axes in itertools.product([0, None], repeat=2)] + [((None, 0), 3), ((0, None), 21)],
+    ids=str,
+)
+def test_a_batch_is_one_call_of_more_cells(axes, constants):
     """Nested batches in which displacement and moduli vary along one, both or none of the axes."""
     outer, inner = axes
     u = random((*(2 for a in axes if a == 0), 3, 4, 3, 5), "float64", 0)
@@ -217,7 +246,7 @@ def test_a_batch_is_one_call_of_more_cells(axes):
     spacing = jnp.ones(3)
 
     def force(f):
-        one = lambda u, mu: f(u, 2 * mu, mu, spacing, macro)  # noqa: E731
+        one = lambda u, mu: f(u, spacing, macro, *(k * mu for k in range(constants)))  # noqa: E731
         if outer == 0 and inner == 0:
             return jax.vmap(jax.vmap(one, (0, 0)), (None, 0))(u[0], mu)
         if outer == 0:
@@ -226,20 +255,20 @@ def test_a_batch_is_one_call_of_more_cells(axes):
             return jax.vmap(jax.vmap(one, (0, 0)), (None, 0))(u, mu)
         return jax.vmap(jax.vmap(one, (None, 0)), (None, 0))(u, mu)
 
-    actual = force(lambda *operands: _isotropic._FORCE.bind(*(o[None] for o in operands), periodic=PERIODIC)[0])
-    expected = force(partial(_isotropic._plain_force, periodic=PERIODIC))
+    actual = force(lambda *operands: _voxel_ops._FORCE.bind(*(o[None] for o in operands), periodic=PERIODIC)[0])
+    expected = force(partial(_voxel_ops._plain_force, periodic=PERIODIC))
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13)
 
 
 def test_inverses_of_several_boundaries_and_cells():
     """Cells with a damping of their own, and in each of them loads with held components of their own."""
-    lmbda, mu = (1 + random((2, 4, 3, 5), "float64", seed) for seed in (1, 2))
+    full = moduli(2, (4, 3, 5), "float64", cells=2)
     free = (random((3, 3, 5, 4, 6), "float64", 3) > -0.5).astype("float64")
     spacing, damping = jnp.array([1.0, 1.5, 0.7]), jnp.array([0.5, 0.6])
 
     def inverses(f):
-        of_loads = jax.vmap(lambda l, m, free, w: f(l, m, spacing, free, w), (None, None, 0, None))
-        return jax.vmap(of_loads, (0, 0, None, 0))(lmbda, mu, free, damping)
+        of_loads = jax.vmap(lambda free, w, *full: f(spacing, free, w, *full), (0, None, None, None))
+        return jax.vmap(of_loads, (None, 0, 0, 0))(free, damping, *full)
 
     actual = inverses(lambda *operands: _blocks._INVERSES.bind(*(o[None] for o in operands), periodic=BLOCK)[0])
     expected = inverses(partial(_blocks._plain_inverses, periodic=BLOCK))
@@ -250,9 +279,9 @@ def test_inverses_of_several_boundaries_and_cells():
 def test_threads_share_a_grid_without_a_seam():
     """So many planes that every thread has several shares, again and again: the same numbers each time."""
     operands = elements((64, 16, 16), (64, 16, 16), "float64", cells=3)
-    force = partial(_isotropic._FORCE.bind, periodic=PERIODIC)
+    force = partial(_voxel_ops._FORCE.bind, periodic=PERIODIC)
     first = force(*operands)
-    expected = jax.jit(partial(of_cells(_isotropic._plain_force), periodic=PERIODIC))(*operands)
+    expected = jax.jit(partial(of_cells(_voxel_ops._plain_force), periodic=PERIODIC))(*operands)
     np.testing.assert_allclose(first, expected, rtol=0, atol=1e-13)
     for _ in range(50):
         np.testing.assert_array_equal(force(*operands), first)

@@ -1,9 +1,9 @@
 """Writes the code of the CPU's kernels, which the package brings along: python -m jaxmeta.fem.cpu._build
 
-Numba translates `compute` of `_forces.py`, `_energies.py` and `_multigrid.py` for no processor in particular, each with
-all that it calls, to LLVM's bitcode. `_code.py` makes machine code of it where it is to run. The hash of the
-sources goes into a file of its own, by which a test sees that the code is theirs, and the versions of the tools: the
-same ones make the same bits, which `--check` compares with those that are there.
+Numba translates `compute` of `_forces.py`, `_energies.py`, `_inverses.py` and `_multigrid.py` for no processor in
+particular, each with all that it calls, to LLVM's bitcode. `_code.py` makes machine code of it where it is to run. The
+hash of the sources goes into a file of its own, by which a test sees that the code is theirs, and the versions of the
+tools: the same ones make the same bits, which `--check` compares with those that are there.
 """
 
 from __future__ import annotations

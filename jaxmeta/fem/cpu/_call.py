@@ -2,10 +2,11 @@
 
 XLA hands a custom call a *frame* (`XLA_FFI_CallFrame`, see `xla/ffi/api/c_api.h` in `jax.ffi.include_dir()`): a struct
 of a stable binary interface from which `execute` reads the addresses of the operands and the result, of the
-interface's own functions, and what it needs for threads. The first operand, five int32, says what is to be computed, of
-how many cells, how many planes there are to each, of how many voxels a plane is, and, in a bit for each, which axes are
-periodic. The units of work are planes. Threads take shares of them until none is left; the caller works, too, and waits
-only for shares that somebody has begun, so that a pool whose threads are all busy cannot hold it up for ever.
+interface's own functions, and what it needs for threads. The first operand, six int32, says what is to be computed, of
+how many cells, how many planes there are to each, of how many voxels a plane is, in a bit for each, which axes are
+periodic, and how many operands follow. The units of work are planes. Threads take shares of them until none is left;
+the caller works, too, and waits only for shares that somebody has begun, so that a pool whose threads are all busy
+cannot hold it up for ever.
 
 An extension of the frame may ask for the version of the interface instead; one of another type is passed over. Where
 there is no room, or the pool of threads refuses, the call returns an error of XLA's, which JAX raises.

@@ -1,8 +1,8 @@
 """The CPU's kernels as custom calls of XLA: machine code made of the code that the package brings along.
 
-`code/*.bc` is LLVM's bitcode, for no processor in particular, of `_forces.py`, `_energies.py` and `_multigrid.py` (see
-`_build.py`). LLVM optimises it for the processor at hand; that takes about a second for each file, and its result is
-kept in the user's cache folder if that can be written.
+`code/*.bc` is LLVM's bitcode, for no processor in particular, of `compute` in `_forces.py`, `_energies.py`,
+`_inverses.py` and `_multigrid.py` (see `_build.py`). LLVM optimises it for the processor at hand; that takes about a
+second for each file, and its result is kept in the user's cache folder if that can be written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import llvmlite.binding as llvm
 from ..._cache import cache_folder
 
 CODE = Path(__file__).with_name("code")
-KERNELS = ("forces", "energies", "multigrid")
+KERNELS = ("forces", "energies", "inverses", "multigrid")
+PARTS = ("general", "modes", "moduli", "ends", "rows", "memory", "call", "build")
+"""What they are made from beside their own modules, and what by."""
 MADE = "made.txt"
 """File of the hash of what the code was made from, and of what with."""
 ENTRY = "custom_call"
@@ -36,7 +38,7 @@ _engines: list[llvm.ExecutionEngine] = []
 
 def hash_of_sources() -> str:
     """Of the files that the code is made from."""
-    files = [Path(__file__).with_name(f"_{name}.py") for name in (*KERNELS, "rows", "memory", "call", "build")]
+    files = [Path(__file__).with_name(f"_{name}.py") for name in KERNELS + PARTS]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

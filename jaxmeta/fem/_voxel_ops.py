@@ -1,18 +1,19 @@
-"""Forces and energies of isotropic voxels: three operations that are each other's derivatives.
+"""Forces and energies of voxels: three operations that are each other's derivatives.
 
-With ε(u) = ε⁰ + B u, over a grid of voxels of volume V:
+With ε(u) = ε⁰ + B u, over a grid of voxels of volume V and the constants c, of which C is made (λ and μ of isotropic
+voxels, three constants of cubic ones, twenty-one of general ones):
 
-- **force** f(λ, μ; u, ε⁰) = Σ_e V Bᵀ C ε(u), linear in (λ, μ) and in (u, ε⁰);
-- **energies** G_ij(λ, μ; u) = Σ_e ε(u_i)ᵀ C ε(u_j), the mean over each voxel understood, linear in (λ, μ);
-- **slopes** S(W; u) = Σ_ij W_ij (∂G_ij/∂λ, ∂G_ij/∂μ) in every voxel, linear in W.
+- **force** f(c; u, ε⁰) = Σ_e V Bᵀ C ε(u), linear in c and in (u, ε⁰);
+- **energies** G_ij(c; u) = Σ_e ε(u_i)ᵀ C ε(u_j), the mean over each voxel understood, linear in c;
+- **slopes** S(W; u) = Σ_ij W_ij ∂G_ij/∂c in every voxel, linear in W.
 
-What is linear is its own derivative. For the transposes, ⟨w, f(λ, μ; u)⟩ = V G_12(λ, μ; w, u): f is symmetric in u and
-w, and its transpose in (λ, μ) is V S of these two loads with ½ for each mixed weight; G and S are each other's
-transpose. By the spacing, and G and S by u, the derivative is that of the plain expressions.
+What is linear is its own derivative. For the transposes, ⟨w, f(c; u)⟩ = V G_12(c; w, u): f is symmetric in u and w, and
+its transpose in c is V S of these two loads with ½ for each mixed weight; G and S are each other's transpose. By the
+spacing, and G and S by u, the derivative is that of the plain expressions.
 
 A CPU runs the kernels of `cpu`, any other device the expressions of `_kernel.py`. Forces are told which axes of the
 displacement are periodic; along the others its block is free. That of energies is given on all corners. Operands have
-a leading axis of cells (see `_cells.py`).
+a leading axis of cells (see `_cells.py`); the last ones are the constants, whose number says what kind they are.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from . import _kernel
 from ._blocks import plain_product
 from ._boundary import Block
 from ._cells import CPUKernel, Shaped, of_cells, of_one, operation
-from ._fields import IsotropicField
+from ._fields import Known, constants, of_constants
 from ._form import form
 
 
 def force(
-    material: IsotropicField,
+    material: Known,
     spacing: Float[Array, "3"],
     displacement: Float[Array, "3 x y z"],
     macro: Float[Array, "6"],
@@ -51,11 +52,11 @@ def force(
         macro: uniform strain, Voigt with engineering shear.
         periodic: which axes are periodic.
     """
-    return of_one(_FORCE, displacement, material.lmbda, material.mu, spacing, macro, periodic=periodic)
+    return of_one(_FORCE, displacement, spacing, macro, *constants(material), periodic=periodic)
 
 
 def energies(
-    material: IsotropicField,
+    material: Known,
     spacing: Float[Array, "3"],
     displacements: Float[Array, "loads 3 x y z"],
     macros: Float[Array, "loads 6"],
@@ -68,23 +69,23 @@ def energies(
         displacements: of every load on all corners of the voxels, in units of length.
         macros: uniform strain of every load, Voigt with engineering shear.
     """
-    return of_one(_ENERGIES, displacements, material.lmbda, material.mu, spacing, macros)
+    return of_one(_ENERGIES, displacements, spacing, macros, *constants(material))
 
 
 def residual_force(
-    material: IsotropicField,
+    material: Known,
     spacing: Float[Array, "3"],
     displacement: Float[Array, "3 x y z"],
     load: Float[Array, "3 x y z"],
     periodic: tuple[bool, ...],
 ) -> Float[Array, "3 x y z"]:
     """What a load exceeds the forces of a displacement by. It has no derivative."""
-    operands = displacement, material.lmbda, material.mu, spacing, jnp.zeros(6, displacement.dtype), load
-    return of_one(_RESIDUAL, *operands, periodic=periodic)
+    operands = displacement, spacing, jnp.zeros(6, displacement.dtype), load
+    return of_one(_RESIDUAL, *operands, *constants(material), periodic=periodic)
 
 
 def swept(
-    material: IsotropicField,
+    material: Known,
     spacing: Float[Array, "3"],
     displacement: Float[Array, "3 x y z"],
     load: Float[Array, "3 x y z"],
@@ -92,38 +93,37 @@ def swept(
     periodic: tuple[bool, ...],
 ) -> Float[Array, "3 x y z"]:
     """u + D (f − K u), with D the symmetric 3×3 `blocks` of the nodes. It has no derivative."""
-    operands = displacement, material.lmbda, material.mu, spacing, jnp.zeros(6, displacement.dtype), load, blocks
-    return of_one(_SWEEP, *operands, periodic=periodic)
+    operands = displacement, spacing, jnp.zeros(6, displacement.dtype), load, blocks
+    return of_one(_SWEEP, *operands, *constants(material), periodic=periodic)
 
 
 # The plain expressions, of one cell.
 
 
-def _plain_force(
-    u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, *, periodic: tuple[bool, ...]
-) -> Array:
+def _plain_force(u: Array, spacing: Array, macro: Array, *moduli: Array, periodic: tuple[bool, ...]) -> Array:
     boundary = Block.of(periodic)
-    field = IsotropicField(lmbda, mu).map(boundary.ghost_elements)
+    field = of_constants(*moduli).map(boundary.ghost_elements)
     return form(field).internal_force(boundary.ghosts(u), field, spacing, macro)
 
 
-def _plain_energies(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array) -> Array:
-    return _kernel.energy_sums(IsotropicField(lmbda, mu), spacing, u, macro)
+def _plain_energies(u: Array, spacing: Array, macros: Array, *moduli: Array) -> Array:
+    return _kernel.energy_sums(of_constants(*moduli), spacing, u, macros)
 
 
-def _plain_slopes(u: Array, lmbda: Array, mu: Array, spacing: Array, macro: Array, weights: Array) -> Array:
-    _, transposed = jax.vjp(lambda l, m: _plain_energies(u, l, m, spacing, macro), lmbda, mu)
+def _plain_slopes(u: Array, spacing: Array, macros: Array, weights: Array, *moduli: Array) -> Array:
+    _, transposed = jax.vjp(lambda *given: _plain_energies(u, spacing, macros, *given), *moduli)
     return jnp.stack(transposed(weights))
 
 
-def _plain_residual(*operands: Array, periodic: tuple[bool, ...]) -> Array:
-    *others, load = operands
-    return load - _plain_force(*others, periodic=periodic)
+def _plain_residual(
+    u: Array, spacing: Array, macro: Array, load: Array, *moduli: Array, periodic: tuple[bool, ...]
+) -> Array:
+    return load - _plain_force(u, spacing, macro, *moduli, periodic=periodic)
 
 
 def _plain_sweep(*operands: Array, periodic: tuple[bool, ...]) -> Array:
-    *others, blocks = operands
-    return operands[0] + plain_product(blocks, _plain_residual(*others, periodic=periodic))
+    u, spacing, macro, load, blocks, *moduli = operands
+    return u + plain_product(blocks, _plain_residual(u, spacing, macro, load, *moduli, periodic=periodic))
 
 
 # Derivatives.
@@ -165,33 +165,31 @@ def _by_others(plain: Callable[..., Array], operands: tuple, tangents: tuple, pl
 
 
 def _force_jvp(operands, tangents, *, periodic):
-    u, lmbda, mu, spacing, macro = operands
-    d_u, d_lmbda, d_mu, _, d_macro = tangents
+    u, spacing, macro, *moduli = operands
+    d_u, _, d_macro, *d_moduli = tangents
     force = partial(_FORCE.bind, periodic=periodic)
-    parts = _by_others(partial(_plain_force, periodic=periodic), operands, tangents, (3,))
-    if _present(d_lmbda, d_mu):
-        parts.append(force(u, _or_zeros(d_lmbda), _or_zeros(d_mu), spacing, macro))
+    parts = _by_others(partial(_plain_force, periodic=periodic), operands, tangents, (1,))
+    if _present(*d_moduli):
+        parts.append(force(u, spacing, macro, *map(_or_zeros, d_moduli)))
     if _present(d_u, d_macro):
-        parts.append(force(_or_zeros(d_u), lmbda, mu, spacing, _or_zeros(d_macro)))
+        parts.append(force(_or_zeros(d_u), spacing, _or_zeros(d_macro), *moduli))
     value = force(*operands)
     return value, _sum_tangents(parts, value)
 
 
 def _energies_jvp(operands, tangents):
-    u, lmbda, mu, spacing, macro = operands
-    _, d_lmbda, d_mu, _, _ = tangents
-    parts = _by_others(_plain_energies, operands, tangents, (0, 3, 4))
-    if _present(d_lmbda, d_mu):
-        parts.append(_ENERGIES.bind(u, _or_zeros(d_lmbda), _or_zeros(d_mu), spacing, macro))
+    parts = _by_others(_plain_energies, operands, tangents, (0, 1, 2))
+    if _present(*tangents[3:]):
+        parts.append(_ENERGIES.bind(*operands[:3], *map(_or_zeros, tangents[3:])))
     value = _ENERGIES.bind(*operands)
     return value, _sum_tangents(parts, value)
 
 
 def _slopes_jvp(operands, tangents):
-    *others, weights = operands
-    parts = _by_others(_plain_slopes, operands, tangents, (0, 3, 4))
-    if _present(tangents[5]):
-        parts.append(_SLOPES.bind(*others, tangents[5]))
+    u, spacing, macros, _, *moduli = operands
+    parts = _by_others(_plain_slopes, operands, tangents, (0, 1, 2))
+    if _present(tangents[3]):
+        parts.append(_SLOPES.bind(u, spacing, macros, tangents[3], *moduli))
     value = _SLOPES.bind(*operands)
     return value, _sum_tangents(parts, value)
 
@@ -202,47 +200,45 @@ def _shared(cotangent: Array, operand: ad.UndefinedPrimal) -> Array:
     return cotangent.sum(0, keepdims=True) if alone else cotangent
 
 
-def _force_transpose(cotangent, u, lmbda, mu, spacing, macro, *, periodic):
-    if ad.is_undefined_primal(lmbda) or ad.is_undefined_primal(mu):  # the other one may be constant
-        return _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro, periodic)
+def _force_transpose(cotangent, u, spacing, macro, *moduli, periodic):
+    if any(map(ad.is_undefined_primal, moduli)):  # others may be constant
+        return _force_transpose_of_moduli(cotangent, u, spacing, macro, moduli, periodic)
     force = partial(_FORCE.bind, periodic=periodic)
     by_u = by_macro = None
     if ad.is_undefined_primal(u):
-        by_u = _shared(force(cotangent, lmbda, mu, spacing, jnp.zeros((1, 6), cotangent.dtype)), u)
+        by_u = _shared(force(cotangent, spacing, jnp.zeros((1, 6), cotangent.dtype), *moduli), u)
     if ad.is_undefined_primal(macro):
         nothing = jnp.zeros((1, *cotangent.shape[1:]), cotangent.dtype)
         unit = jnp.eye(6, dtype=cotangent.dtype)
-        loads = [force(nothing, lmbda, mu, spacing, unit[i : i + 1]) for i in range(6)]
+        loads = [force(nothing, spacing, unit[i : i + 1], *moduli) for i in range(6)]
         by_macro = _shared(jnp.stack([(cotangent * load).sum((1, 2, 3, 4)) for load in loads], 1), macro)
-    return by_u, None, None, None, by_macro
+    return by_u, None, by_macro, *(None for _ in moduli)
 
 
-def _force_transpose_of_moduli(cotangent, u, lmbda, mu, spacing, macro, periodic):
-    shape = (lmbda.aval if ad.is_undefined_primal(lmbda) else mu.aval).shape[1:]
+def _force_transpose_of_moduli(cotangent, u, spacing, macro, moduli, periodic):
     cotangent, u = (Block.of(periodic).corners(field) for field in (cotangent, u))
     loads = _pair(cotangent[:, None], u[:, None])
     macros = _pair(jnp.zeros((1, 1, 6), macro.dtype), macro[:, None])
     half = jnp.array([[[0.0, 0.5], [0.5, 0.0]]], cotangent.dtype)
     weights = spacing.prod(1)[:, None, None] * half
-    # Only the shape of the moduli counts.
-    nothing = jnp.zeros((1, *shape), cotangent.dtype)
-    by_both = _SLOPES.bind(loads, nothing, nothing, spacing, macros, weights)
-    by_lmbda, by_mu = (
-        _shared(by_both[:, k], operand) if ad.is_undefined_primal(operand) else None
-        for k, operand in enumerate((lmbda, mu))
-    )
-    return None, by_lmbda, by_mu, None, None
+    return None, None, None, *_slopes_by(moduli, loads, spacing, macros, weights)
 
 
-def _energies_transpose(cotangent, u, lmbda, mu, spacing, macro):
-    nothing = jnp.zeros((1, *lmbda.aval.shape[1:]), cotangent.dtype)
-    by_both = _SLOPES.bind(u, nothing, nothing, spacing, macro, cotangent)
-    return None, _shared(by_both[:, 0], lmbda), _shared(by_both[:, 1], mu), None, None
+def _energies_transpose(cotangent, u, spacing, macros, *moduli):
+    return None, None, None, *_slopes_by(moduli, u, spacing, macros, cotangent)
 
 
-def _slopes_transpose(cotangent, u, lmbda, mu, spacing, macro, weights):
-    by_weights = _ENERGIES.bind(u, cotangent[:, 0], cotangent[:, 1], spacing, macro)
-    return None, None, None, None, None, _shared(by_weights, weights)
+def _slopes_by(moduli, u, spacing, macros, weights):
+    """S by the moduli that are undefined; only the shape of the others counts."""
+    shape = next(m.aval for m in moduli if ad.is_undefined_primal(m)).shape[1:]
+    nothing = jnp.zeros((1, *shape), weights.dtype)
+    slopes = _SLOPES.bind(u, spacing, macros, weights, *(nothing for _ in moduli))
+    return [_shared(slopes[:, k], m) if ad.is_undefined_primal(m) else None for k, m in enumerate(moduli)]
+
+
+def _slopes_transpose(cotangent, u, spacing, macros, weights, *moduli):
+    by_weights = _ENERGIES.bind(u, spacing, macros, *(cotangent[:, k] for k in range(len(moduli))))
+    return None, None, None, _shared(by_weights, weights), *(None for _ in moduli)
 
 
 def _like(u: Any, *_: Any, **__: Any) -> tuple[int, ...]:
@@ -253,15 +249,16 @@ def _nodes(u: Shaped, *_: Shaped, **__: Any) -> tuple[int, int]:
     return u.shape[2], u.shape[3] * u.shape[4]
 
 
-def _voxels(u: Shaped, lmbda: Shaped, *_: Shaped) -> tuple[int, int]:
-    return lmbda.shape[1], lmbda.shape[2] * lmbda.shape[3]
+def _voxels(*operands: Shaped) -> tuple[int, int]:
+    _, x, y, z = operands[-1].shape
+    return x, y * z
 
 
-_FORCE = operation("isotropic_force", _plain_force, _like, CPUKernel("forces", 0, _nodes), _force_jvp, _force_transpose)
-_RESIDUAL = operation("isotropic_residual", _plain_residual, _like, CPUKernel("forces", 1, _nodes))
-_SWEEP = operation("isotropic_sweep", _plain_sweep, _like, CPUKernel("forces", 2, _nodes))
+_FORCE = operation("voxel_force", _plain_force, _like, CPUKernel("forces", 0, _nodes), _force_jvp, _force_transpose)
+_RESIDUAL = operation("voxel_residual", _plain_residual, _like, CPUKernel("forces", 1, _nodes))
+_SWEEP = operation("voxel_sweep", _plain_sweep, _like, CPUKernel("forces", 2, _nodes))
 _ENERGIES = operation(
-    "isotropic_energies",
+    "voxel_energies",
     _plain_energies,
     lambda u, *_: (u.shape[0], u.shape[0]),
     CPUKernel("energies", 0, _voxels, by_planes=True),
@@ -269,9 +266,9 @@ _ENERGIES = operation(
     _energies_transpose,
 )
 _SLOPES = operation(
-    "isotropic_slopes",
+    "voxel_slopes",
     _plain_slopes,
-    lambda u, lmbda, *_: (2, *lmbda.shape),
+    lambda u, spacing, macros, weights, *moduli: (len(moduli), *moduli[0].shape),
     CPUKernel("energies", 1, _voxels),
     _slopes_jvp,
     _slopes_transpose,
