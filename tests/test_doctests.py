@@ -22,6 +22,8 @@ def _written(name: str) -> int:
 
 
 MODULES = [name for name in NAMES if _written(name)]
+LONG = {"jaxmeta.dataset._make": pytest.mark.slow}
+"""A library is generated there."""
 
 
 def test_every_package_has_examples():
@@ -29,7 +31,7 @@ def test_every_package_has_examples():
     assert {".".join(name.split(".")[:2]) for name in MODULES} == packages
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=LONG.get(name, ())) for name in MODULES])
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):

@@ -12,6 +12,7 @@ from tests import example_cells as cells
 from tests import reference
 from tests.arguments import ARRAYS, NO_NUMBERS, refuses
 from tests.fem.problems import FIELDS, transversely_isotropic
+from tests.programs import loops
 
 SPACING = (1.0, 0.7, 1.2)
 
@@ -26,7 +27,7 @@ def _supports_and_loads(shape, seed=0):
     return supports, loads
 
 
-@pytest.mark.parametrize("shape", [(8, 4, 4), (7, 5, 3), (16, 8, 8), (9, 9, 9)])
+@pytest.mark.parametrize("shape", [(7, 5, 3), (16, 8, 8), (9, 9, 9)])
 @pytest.mark.parametrize("void", [1e-3, 1e-9])
 def test_density_against_reference(shape, void):
     rho = np.random.default_rng(1).random(shape)
@@ -45,7 +46,7 @@ def test_density_against_reference(shape, void):
 
 
 def test_field_of_stiffness_tensors():
-    shape = (6, 4, 4)
+    shape = (4, 3, 4)
     field = cells.stiffness_field(shape, 3)
     supports, loads = _supports_and_loads(shape)
     u, compliance, *_ = reference.clamped(field, supports, loads, spacing=SPACING)
@@ -106,12 +107,13 @@ class Case:
 
 CASES = {
     "moved": Case((8, 4, 6), ("free", "free", "free")),
-    "mirror": Case((8, 4, 6), ("mirror", ("mirror", "free"), ("free", "mirror")), field="general"),
+    "mirror": Case((4, 2, 3), ("mirror", ("mirror", "free"), ("free", "mirror")), field="general"),
     "period": Case((8, 8, 8), ("periodic", "periodic", "periodic"), field="own"),
     "all": Case((8, 4, 6), ("periodic", "mirror", "free"), field="cubic"),
     "all of a density": Case((4, 6, 8), ("mirror", "free", "periodic")),
-    "at rest": Case((6, 5, 7), (("free", "mirror"), "periodic", "mirror"), field="own", moved=False),
+    "at rest": Case((3, 4, 2), (("free", "mirror"), "periodic", "mirror"), field="own", moved=False),
 }
+"""The larger ones are solved on two or three grids."""
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -200,19 +202,18 @@ def ours(case, values):
     return s.displacement, s.reactions, s.energy, s.compliance
 
 
-def _everything(outputs):
-    """A number that depends on displacement, reactions, energy and compliance."""
+def _number(outputs, share):
+    """Depends on energy and compliance, and in a share on displacement and reactions."""
     u, r, energy, compliance = outputs
     weights = jnp.asarray(np.random.default_rng(8).normal(size=(2, *u.shape)))
-    return jnp.sin(jnp.vdot(weights[0], u)) + jnp.vdot(weights[1], r) + 0.3 * energy + 0.7 * compliance * energy
+    nodal = jnp.sin(jnp.vdot(weights[0], u)) + jnp.vdot(weights[1], r) + compliance * energy
+    return 0.3 * energy + 0.7 * compliance + share * nodal
 
 
-OUTPUTS = {"energies": lambda out: 0.3 * out[2] + 0.7 * out[3], "everything": _everything}
-
-
-@pytest.mark.parametrize(("output", "still"), [("energies", False), ("everything", False), ("everything", True)])
-def test_derivatives_against_a_dense_solve(output, still):
-    """By field, loads, prescribed displacements, spacing and modulus: the gradient, and its derivative both ways."""
+@pytest.mark.parametrize("still", [False, True])
+def test_derivatives_against_a_dense_solve(still):
+    """By field, loads, prescribed displacements, spacing and modulus: the gradient forward and back, of the energies
+    alone and of everything that a solution holds; and its own derivative, where the solution has both its parts."""
     case = Case((3, 2, 2), ("free", "periodic", ("mirror", "free")), moved=not still)
     _, loads, _ = case.conditions()
     rng = np.random.default_rng(5)
@@ -227,22 +228,23 @@ def test_derivatives_against_a_dense_solve(output, still):
     change = {name: jnp.asarray(rng.normal(size=value.shape)) for name, value in point.items()}
 
     def derivatives(solve):
-        function = lambda values: OUTPUTS[output](solve(case, values))  # noqa: E731
-        gradient = jax.grad(function)
-
         @jax.jit
-        def both(point, change):
+        def of(point, change, share):
+            function = lambda values: _number(solve(case, values), share)  # noqa: E731
             slope = jax.jvp(function, (point,), (change,))[1]
-            there, curved = jax.jvp(gradient, (point,), (change,))
-            return slope, there, curved
+            if still:
+                return slope, jax.grad(function)(point)
+            return slope, *jax.jvp(jax.grad(function), (point,), (change,))
 
-        return both(point, change)
+        return of
 
-    found, expected = derivatives(ours), derivatives(dense)
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-9)
-    for one, other in zip(found[1:], expected[1:], strict=True):
-        for name in point:
-            np.testing.assert_allclose(one[name], other[name], rtol=0, atol=1e-8 * jnp.abs(other[name]).max())
+    ours_of, dense_of = derivatives(ours), derivatives(dense)
+    for share in (0.0, 1.0):
+        found, expected = ours_of(point, change, share), dense_of(point, change, share)
+        np.testing.assert_allclose(found[0], expected[0], rtol=1e-9)
+        for one, other in zip(found[1:], expected[1:], strict=True):
+            for name in point:
+                np.testing.assert_allclose(one[name], other[name], rtol=0, atol=1e-8 * jnp.abs(other[name]).max())
 
 
 def test_energies_have_gradients_without_a_further_solve():
@@ -256,11 +258,8 @@ def test_energies_have_gradients_without_a_further_solve():
         )
         return s.energy + s.compliance
 
-    def loops(function):
-        arguments = (jnp.ones(case.shape), jnp.asarray(loads), jnp.asarray(prescribed))
-        return jax.jit(function).lower(*arguments).compile().as_text().count("while(")
-
-    assert loops(jax.value_and_grad(energies, (0, 1, 2))) == loops(energies) > 0
+    arguments = (jnp.ones(case.shape), jnp.asarray(loads), jnp.asarray(prescribed))
+    assert loops(jax.value_and_grad(energies, (0, 1, 2)), *arguments) == loops(energies, *arguments) == 2
 
 
 def test_a_batch_of_prescribed_displacements():

@@ -18,6 +18,7 @@ import jaxmeta as jm
 from jaxmeta.homogenization import _in_turn
 from tests.homogenization.problems import EXACT
 from tests.homogenization.test_symmetry import cubic_octant
+from tests.programs import loops
 
 STEPS = (3e-2, 1e-2, 3e-3)
 OPTIONS = {"residual": EXACT, "throw": False, "preconditioner": "fft"}
@@ -194,7 +195,10 @@ def mixed(name, seed=0):
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    [*((name, "forward_over_reverse") for name in ("none", "cubic", "background")), ("none", "reverse_over_reverse")],
+    [
+        *((name, "forward_over_reverse") for name in ("none", "cubic", "background")),
+        pytest.param("none", "reverse_over_reverse", marks=pytest.mark.slow),
+    ],
 )
 def test_hessian_products(name, mode):
     """Every leaf of H v to 1e-6, v random in all leaves."""
@@ -206,6 +210,7 @@ def test_hessian_products(name, mode):
         np.testing.assert_allclose(actual[leaf], expected[leaf], rtol=0, atol=1e-6 * scale, err_msg=leaf)
 
 
+@pytest.mark.slow
 def test_forward_over_forward():
     """vᵀ H v without any transpose."""
     change = mixed("none")
@@ -224,17 +229,6 @@ def test_hessian_is_symmetric():
 # --- transformations -------------------------------------------------------------------------------------------------
 
 
-def _loops(jaxpr):
-    """Number of `while` loops with a traced end in a jaxpr and all that it calls."""
-    count = 0
-    for equation in jaxpr.eqns:
-        count += equation.primitive.name == "while"
-        for parameter in equation.params.values():
-            inner = parameter if isinstance(parameter, (tuple, list)) else [parameter]
-            count += sum(_loops(getattr(p, "jaxpr", p)) for p in inner if hasattr(getattr(p, "jaxpr", p), "eqns"))
-    return count
-
-
 @pytest.mark.parametrize("preconditioner", ["multigrid", "fft"])
 def test_a_first_derivative_needs_no_further_solve(preconditioner):
     """The CG loops in a program: as many with the gradient as without, one more in each second derivative."""
@@ -249,12 +243,10 @@ def test_a_first_derivative_needs_no_further_solve(preconditioner):
             OPTIONS["preconditioner"] = before
 
     values, change = point("none"), mixed("none")
-    forward = _loops(jax.make_jaxpr(function)(values).jaxpr)
-    assert forward == 1
-    assert _loops(jax.make_jaxpr(jax.value_and_grad(function))(values).jaxpr) == forward
-    assert _loops(jax.make_jaxpr(lambda v, d: jax.jvp(function, (v,), (d,)))(values, change).jaxpr) == forward
-    second = _loops(jax.make_jaxpr(partial(_forward_over_reverse, function))(values, change).jaxpr)
-    assert second > forward
+    assert loops(function, values) == 1
+    assert loops(jax.value_and_grad(function), values) == 1
+    assert loops(lambda v, d: jax.jvp(function, (v,), (d,)), values, change) == 1
+    assert loops(partial(_forward_over_reverse, function), values, change) > 1
 
 
 @pytest.mark.parametrize(("side", "together"), [(4, True), (6, False)])

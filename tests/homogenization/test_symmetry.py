@@ -44,14 +44,14 @@ def test_octants_of_8(name, void, symmetry, preconditioner):
     np.testing.assert_allclose(h.stiffness, exact(name, 8, void), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("symmetry", ["mirror", "cubic"])
 @pytest.mark.parametrize(("name", "void"), [("p_surface", 1e-9), ("truss", 0.0), ("hole", 1e-9)])
-def test_octants_of_16(name, void, symmetry):
+def test_octants_of_16(name, void):
     """Octants of 8³, where multigrid has two levels, against the whole cell."""
-    h = homogenize(_octant(name, 8), void, symmetry=symmetry, residual=EXACT)
     whole = homogenize(cells.CELLS[name](16), void, residual=EXACT)
-    assert h.result == whole.result == 0
-    np.testing.assert_allclose(h.stiffness, whole.stiffness, rtol=0, atol=1e-10)
+    for symmetry in ("mirror", "cubic"):
+        h = homogenize(_octant(name, 8), void, symmetry=symmetry, residual=EXACT)
+        assert h.result == whole.result == 0
+        np.testing.assert_allclose(h.stiffness, whole.stiffness, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("symmetry", ["mirror", "cubic"])
