@@ -9,6 +9,9 @@ _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _RULE = re.compile(r"^[─-]{4,}$")
 
 
+_EXPECTED = ("SolverError", "PictureError")  # by name: their modules load JAX, which takes longer than the rest
+
+
 class UsageError(ValueError):
     """A mistake in the arguments; the text is one sentence that names the argument."""
 
@@ -23,9 +26,6 @@ def explain(error: Exception, command: Any) -> str | None:
     Returns:
         The sentence, or None for an error that is a fault of the program.
     """
-    from jaxmeta.render import PictureError
-    from jaxmeta.solvers import SolverError
-
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
         return "The memory is not enough for this grid: take a coarser one, or `--dtype float32`."
@@ -34,7 +34,7 @@ def explain(error: Exception, command: Any) -> str | None:
     if isinstance(error, OSError):
         place = f"File `{error.filename}`" if error.filename else "The system"
         return f"{place}: {(error.strerror or text)[:1].lower()}{(error.strerror or text)[1:]}."
-    if isinstance(error, ValueError | SolverError | PictureError):
+    if isinstance(error, ValueError) or type(error).__name__ in _EXPECTED:
         return name_flags(text, command)
     return None
 

@@ -15,7 +15,7 @@ from ..homogenization import Solving
 from ._errors import UsageError
 from ._options import Flag, Output, Solid, Triple, Unset, check_positive, check_void, flat
 from ._output import claimed, written
-from ._session import Dtype, session, versions
+from ._session import Dtype, prepare, session, versions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,21 +126,24 @@ class Homogenize:
         Returns:
             The exit code.
         """
-        with session(self.method.dtype), claimed(self.output.folder, self.output.overwrite):
-            self._run()
+        check_void(self.mixture.void, self.mixture.penalty)
+        self.output.check()
+        prepare()
+        with claimed(self.output.folder, self.output.overwrite):
+            file = self.reading.read(self.file)
+            with session(self.method.dtype):
+                self._run(file)
         return 0
 
-    def _run(self) -> None:
+    def _run(self, file: VoxelFile) -> None:
         from jaxmeta.cells import Cell, describe, export, properties, sentences
         from jaxmeta.io import to_json
 
-        from ._tables import duration, print_result
+        from ._tables import print_result
+        from ._texts import duration
 
         began = time.perf_counter()
-        check_void(self.mixture.void, self.mixture.penalty)
-        self.output.check()
         solid, background = self.solid.isotropic(), self._background()
-        file = self.reading.read(self.file)
         spacing = self.reading.spacing or file.spacing
         part, symmetry = self._reduce(file.density, spacing)
         solved = time.perf_counter()

@@ -127,9 +127,9 @@ class Optimize:
         Returns:
             The exit code: 0, or 1 when the solver or the optimiser failed on the way; what there is is written then.
         """
+        self._check()
         from jaxmeta.runs import clear_checkpoint
 
-        self._check()
         overwrite = self.output.overwrite or self.output.resume
         with session(self.method.dtype):
             began = time.perf_counter()
@@ -213,7 +213,8 @@ class Optimize:
         from jaxmeta.cells import describe, export, properties, sentences
         from jaxmeta.io import to_json
 
-        from ._tables import duration, print_result
+        from ._tables import print_result
+        from ._texts import duration
 
         cell = replace(found.scored, unit=self.solid.unit)
         cell = cell if self.output.size is None else cell.sized(self.output.size)

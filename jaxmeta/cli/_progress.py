@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Any
 
-from ._tables import duration
+from ._texts import duration
 
 _EVERY = 10
 _PAUSE, _SHARE, _LONG = 30.0, 0.05, 300.0

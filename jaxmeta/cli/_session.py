@@ -24,16 +24,17 @@ def session(dtype: Dtype) -> Iterator[None]:
     Args:
         dtype: Precision of the computation.
     """
-    if "jax" not in sys.modules:
-        _prepare_environment()
+    prepare()
     import jax
 
     with jax.enable_x64(dtype == "float64"):
         yield
 
 
-def _prepare_environment() -> None:
-    """Sets what JAX reads when it is imported; what the user has set stays."""
+def prepare() -> None:
+    """Sets what JAX reads when it is imported, if it is not yet; what the user has set stays."""
+    if "jax" in sys.modules:
+        return
     # One folder for each kind of processor: programs do not run on another.
     folder = cache_folder(f"xla-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}")
     if folder is not None:

@@ -87,7 +87,7 @@ def tell(command: Any, records: int, began: float, coverage: Coverage | None = N
     """
     from jaxmeta.io import to_json
 
-    from ._tables import duration
+    from ._texts import duration
 
     facts: dict[str, Any] = {
         "command": f"dataset {type(command).__name__.lower()}",

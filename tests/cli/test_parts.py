@@ -10,7 +10,8 @@ from jaxmeta.cli import _homogenize, _optimize, _progress
 from jaxmeta.cli._optimize import Optimize
 from jaxmeta.cli._options import flat
 from jaxmeta.cli._progress import Progress
-from jaxmeta.cli._tables import duration, percent, print_table, properties_table
+from jaxmeta.cli._tables import percent, print_table, properties_table
+from jaxmeta.cli._texts import duration
 
 
 @pytest.mark.parametrize("given", [{}, {"JAX_COMPILATION_CACHE_DIR": "mine"}])
