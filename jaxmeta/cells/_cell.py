@@ -19,6 +19,10 @@ _GREY = 1e-3
 """Distance of a density from 0 and 1 up to which a voxel counts as void or solid."""
 
 
+# As single programs: operation by operation they would take a second to compile.
+_constants, _upper, _shares = jax.jit(cubic_constants), jax.jit(bounds.hashin_shtrikman), jax.jit(bounds.shares)
+
+
 @dataclass(frozen=True, eq=False)
 class Cell:
     """A periodic cell of voxels with its stiffness.
@@ -121,7 +125,7 @@ class Cell:
     def constants(self) -> CubicConstants:
         """C11, C12 and C44 of the nearest cubic tensor, with the moduli and ratios that follow from them."""
         with jax.enable_x64(True):
-            return CubicConstants(*map(np.float64, cubic_constants(self.stiffness)))
+            return CubicConstants(*map(np.float64, _constants(np.asarray(self.stiffness, float))))
 
     @cached_property
     def bounds(self) -> Moduli | None:
@@ -129,7 +133,7 @@ class Cell:
         if self.is_grey:
             return None
         with jax.enable_x64(True):
-            upper = bounds.hashin_shtrikman(self.volume_fraction, self.solid, self.background)
+            upper = _upper(self.volume_fraction, self.solid, self.background)
             return Moduli(*map(float, upper))  # pyright: ignore[reportArgumentType]
 
     @cached_property
@@ -138,7 +142,7 @@ class Cell:
         if self.is_grey:
             return None
         with jax.enable_x64(True):
-            shares = bounds.shares(self.constants, self.volume_fraction, self.solid, self.background)
+            shares = _shares(self.constants, self.volume_fraction, self.solid, self.background)
             return Moduli(*map(float, shares))  # pyright: ignore[reportArgumentType]
 
     @cached_property

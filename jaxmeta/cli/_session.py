@@ -39,7 +39,8 @@ def prepare() -> None:
     folder = cache_folder(f"xla-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}")
     if folder is not None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
-        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
     # XLA reports each program it loads from a cache on a CPU, and each compilation that takes long, as an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The library that writes checkpoints warns of every save that takes a second.
