@@ -19,7 +19,7 @@ from __future__ import annotations
 from ._general import general_forces
 from ._memory import HALF, allocate, compiled, data, free, missing, part, shape, shifted
 from ._modes import STRIDE, TILE, modes, put, sums
-from ._moduli import GENERAL, load_moduli, row_count
+from ._moduli import GENERAL, load_from_before, row_count
 from ._rows import FAST, clear
 
 FORCE, RESIDUAL, SWEEP = range(3)
@@ -123,14 +123,10 @@ def _add(out, first, rows, row, count):
 
 @compiled()
 def _load_row(rows, u, source, nodes, voxels, periodic, between, z0, count, one):
-    """Sums and moduli of `count` voxels from z0 on and of the one before, whose place is the first of a row.
-
-    There is none before the first voxel unless z is periodic: it is void.
-    """
+    """Sums and moduli of `count` voxels from z0 on and of the one before, whose place is the first of a row."""
     x0, x1, y0, y1 = between
     nx, ny, nz = nodes
-    vx, vy, vz = voxels
-    before = z0 - 1 if z0 else vz - 1
+    before = z0 - 1 if z0 else voxels[2] - 1
     after = 0 if periodic and z0 + count == nz else z0 + count
     for c in range(3):
         a, b = ((c * nx + x0) * ny + y0) * nz, ((c * nx + x0) * ny + y1) * nz
@@ -139,12 +135,7 @@ def _load_row(rows, u, source, nodes, voxels, periodic, between, z0, count, one)
         sums(rows, row, u, a + before, b + before, d + before, e + before, 1)
         sums(rows, row + 1, u, a + z0, b + z0, d + z0, e + z0, count)
         sums(rows, row + count + 1, u, a + after, b + after, d + after, e + after, 1)
-    moduli, at = shifted(rows, _MODULI * STRIDE), (x0 * vy + y0) * vz
-    load_moduli(shifted(moduli, 1), STRIDE, source, vx * vy * vz, at + z0, count, one)
-    load_moduli(moduli, STRIDE, source, vx * vy * vz, at + before, 1, one)
-    if not periodic and z0 == 0:
-        for k in range(row_count(source[2])):
-            moduli[k * STRIDE] = 0
+    load_from_before(shifted(rows, _MODULI * STRIDE), source, voxels, x0, y0, z0, count, periodic, one)
 
 
 @compiled()

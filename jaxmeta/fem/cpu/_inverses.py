@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from ._ends import ends, within
 from ._memory import HALF, allocate, compiled, data, free, missing, part, shape, shifted
-from ._moduli import GENERAL, entry, load_moduli, row_count
+from ._modes import STRIDE, TILE
+from ._moduli import GENERAL, entry, load_from_before, row_count
 from ._rows import FAST, add_times, clear
 
 _ROW, _COLUMN = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
@@ -24,9 +25,30 @@ def _voigt(i, j):
     return i if i == j else 6 - i - j
 
 
+@compiled(fastmath=FAST, inline="never")
+def _add_entries(rows, moduli, sign_x, sign_y, spacing, count, one):
+    """Add the shares of a row of voxels, from rows of l, d and s. The nodes are its high corners along x (1) or its low
+    ones (−1), and likewise along y."""
+    third, quarter = one / (one + one + one), one / (one + one + one + one)
+    volume = spacing[0] * spacing[1] * spacing[2]
+    ax, ay, az = one / spacing[0], one / spacing[1], one / spacing[2]
+    ninth, twelfth = volume * third * third, volume * third * quarter
+    xx, yy, zz = ninth * ax * ax, ninth * ay * ay, ninth * az * az
+    yz, xz, xy = twelfth * sign_y * ay * az, twelfth * sign_x * ax * az, twelfth * sign_x * sign_y * ax * ay
+    for z in range(count):
+        normal, shear = moduli[z] + moduli[STRIDE + z], moduli[2 * STRIDE + z]
+        both = moduli[z] + shear
+        rows[z] += xx * normal + (yy + zz) * shear
+        rows[STRIDE + z] += yy * normal + (xx + zz) * shear
+        rows[2 * STRIDE + z] += zz * normal + (xx + yy) * shear
+        rows[5 * STRIDE + z] += xy * both
+        rows[9 * STRIDE + z] += yz * both
+        rows[10 * STRIDE + z] += xz * both
+
+
 @compiled()
-def _add_entries(rows, width, moduli, constants, sign_x, sign_y, spacing, count, one):
-    """Add the shares of a row of voxels, of which the nodes are the high corners along x, or y, (1) or the low (−1)."""
+def _add_general_entries(rows, moduli, sign_x, sign_y, spacing, count, one):
+    """Add the shares of a row of voxels, from rows of twenty-one constants."""
     third, quarter = one / (one + one + one), one / (one + one + one + one)
     volume = spacing[0] * spacing[1] * spacing[2]
     for k in range(6):
@@ -36,29 +58,21 @@ def _add_entries(rows, width, moduli, constants, sign_x, sign_y, spacing, count,
                 factor = volume * third * (third if a == b else quarter) / (spacing[a] * spacing[b])
                 if a != b:
                     factor *= (sign_x if a == 0 or b == 0 else one) * (sign_y if a == 1 or b == 1 else one)
-                to = shifted(rows, (k + 6 if a != b and (a == 2 or b == 2) else k) * width)
-                p, q = _voigt(i, a), _voigt(j, b)
-                if constants == GENERAL:
-                    add_times(to, factor, shifted(moduli, entry(p, q) * width), count)
-                elif p < 3 and q < 3:
-                    add_times(to, factor, moduli, count)
-                    if p == q:
-                        add_times(to, factor, shifted(moduli, width), count)
-                elif p == q:
-                    add_times(to, factor, shifted(moduli, 2 * width), count)
+                to = shifted(rows, (k + 6 if a != b and (a == 2 or b == 2) else k) * STRIDE)
+                add_times(to, factor, shifted(moduli, entry(_voigt(i, a), _voigt(j, b)) * STRIDE), count)
 
 
 @compiled(fastmath=FAST, inline="never")
-def _invert(rows, width, mask, held, damping, out, size, count, one):
+def _invert(rows, mask, held, damping, out, size, count, one):
     """Damped inverses of the blocks of a row of nodes, each between the voxels z and z + 1 of the rows."""
     zero = one - one
     for z in range(count):
-        a0 = rows[z] + rows[z + 1] + rows[6 * width + z] - rows[6 * width + z + 1]
-        a1 = rows[width + z] + rows[width + z + 1] + rows[7 * width + z] - rows[7 * width + z + 1]
-        a2 = rows[2 * width + z] + rows[2 * width + z + 1] + rows[8 * width + z] - rows[8 * width + z + 1]
-        o0 = rows[3 * width + z] + rows[3 * width + z + 1] + rows[9 * width + z] - rows[9 * width + z + 1]
-        o1 = rows[4 * width + z] + rows[4 * width + z + 1] + rows[10 * width + z] - rows[10 * width + z + 1]
-        o2 = rows[5 * width + z] + rows[5 * width + z + 1] + rows[11 * width + z] - rows[11 * width + z + 1]
+        a0 = rows[z] + rows[z + 1] + rows[6 * STRIDE + z] - rows[6 * STRIDE + z + 1]
+        a1 = rows[STRIDE + z] + rows[STRIDE + z + 1] + rows[7 * STRIDE + z] - rows[7 * STRIDE + z + 1]
+        a2 = rows[2 * STRIDE + z] + rows[2 * STRIDE + z + 1] + rows[8 * STRIDE + z] - rows[8 * STRIDE + z + 1]
+        o0 = rows[3 * STRIDE + z] + rows[3 * STRIDE + z + 1] + rows[9 * STRIDE + z] - rows[9 * STRIDE + z + 1]
+        o1 = rows[4 * STRIDE + z] + rows[4 * STRIDE + z + 1] + rows[10 * STRIDE + z] - rows[10 * STRIDE + z + 1]
+        o2 = rows[5 * STRIDE + z] + rows[5 * STRIDE + z + 1] + rows[11 * STRIDE + z] - rows[11 * STRIDE + z + 1]
         f0 = mask[z] if held else one
         f1 = mask[size + z] if held else one
         f2 = mask[2 * size + z] if held else one
@@ -83,35 +97,38 @@ def compute(buffers, first, end, one):
     result = data(buffers, 0, HALF)[5] + 1
     constants = result - 4
     e, n, free_nodes = shape(buffers, 4), shape(buffers, result), shape(buffers, 2)
-    voxels, nodes = e[1] * e[2] * e[3], n[2] * n[3] * n[4]
+    nodes = n[2] * n[3] * n[4]
     around_x, around_y, around_z = ends(buffers)
     held = free_nodes[2] * free_nodes[3] * free_nodes[4] == nodes
-    width = e[3] + 2
-    rows = allocate((12 + row_count(constants)) * width, one)
+    rows = allocate((12 + row_count(constants)) * STRIDE, one)
     if missing(rows):
         return False
-    moduli = shifted(rows, 12 * width)
+    moduli = shifted(rows, 12 * STRIDE)
     for unit in range(first, end):
         cell = unit // n[2]
         i = unit - cell * n[2]
+        source = buffers, 4, constants, cell
         spacing, mask = part(buffers, 1, 3, cell, one), part(buffers, 2, 3 * nodes if held else 3, cell, one)
         damping = part(buffers, 3, 1, cell, one)[0]
         out = part(buffers, result, 6 * nodes, cell, one)
         for j in range(n[3]):
-            clear(rows, 12 * width)
-            for a in range(2):
-                x = within(i - a, e[1], around_x)
-                for b in range(2):
-                    y = within(j - b, e[2], around_y)
-                    if x >= 0 and y >= 0:
-                        at = (x * e[2] + y) * e[3]
-                        sign_x, sign_y = (one if a else -one), (one if b else -one)
-                        load_moduli(moduli, width, (buffers, 4, constants, cell), voxels, at, e[3], one)
-                        _add_entries(shifted(rows, 1), width, moduli, constants, sign_x, sign_y, spacing, e[3], one)
-            if around_z:
-                for k in range(12):
-                    rows[k * width] = rows[k * width + e[3]]
-            at = (i * n[3] + j) * n[4]
-            _invert(rows, width, shifted(mask, at if held else 0), held, damping, shifted(out, at), nodes, n[4], one)
+            for z0 in range(0, n[4], TILE):
+                count = min(TILE, n[4] - z0)
+                inside = min(count, e[3] - z0)  # a block has one node more than voxels
+                clear(rows, 12 * STRIDE)
+                for a in range(2):
+                    x = within(i - a, e[1], around_x)
+                    for b in range(2):
+                        y = within(j - b, e[2], around_y)
+                        if x >= 0 and y >= 0:
+                            sign_x, sign_y = (one if a else -one), (one if b else -one)
+                            load_from_before(moduli, source, (e[1], e[2], e[3]), x, y, z0, inside, around_z, one)
+                            if constants == GENERAL:
+                                _add_general_entries(rows, moduli, sign_x, sign_y, spacing, inside + 1, one)
+                            else:
+                                _add_entries(rows, moduli, sign_x, sign_y, spacing, inside + 1, one)
+                at = (i * n[3] + j) * n[4] + z0
+                to, free_here = shifted(out, at), shifted(mask, at if held else 0)
+                _invert(rows, free_here, held, damping, to, nodes, count, one)
     free(rows)
     return True

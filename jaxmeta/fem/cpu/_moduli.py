@@ -11,6 +11,7 @@ with (l, d, s) = (λ, 2μ, μ) or (C12, C11 − C12, C44), and share all loops.
 from __future__ import annotations
 
 from ._memory import compiled, part, shifted
+from ._modes import STRIDE
 from ._rows import FAST
 
 ISOTROPIC, CUBIC, GENERAL = 2, 3, 21
@@ -71,3 +72,18 @@ def load_moduli(rows, stride, source, size, begin, count, one):
         _copy(rows, second, count)
         _less(shifted(rows, stride), first, second, count)
         _copy(shifted(rows, 2 * stride), shifted(part(buffers, operand + 2, size, cell, one), begin), count)
+
+
+@compiled()
+def load_from_before(rows, source, voxels, x, y, z0, count, periodic, one):
+    """Moduli of `count` voxels from (x, y, z0) on, behind that of the voxel before, into rows `STRIDE` apart.
+
+    There is none before the first voxel unless z is periodic: it is void.
+    """
+    vx, vy, vz = voxels
+    at = (x * vy + y) * vz
+    load_moduli(shifted(rows, 1), STRIDE, source, vx * vy * vz, at + z0, count, one)
+    load_moduli(rows, STRIDE, source, vx * vy * vz, at + (z0 - 1 if z0 else vz - 1), 1, one)
+    if z0 == 0 and not periodic:
+        for k in range(row_count(source[2])):
+            rows[k * STRIDE] = 0
