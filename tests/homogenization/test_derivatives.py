@@ -249,8 +249,11 @@ def test_a_first_derivative_needs_no_further_solve(preconditioner):
     assert loops(partial(_forward_over_reverse, function), values, change) > 1
 
 
-@pytest.mark.parametrize(("side", "together"), [(4, True), (6, False)])
-def test_batches_of_densities(side, together, monkeypatch):
+@pytest.mark.parametrize(
+    ("side", "together", "second"),
+    [(4, True, False), (6, False, False), pytest.param(6, False, True, marks=pytest.mark.slow)],
+)
+def test_batches_of_densities(side, together, second, monkeypatch):
     """vmap of the value and the gradient, or of a second derivative, are those of each cell alone."""
     if not together:  # the grids of this test are too small for a CPU to solve them in turn
         monkeypatch.setattr(_in_turn, "TOGETHER", 0)
@@ -261,7 +264,7 @@ def test_batches_of_densities(side, together, monkeypatch):
 
     def one(density):
         function = lambda rho: functional("cubic", values | {"density": rho})  # noqa: E731
-        if together:
+        if not second:
             return jax.value_and_grad(function)(density)
         return jax.jvp(jax.value_and_grad(function), (density,), (densities[0],))[1]
 

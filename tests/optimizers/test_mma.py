@@ -283,14 +283,16 @@ def test_asymptotes_follow_the_iterates():
     mma, x, problem = MMA(), jnp.array([0.5, 0.5, 0.5]), Problem(m=0)
     state = mma.init(x, problem)
     nothing = Seen(jnp.zeros(()), jnp.zeros(3), jnp.zeros(0), jnp.zeros((0, 3)))
+    update = jax.jit(lambda state, x: mma.update(state, x, nothing, problem)[1])
     for x in ([0.5, 0.5, 0.5], [0.6, 0.6, 0.5], [0.7, 0.5, 0.5]):  # grows, turns, rests
-        _, state = mma.update(state, jnp.array(x), nothing, problem)
+        state = update(state, jnp.array(x))
     np.testing.assert_allclose(state.distance, [0.6, 0.35, 0.5], rtol=1e-12)
     np.testing.assert_array_equal(state.previous, jnp.array([0.7, 0.5, 0.5]))
     np.testing.assert_array_equal(state.before_previous, jnp.array([0.6, 0.6, 0.5]))
     assert int(state.step) == 3
 
 
+@functools.partial(jax.jit, static_argnames=("method", "evaluate"))
 def one_update(x, gradient, values, jacobian, lower=0.0, upper=1.0, method=MMA(), evaluate=None, value=0.0):
     problem = Problem(lower, upper, values.size, evaluate)
     seen = Seen(jnp.asarray(value, x.dtype), gradient, values, jacobian)
@@ -303,7 +305,8 @@ def some_arguments(seed, shape=(3, 4), m=2):
     return tuple(jnp.asarray(array) for array in arrays)
 
 
-def test_shape_jit_and_vmap_agree():
+def test_shape_and_vmap_agree():
+    """Updates outside a compiled function are those of the examples in the docstrings."""
     arguments = [some_arguments(seed) for seed in range(3)]
     singles = [one_update(*argument) for argument in arguments]
     batch = jax.jit(jax.vmap(one_update))(*(jnp.stack(column) for column in zip(*arguments, strict=True)))
@@ -354,9 +357,13 @@ def test_noise_of_the_values_is_no_wrong_gradient():
     x, gradient = jnp.full(3, 0.5), jnp.full(3, -1e-6)
     evaluate = lambda x: (1.0 + 1e-5 + jnp.sum(gradient * (x - 0.5)), jnp.zeros(0))  # noqa: E731
     gcmma, seen = GCMMA(max_trials=3), Seen(jnp.ones(()), gradient, jnp.zeros(0), jnp.zeros((0, 3)))
-    for noise, trials in ((1e-4, 1), (0.0, 3)):
+
+    @jax.jit
+    def needed(noise):
         problem = Problem(m=0, evaluate=evaluate, noise=noise)
-        assert int(gcmma.update(gcmma.init(x, problem), x, seen, problem)[1].subproblems) == trials
+        return gcmma.update(gcmma.init(x, problem), x, seen, problem)[1].subproblems
+
+    assert [int(needed(noise)) for noise in (1e-4, 0.0)] == [1, 3]
 
 
 def test_infeasible_constraints_are_relaxed_and_reported():

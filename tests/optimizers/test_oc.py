@@ -55,7 +55,7 @@ def test_converges_to_the_known_solution(damping, dtype):
 @pytest.mark.parametrize("beta", [1.0, 16.0, 256.0])
 def test_volume_of_the_projected_density_is_met(beta, dtype):
     sieve, projection, oc = DensityFilter(2.0, "mirror"), Heaviside(beta), OC()
-    volume = lambda x: jnp.mean(projection(sieve(x)))  # noqa: E731
+    volume = jax.jit(lambda x: jnp.mean(projection(sieve(x))))
     rng = np.random.default_rng(0)
     x, gradient = jnp.asarray(rng.uniform(0.1, 0.7, (10, 10, 10)), dtype), jnp.asarray(-(rng.random((10, 10, 10)) ** 9))
     step = jax.jit(lambda x, g: update(oc, oc.init(x, ONE), x, g, jax.grad(volume)(x), volume, 0.3))
@@ -70,6 +70,7 @@ def test_volume_of_the_projected_density_is_met(beta, dtype):
         assert jnp.min(new) >= 0 and jnp.max(new) <= 1
 
 
+@functools.partial(jax.jit, static_argnames="oc")
 def linear_update(x, gradient, target, oc=None, lower=0.0, upper=1.0):
     oc = OC() if oc is None else oc
     return update(oc, oc.init(x, ONE), x, gradient, jnp.full_like(x, 1 / x.size), jnp.mean, target, lower, upper)

@@ -31,15 +31,15 @@ class Entry:
         return -c[self.i, self.i]
 
 
-def bounded(function):
-    return [jm.constraints.at_most(function, 0.5)]
+def limits(function, bound=0.5, size=2.0, phase="solid"):
+    return [jm.constraints.at_most(function, bound), jm.constraints.smallest_feature(size, phase)]
 
 
 START = jm.geometry.trigonometric(jax.random.key(0), (4, 4, 4), symmetry="cubic", volume_fraction=0.4)
 OPTIONS = {
     "objective": entry(0, 0),
     "start": START,
-    "constraints": bounded(entry(3, 3)),
+    "constraints": limits(entry(3, 3)),
     "solid": jm.Isotropic(1.0, 0.3),
     "volume_fraction": 0.4,
     "filter_radius": 1.5,
@@ -56,11 +56,20 @@ def optimize(folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The checkpoint of a run with the options above."""
+def run(tmp_path_factory):
+    """A run with the options above, and its checkpoint."""
     folder = tmp_path_factory.mktemp("run") / "checkpoint"
-    optimize(folder)
-    return folder
+    return optimize(folder), folder
+
+
+@pytest.fixture(scope="module")
+def folder(run):
+    return run[1]
+
+
+def test_constraints_are_told_in_full(run):
+    """Though the optimiser sees a relaxed one in the first stage."""
+    assert run[0].history["constraints"][0][1] > 100
 
 
 OTHERS = {
@@ -68,7 +77,17 @@ OTHERS = {
         {"objective": f}
         for f in (entry(3, 3), weighted(1.0), mean(0.1), Entry(3).value, functools.partial(entry(1, 1)))
     ],
-    "constraints": [{"constraints": c} for c in (bounded(entry(0, 0)), [jm.constraints.at_most(entry(3, 3), 0.6)], ())],
+    "constraints": [
+        {"constraints": c}
+        for c in (
+            limits(entry(0, 0)),
+            limits(entry(3, 3), 0.6),
+            limits(entry(3, 3), size=2.5),
+            limits(entry(3, 3), phase="void"),
+            limits(entry(3, 3))[:1],
+            (),
+        )
+    ],
     "start": [{"start": START.at[0, 0, 0].multiply(0.5)}],
     "passive": [{"passive": (PASSIVE, CORNER)}],
     "volume_fraction": [{"volume_fraction": 0.41}],

@@ -30,7 +30,11 @@ def masks(symmetry, kind):
 
 @pytest.mark.parametrize(
     ("symmetry", "kind", "erosion", "radius"),
-    [("mirror", "void", 0.0, 2.0), ("cubic", "both", 0.2, 3.0), ("none", "solid", 0.0, 2.0)],
+    [
+        pytest.param("mirror", "void", 0.0, 2.0, marks=pytest.mark.slow),
+        ("cubic", "both", 0.2, 3.0),
+        ("none", "solid", 0.0, 2.0),
+    ],
 )
 def test_held_voxels_are_held_in_all_that_is_handed_back(symmetry, kind, erosion, radius):
     void, solid = masks(symmetry, kind)
