@@ -13,4 +13,5 @@ from ._export import Exported as Exported
 from ._export import export as export
 from ._export import write as write
 from ._facts import Facts as Facts
+from ._refine import filled_surface as filled_surface
 from ._score import Scorer as Scorer

@@ -15,6 +15,7 @@ from ..io import Path
 from ..render import PictureError, picture_of_cell, write_report
 from ._cell import Cell
 from ._describe import describe, properties, sentences
+from ._refine import surface_facts, surface_sentence
 
 _REPORT = "all numbers, for programs"
 
@@ -124,7 +125,8 @@ def export(
         extra: data of further JSON files by their names.
         objective: name of what `history` has under this word, with its unit.
         tile: copies of the cell along each axis in `cell.stl`.
-        pictures: whether there is a picture, and still pictures in the report.
+        pictures: whether there is a picture, and still pictures in the report; and, of a binary cell that is not large,
+            what its surface has on a grid twice as fine, from one more solve.
         overwrite: whether files may be replaced.
 
     Raises:
@@ -163,6 +165,10 @@ def export(
         remarks.append("No surface is written, since no voxel is solid.")
     for name, data in (extra or {}).items():
         io.write_json(target(name, "quantities over the steps"), data, non_finite="null", overwrite=overwrite)
+    said = sentences(found)
+    if pictures and (surface := surface_facts(cell)):
+        found["surface"] = surface
+        said.append(surface_sentence(cell, surface))
     picture = None
     if pictures and "cell.stl" in files:
         with contextlib.suppress(PictureError):  # the report says why there is none
@@ -174,7 +180,7 @@ def export(
         cell=cell.cell,
         stiffness=cell.stiffness,
         properties=properties(found),
-        sentences=sentences(found),
+        sentences=said,
         history=history,
         bounds=bounds,
         objective=objective,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
-from jaxmeta.cells import Cell, Facts, Scorer
+from jaxmeta.cells import Cell, Facts, Scorer, filled_surface
 from jaxmeta.geometry.symmetry import Symmetry
 
 SOLID = jm.Isotropic(1.0, 0.3)
@@ -93,6 +93,19 @@ def test_pores():
     tubes = np.ones((4, 4, 4))
     tubes[0, 0, :] = tubes[:, 2, 2] = 0
     assert Facts(tubes).open_pores and len(Facts(tubes).void.sizes) == 2
+
+
+def test_filled_surface():
+    """Every symmetry stays; within walls and pores it is the cell, and edges alone are rounded."""
+    octant = box(5, 2)
+    fine = filled_surface(Cell(octant, "cubic", general(), SOLID))
+    whole = np.asarray(jm.symmetry.unfold(fine))
+    assert jm.symmetry.detect(whole) == "cubic" and fine.shape == (10, 10, 10)
+    different = fine != np.kron(octant, np.ones((2, 2, 2)))
+    assert 0 < different.sum() < 30
+    assert np.sum(np.argwhere(different) == 4, axis=1).min() >= 2  # along the edges of the pore
+    noise = np.random.default_rng(0).random((4, 5, 6)) > 0.5
+    assert filled_surface(Cell(noise, "none", general(), SOLID)).shape == (8, 10, 12)
 
 
 def test_score_is_that_of_the_whole_cell():
