@@ -164,6 +164,21 @@ def test_multigrid_works_in_single_precision(size):
     assert size == 0 or not np.array_equal(found, expected)
 
 
+def test_multigrid_moves_no_cell_as_a_whole():
+    """Of a periodic cell: the mean of its answer, weighted with the moduli around each node, is zero, also where the
+    forces have a resultant. CG would lengthen such a translation without end."""
+    shape = (4, 4, 4)
+    operator = _operator("void", "periodic", shape)
+    forces = jnp.asarray(0.5 + np.random.default_rng(3).normal(size=(3, *shape)))
+    found = np.asarray(jax.jit(lambda operator, forces: Multigrid()(operator)(forces))(operator, forces))
+    weight = cells.islands(shape)
+    for axis in range(3):
+        weight = weight + np.roll(weight, 1, axis)
+    moved = (weight * found).sum((1, 2, 3))
+    assert np.abs(found).max() > 0
+    assert np.abs(moved).max() <= 1e-12 * (weight * np.abs(found)).sum()
+
+
 def test_fft_refuses_a_clamped_block():
     operator = _operator("isotropic", "clamped", (4, 4, 4))
     with pytest.raises(ValueError, match="Argument `preconditioner` must be multigrid for a clamped block"):
