@@ -153,10 +153,6 @@ def flat(command: Any) -> dict[str, Any]:
         value = getattr(command, field.name)
         if dataclasses.is_dataclass(value):
             settings |= flat(value)
-        elif (
-            value is not None
-            and value != ""
-            and field.name not in ("folder", "overwrite", "pictures", "json", "resume")
-        ):
+        elif value not in (None, "") and field.name not in ("folder", "overwrite", "pictures", "json", "resume"):
             settings[field.name] = str(value) if isinstance(value, Path) else value
     return settings

@@ -246,5 +246,5 @@ def percolates(cell: Shaped[ArrayLike, "nx ny nz"]) -> tuple[bool, bool, bool]:
         >>> geometry.percolates(bar)
         (True, False, False)
     """
-    x, y, z = parts(cell).winds.any(axis=0).tolist()
-    return x, y, z
+    winds = parts(cell).winds
+    return bool(winds[:, 0].any()), bool(winds[:, 1].any()), bool(winds[:, 2].any())
