@@ -254,6 +254,7 @@ class Optimize:
         counts = " × ".join(map(str, facts["shape"]))
         lines = [
             _sentence(goal, facts["optimization"]),
+            *map(_answer, facts["optimization"]["constraints"]),
             *sentences(facts),
             f"{facts['optimization']['steps']} steps, {duration(facts['seconds'])}. Wrote:",
             *written(self._folder, files),
@@ -328,6 +329,13 @@ def _sentence(goal: Goal, outcome: dict[str, Any]) -> str:
     if relative is None:
         return f"{text}."
     return f"{text}, {100 * abs(relative):.2g} % {'worse' if relative > 0 else 'better'}."
+
+
+def _answer(row: dict[str, Any]) -> str:
+    """What was asked, and what the binary cell has."""
+    if "got" not in row:
+        return f"{row['name']}: {'held' if row['excess'] <= 1e-3 else 'not held'}."
+    return f"{row['name']}: asked {row['asked']:.5g}, got {row['got']:.5g}, difference {row['difference']:+.2g}."
 
 
 def _signed(goal: Goal, history: dict[str, list]) -> dict[str, Any]:

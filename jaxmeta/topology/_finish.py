@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..cells import Cell, Scorer
-from ..design import ALLOWED, DesignResult, Kept, Level, State
+from ..design import ALLOWED, DesignResult, Kept, Level, Loop, State
+from ._correct import gone_on, has_targets, shifted
 from ._design import Design
 from ._printable import Making, Printable, printable
 from ._record import Record
@@ -68,6 +69,10 @@ _WIDE, _NARROW = 0.03, (0.01, 0.003)
 """By which the volume of a cut is moved."""
 
 
+_CORRECTIONS = 3
+"""Most rounds in which targets that the binary cell misses are aimed at anew."""
+
+
 class _Scored(NamedTuple):
     """A binary cell with what the objective and the constraints say of it."""
 
@@ -84,23 +89,35 @@ class _Scored(NamedTuple):
 
 
 def finish(
-    settings: Settings, design: Design, start: Float[Array, "x y z"], state: State, history: dict[str, list]
+    settings: Settings,
+    loop: Loop,
+    design: Design,
+    start: Float[Array, "x y z"],
+    state: State,
+    history: dict[str, list],
 ) -> Optimization:
     """The design that a run kept: cut, cleaned and scored; or the cell that it began with, if that is the better one.
 
     Args:
         settings: of the run.
+        loop: of the run.
         design: of the run.
         start: its first design variables.
         state: its last one.
         history: of its steps.
     """
+    best, aimed = _cut(settings, design, state), settings
+    for _ in range(_CORRECTIONS if has_targets(settings) else 0):
+        aimed = shifted(settings, aimed, best.cell.stiffness, jnp.asarray(best.made.binary.density))
+        other = gone_on(loop, aimed.problem(start)[1], state)
+        found = _cut(settings, design, other)
+        if not found.rank < best.rank:
+            break
+        best, state = found, other
     kept = state.kept
     density = design.physical(kept.variables, kept.sharpness)
     # The eroded density is another one, so its objective says nothing of this one.
     grey = float(_solved(design, kept, state.memory) if settings.course.erosion else kept.objective)
-    fraction = min(settings.volume_fraction, float(density.mean()))
-    best = _cut(settings, design, design.filtered(kept.variables), fraction)
     from_start = False
     if is_cell(start) and float(start.mean()) <= settings.volume_fraction + 1e-6 and design.held is None:
         first = _scored(settings, design, printable(start, float(start.mean()), settings.symmetry, None, Making()))
@@ -127,11 +144,15 @@ def finish(
     return Optimization(density, scored, history, DesignResult(int(state.result)), report)
 
 
-def _cut(settings: Settings, design: Design, filtered: Float[Array, "x y z"], fraction: float) -> _Scored:
-    """The binary cell of a design: cut at its volume, or near it where the cell is best if more counts.
+def _cut(settings: Settings, design: Design, state: State) -> _Scored:
+    """The binary cell of the design that is kept: cut at its volume, or near it where the cell is best if more counts.
 
     The projection leaves the order of the voxels, but makes many of them equal; so the density before it is cut.
     """
+
+    kept = state.kept
+    filtered = design.filtered(kept.variables)
+    fraction = min(settings.volume_fraction, float(design.physical(kept.variables, kept.sharpness).mean()))
 
     def at(fraction: float) -> _Scored:
         fraction = min(max(fraction, 0.0), 1.0)

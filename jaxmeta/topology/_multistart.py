@@ -102,5 +102,7 @@ def multistart(
         states, infos = turn.state, jax.device_get(Info.of(turn.info))
         for k in np.flatnonzero(turn.going):
             append(histories[k], {**lane(infos, int(k))._asdict(), "seconds": turn.seconds})
-    found = [finish(settings, design, variables[k], lane(states, k), history) for k, history in enumerate(histories)]
+    found = [
+        finish(settings, loop, design, variables[k], lane(states, k), history) for k, history in enumerate(histories)
+    ]
     return sorted(found, key=lambda d: (not d.report["connected"], d.report["objective_binary"]))

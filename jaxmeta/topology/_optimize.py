@@ -128,4 +128,4 @@ def optimize(
             if history:
                 saved.save(state, history, force=True)
             saved.close()
-    return finish(settings, design, variables, state, history)
+    return finish(settings, loop, design, variables, state, history)

@@ -42,12 +42,16 @@ class Constraint:
             density, bound) → scalar.
         bound: a number, or None.
         quantity: what is bounded, (stiffness, density) → scalar; for reports.
+        two_sided: whether the bound is a target that is to be met from both sides.
+        is_deviation: whether the bound is one of a deviation from one, such as that of Zener's ratio.
     """
 
     label: str
     function: Callable[..., Array] = field(repr=False)
     bound: float | int | Float[Array, "..."] | None = None
     quantity: Function | None = field(default=None, repr=False)
+    two_sided: bool = False
+    is_deviation: bool = False
 
     @property
     def name(self) -> str:
@@ -60,12 +64,17 @@ class Constraint:
 
     def tree_flatten(self):
         """The bound and the function's own numbers are the leaves."""
-        return (as_pytree(self.function), self.bound, self.quantity and as_pytree(self.quantity)), self.label
+        return (as_pytree(self.function), self.bound, self.quantity and as_pytree(self.quantity)), (
+            self.label,
+            self.two_sided,
+            self.is_deviation,
+        )
 
     @classmethod
-    def tree_unflatten(cls, label, children):
+    def tree_unflatten(cls, kind, children):
         """Rebuild."""
-        return cls(label, *children)
+        label, *flags = kind
+        return cls(label, *children, *flags)
 
 
 def _above(function: Function, c: Array, rho: Array, bound: Array | float) -> Array:
@@ -128,7 +137,9 @@ def near(function: Function, target: float, tolerance: float = 0.005, name: str 
     """
     target = real_number("target", target, "be a finite number", math.isfinite)
     tolerance = positive_number("tolerance", tolerance)
-    return Constraint(name, jax.tree_util.Partial(_away, as_pytree(function), tolerance), target, function)
+    return Constraint(
+        name, jax.tree_util.Partial(_away, as_pytree(function), tolerance), target, function, two_sided=True
+    )
 
 
 def _away(function: Function, tolerance: Array | float, c: Array, rho: Array, target: Array | float) -> Array:
@@ -148,7 +159,9 @@ def isotropic(tolerance: float = 0.03) -> Constraint:
     Args:
         tolerance: largest deviation of Zener's ratio from one.
     """
-    return Constraint("isotropic within", _anisotropy, positive_number("tolerance", tolerance), _zener)
+    return Constraint(
+        "isotropic within", _anisotropy, positive_number("tolerance", tolerance), _zener, is_deviation=True
+    )
 
 
 def _zener(c: Array, _: Array) -> Array:
