@@ -120,11 +120,12 @@ class Target:
 
     def _check_alone(self, solid: Isotropic) -> None:
         """Of a target that is not the whole stiffness."""
-        young = self.target_young
-        if young is not None and not 0 < young <= float(solid.young):
+        import numpy as np
+
+        young, most = self.target_young, float(np.asarray(solid.young))
+        if young is not None and not 0 < young <= most:
             raise UsageError(
-                f"Argument `target_young` must be positive and at most `young`, {float(solid.young):g}, "
-                f"but is {young:g}."
+                f"Argument `target_young` must be positive and at most `young`, {most:g}, but is {young:g}."
             )
         if self.target_poisson is not None and not -1 < self.target_poisson < 0.5:
             raise UsageError(f"Argument `target_poisson` must lie between -1 and 0.5, but is {self.target_poisson:g}.")

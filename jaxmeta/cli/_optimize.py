@@ -220,7 +220,7 @@ class Optimize:
         cell = cell if self.output.size is None else cell.sized(self.output.size)
         facts: dict[str, Any] = {"command": "optimize"} | describe(cell) | {"symmetry": self.symmetry}
         facts["optimization"] = _outcome(goal, found)
-        settings = flat(self) | {"spacing": list(cell.spacing)}
+        settings = flat(self) | {"spacing": list(cell.spacing), "volume_fraction": self.most}
         facts |= {"settings": settings, "versions": versions()}
         notes = [
             *goal.notes,
