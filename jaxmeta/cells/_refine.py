@@ -32,7 +32,7 @@ def filled_surface(cell: Cell) -> Bool[np.ndarray, "x y z"]:
         >>> from jaxmeta.cells import filled_surface
         >>> record = jm.dataset.load()[7]
         >>> fine = filled_surface(record)
-        >>> fine.shape, abs(fine.mean() / record.volume_fraction - 1) < 0.02
+        >>> fine.shape, bool(abs(fine.mean() / record.volume_fraction - 1) < 0.02)
         ((64, 64, 64), True)
     """
     counts = tuple(2 * side for side in cell.cell.shape)

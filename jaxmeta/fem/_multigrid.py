@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from ._blocks import block_product, damped_inverses, inverse_where_positive, inverses
-from ._boundary import Grids, Shared
+from ._boundary import Boundary, Grids, Shared
 from ._dense import dense_inverse, one_by_one
 from ._fields import CubicField, IsotropicField, is_known
 from ._kernel import element_strains
@@ -123,16 +123,19 @@ def _centred(operator: Stiffness) -> Callable[[Array], Array]:
     return lambda displacement: displacement - inverse * (weight * displacement).sum((1, 2, 3), keepdims=True)
 
 
-def _widened(level: Stiffness, finer: tuple[int, int, int]) -> Stiffness:
-    """The same operator, where a single voxel has become the period of an axis.
+def _widening(boundary: Boundary, elements: tuple[int, ...], finer: tuple[int, ...]) -> list[int]:
+    """By how much the voxels of a grid are made wider: where a single one has become the period of an axis.
 
     Nothing varies along such an axis, so that K is the same for a wider voxel of softer material; but the nodal blocks,
     which are put together voxel by voxel, do not know that the two ends of the voxel move alike, unless it is wide.
     """
-    around = level.boundary.periodic
-    alone = [p and n == 1 and f > 1 for p, n, f in zip(around, level.elements, finer, strict=True)]
-    factors = [max(level.elements) if a else 1 for a in alone]
-    if not any(alone) or not level.boundary.whole:
+    alone = [p and n == 1 and f > 1 for p, n, f in zip(boundary.periodic, elements, finer, strict=True)]
+    return [max(elements) if a and boundary.whole else 1 for a in alone]
+
+
+def _widened(level: Stiffness, factors: list[int]) -> Stiffness:
+    """The same operator of wider voxels of softer material."""
+    if max(factors) == 1:
         return level
     material = level.material.map(lambda modulus: modulus / math.prod(factors))
     return Stiffness(material, level.spacing * jnp.asarray(factors, level.spacing.dtype), level.boundary)
@@ -140,10 +143,10 @@ def _widened(level: Stiffness, finer: tuple[int, int, int]) -> Stiffness:
 
 @dataclass(frozen=True)
 class Multigrid:
-    """One V-cycle: damped block Jacobi before and after, trilinear transfer, a dense inverse on the coarsest grid.
+    """One V-cycle: damped block Jacobi before and after, trilinear transfer, an exact inverse on the coarsest grid.
 
-    A coarse voxel's modulus is the mean of its eight children's, so the element kernel itself is the operator of every
-    level and no matrix is stored.
+    A coarse voxel's modulus is the mean over its volume, so the element kernel itself is the operator of every level
+    and no matrix is stored.
 
     Any grid is coarsened: along an axis n voxels become ⌈n/2⌉. An axis along which the voxels have become longer than
     along others waits for them, so that flat grids keep voxels that are no needles.
@@ -193,12 +196,15 @@ class Multigrid:
         """The V-cycle of one operator, in the operator's precision."""
         nx, ny, nz = operator.elements
         grids = self.grids((nx, ny, nz), operator.boundary.periodic)
-        levels = [_widened(operator, (2, 2, 2))]
+        widening = _widening(operator.boundary, operator.elements, (2, 2, 2))
+        levels, widths = [_widened(operator, widening)], [widening]
         for finer, coarse in grids:
-            levels.append(_widened(levels[-1].coarse(coarse), finer))
-        smoothers = [
-            block_inverse(level, damping) for level, damping in zip(levels, self._dampings(levels), strict=True)
-        ]
+            level = levels[-1].coarse(coarse)
+            widening = _widening(level.boundary, coarse, finer)
+            levels.append(_widened(level, widening))
+            widths.append([w * k * f / c for w, k, f, c in zip(widths[-1], widening, finer, coarse, strict=True)])
+        dampings = self._dampings(levels, widths)
+        smoothers = [block_inverse(level, damping) for level, damping in zip(levels, dampings, strict=True)]
         last = len(levels) - 1
         axis = longest(levels[-1].elements, levels[-1].boundary.periodic)
         if axis is None:
@@ -219,16 +225,21 @@ class Multigrid:
 
         return partial(descend, 0)
 
-    def _dampings(self, levels: list[Stiffness]) -> list[Array]:
-        """ω of every level. One bound serves all whose voxels have its shape, or nearly so where it is an estimate."""
-        near = 1.0 if isinstance(levels[0].material, (IsotropicField, CubicField)) else _NEARLY
+    def _dampings(self, levels: list[Stiffness], widths: list[list[float]]) -> list[Array]:
+        """ω of every level. One bound serves all whose voxels have its shape, or nearly so where it is an estimate.
+
+        Args:
+            levels: from fine to coarse.
+            widths: edges of their voxels, relative to the finest.
+        """
+        near = 1.0001 if isinstance(levels[0].material, (IsotropicField, CubicField)) else _NEARLY
         out: list[Array] = []
-        bounded = levels[0]
-        for level in levels:
-            widths = [f / c for f, c in zip(bounded.elements, level.elements, strict=True)]
-            if not out or max(widths) > near * min(widths):
+        bounded = widths[0]
+        for level, width in zip(levels, widths, strict=True):
+            ratios = [new / old for new, old in zip(width, bounded, strict=True)]
+            if not out or max(ratios) > near * min(ratios):
                 out.append(jnp.minimum(self.damping, _LARGEST_STEP / largest_jacobi_eigenvalue(level)))
-                bounded = level
+                bounded = width
             else:
                 out.append(out[-1])
         return out

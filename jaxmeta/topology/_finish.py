@@ -184,15 +184,19 @@ def _scored(settings: Settings, design: Design, made: Printable) -> _Scored:
     binary = made.binary
     scorer = Scorer(settings.solid, float(np.asarray(settings.interpolation.void)), settings.spacing)
     cell = scorer(binary.density, settings.symmetry, {"islands_removed": binary.islands_removed})
-    density = jnp.asarray(binary.density, design.volume_fraction.dtype)
-    stiffness = jnp.asarray(cell.stiffness, density.dtype)
-    record = Record(stiffness, density, design.filtering(density), density, design.held, design.filtering)
+    dtype = design.volume_fraction.dtype
+    stiffness, density, whole = (jnp.asarray(x, dtype) for x in (cell.stiffness, binary.density, cell.cell))
+    value, constraints = _judged(design, stiffness, density, whole)
     excess = float(density.mean()) / float(design.volume_fraction) - 1
-    constraints = [*(float(term(record)) for term in design.constraints), excess]
-    # A function of one's own may count voxels: it sees the whole cell.
-    whole = jnp.asarray(cell.cell, density.dtype)
-    value = float(design.objective(record._replace(density=whole, filtered=whole, projected=whole, held=None)))
-    return _Scored(made, cell, value, constraints)
+    return _Scored(made, cell, float(value), [*map(float, constraints), excess])
+
+
+@jax.jit
+def _judged(design: Design, stiffness: Array, density: Array, whole: Array) -> tuple[Array, list[Array]]:
+    """Objective and constraints of a binary cell. An objective may count voxels: it sees the whole cell."""
+    record = Record(stiffness, density, design.filtering(density), density, design.held, design.filtering)
+    seen = record._replace(density=whole, filtered=whole, projected=whole, held=None)
+    return design.objective(seen), [term(record) for term in design.constraints]
 
 
 @jax.jit
