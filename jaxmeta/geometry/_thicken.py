@@ -17,7 +17,7 @@ _SAME = 1e-6
 def thicken(
     cell: Shaped[np.ndarray, "nx ny nz"], size: int = 2, reluctance: Float[np.ndarray, "nx ny nz"] | None = None
 ) -> Bool[np.ndarray, "nx ny nz"]:
-    """Add to a periodic cell what its thin members lack, so that its solid is a union of cubes of `size` voxels an edge.
+    """Add to a periodic cell what its thin members lack, so that its solid is a union of cubes of `size` voxels.
 
     Every solid voxel that lies in no solid cube gets the cheapest of the cubes that contain it, or all that are equally
     cheap: whatever symmetry cell and reluctance share is kept.
