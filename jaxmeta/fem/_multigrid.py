@@ -197,7 +197,7 @@ class Multigrid:
         nx, ny, nz = operator.elements
         grids = self.grids((nx, ny, nz), operator.boundary.periodic)
         widening = _widening(operator.boundary, operator.elements, (2, 2, 2))
-        levels, widths = [_widened(operator, widening)], [widening]
+        levels, widths = [_widened(operator, widening)], [[float(factor) for factor in widening]]
         for finer, coarse in grids:
             level = levels[-1].coarse(coarse)
             widening = _widening(level.boundary, coarse, finer)
