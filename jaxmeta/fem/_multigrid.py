@@ -26,6 +26,7 @@ from ._transfer import corrected, restrict
 _LONGEST = 1.5
 """An axis is coarsened where its voxels are no longer than this multiple of the shortest edge, in finest voxels."""
 _NEARLY = 1.3
+"""Ratio of edges up to which an estimated eigenvalue serves voxels of another shape."""
 _LARGEST_STEP = 1.9
 """Damping times the largest eigenvalue of D⁻¹ K; a sweep contracts below 2."""
 

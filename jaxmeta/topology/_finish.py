@@ -149,7 +149,6 @@ def _cut(settings: Settings, design: Design, state: State) -> _Scored:
 
     The projection leaves the order of the voxels, but makes many of them equal; so the density before it is cut.
     """
-
     kept = state.kept
     filtered = design.filtered(kept.variables)
     fraction = min(settings.volume_fraction, float(design.physical(kept.variables, kept.sharpness).mean()))

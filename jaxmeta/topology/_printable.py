@@ -25,7 +25,7 @@ class Making:
     """What is asked of the binary cell, so that it can be made.
 
     Args:
-        smallest_member: in voxels; 1 asks for nothing.
+        smallest_member: in voxels: thinner members are made thicker; 1 asks for nothing.
         open_pores: whether closed pores are opened or filled.
 
     Raises:
