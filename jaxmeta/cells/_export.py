@@ -15,7 +15,7 @@ from ..io import Path
 from ..render import PictureError, draw_cells, write_report
 from ._cell import Cell
 from ._describe import describe, properties, sentences
-from ._refine import surface_facts, surface_sentence
+from ._refine import is_scored_finer, surface_facts, surface_sentence
 
 
 def _ignored(what: str, of: str = "") -> None:
@@ -64,8 +64,7 @@ def write(
     elif kind == ".vti":
         io.write_vti(path, cell.cell, spacing=cell.spacing, fields=fields, overwrite=overwrite)
     elif kind == ".stl":
-        mesh = geometry.smooth_surface(cell.cell, cell.spacing, (tile,) * 3)
-        io.write_stl(path, np.asarray(mesh.vertices), np.asarray(mesh.faces), overwrite=overwrite)
+        io.write_stl(path, *geometry.smooth_triangles(cell.cell, cell.spacing, (tile,) * 3), overwrite=overwrite)
     else:
         raise ValueError(f"Argument `path` must end in .npz, .h5, .vti or .stl, but is {path}.")
 
@@ -113,6 +112,7 @@ def export(
     answers: Sequence[Mapping[str, Any]] = (),
     tile: int = 1,
     pictures: bool = True,
+    drawn: Callable[[], dict[int, bytes]] | None = None,
     phase: Callable[..., None] = _ignored,
     overwrite: bool = False,
 ) -> Exported:
@@ -136,6 +136,7 @@ def export(
         tile: copies of the cell along each axis in `cell.stl`.
         pictures: whether there is a picture, and still pictures in the report; and, of a binary cell that is not large,
             what its surface has on a grid twice as fine, from one more solve.
+        drawn: waits for pictures of the cell, and of two by two by two, that are being drawn: `render.drawn_apart`.
         phase: called as phase(what, of) before every part of the work: scoring the surface, drawing, writing each file.
             All files are put into the folder at the end, together: if this raises, there is none of them.
         overwrite: whether files may be replaced.
@@ -154,15 +155,15 @@ def export(
     solid = bool(np.any(cell.density > 0.5))
     sealed = cell.facts.sealed_cavities(tile) if solid else 0
     said, surface = sentences(found), None
-    if pictures:
+    if pictures and is_scored_finer(cell):
         phase("Scoring", "the surface")
         surface = surface_facts(cell)
     if surface:
         found["surface"] = surface
         said.append(surface_sentence(cell, surface))
     phase("Drawing", "the pictures")
-    stills = {}
-    if pictures and solid:
+    stills = {} if drawn is None else drawn()
+    if pictures and solid and not stills:
         with contextlib.suppress(PictureError):  # the report says why there is none
             stills = draw_cells(cell.cell, (1, 2), cell.spacing)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from jaxmeta.cells import Cell, Exported
     from jaxmeta.homogenization import Homogenization
     from jaxmeta.io import VoxelFile
+
+Drawn = Callable[[], dict[int, bytes]]
 
 
 @dataclass(frozen=True)
@@ -134,12 +139,22 @@ class Homogenize:
         with claimed(self.output.folder, self.output.overwrite), Progress() as progress:
             progress.phase("Reading", str(self.file))
             file = self.reading.read(self.file)
-            with session(self.method.dtype):
+            # Before JAX is loaded, for drawing takes as long as all the rest.
+            with self._drawing(file) as drawn, session(self.method.dtype):
                 cell, facts = self._solve(file, progress)
-                made = self._export(cell, facts, progress)
+                made = self._export(cell, facts, drawn, progress)
         facts |= {"seconds": time.perf_counter() - began, "phases": progress.seconds}
         self._tell(facts, made)
         return 0
+
+    def _drawing(self, file: VoxelFile) -> AbstractContextManager[Drawn | None]:
+        """The pictures, by another process where there is a processor for it."""
+        wanted = self.output.folder is not None and self.output.pictures and not self.method.octant
+        if not wanted or (os.cpu_count() or 1) < 2 or not (file.density > 0.5).any():
+            return nullcontext()
+        from jaxmeta.render import drawn_apart
+
+        return drawn_apart(file.density, spacing=self.reading.spacing or file.spacing)
 
     def _solve(self, file: VoxelFile, progress: Progress) -> tuple[Cell, dict[str, Any]]:
         """The cell with its stiffness; and what is told of it."""
@@ -173,7 +188,7 @@ class Homogenize:
             settings["void"] = self._void()
         return cell, facts | {"settings": settings, "versions": versions()}
 
-    def _export(self, cell: Cell, facts: dict[str, Any], progress: Progress) -> Exported:
+    def _export(self, cell: Cell, facts: dict[str, Any], drawn: Drawn | None, progress: Progress) -> Exported:
         """Writes the cell, if there is a folder; a signal ends it between two parts of the work."""
         from jaxmeta.cells import Exported, export, sentences
 
@@ -193,6 +208,7 @@ class Homogenize:
                     notes=notes,
                     tile=self.output.tile,
                     pictures=self.output.pictures,
+                    drawn=drawn,
                     phase=lambda what, of="": (check(), progress.phase(what, of)),
                     overwrite=self.output.overwrite,
                 )

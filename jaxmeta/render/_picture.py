@@ -152,5 +152,5 @@ def _draw(pyvista: ModuleType, mesh: Mesh, size: int) -> bytes:
     finally:
         plotter.close()
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png", optimize=True)
+    Image.fromarray(pixels).save(buffer, format="png")
     return buffer.getvalue()

@@ -14,7 +14,8 @@ from ._embed import picture_html, viewer_html
 from ._errors import PictureError
 from ._history import History, draw_history
 from ._mesh import cell_mesh
-from ._modulus import draw_modulus, modulus_mesh
+from ._modulus import modulus_mesh
+from ._modulus_picture import draw_modulus
 from ._picture import COLOR, draw_cells
 from ._tables import answers_table, facts_table, properties_table, stiffness_table
 
