@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ._errors import UsageError
-from ._homogenize import spinner
 from ._options import Flag, Unset
+from ._output import spinner
 from ._session import session
 
 if TYPE_CHECKING:
