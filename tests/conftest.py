@@ -20,7 +20,7 @@ import pytest
 _QUICK = "backend_optimization_level=0", "cpu_parallel_codegen_split_count=1", "cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in _QUICK))
 # Traces make many objects and few cycles.
-gc.set_threshold(50_000, 20, 100)
+gc.set_threshold(20_000, 10, 10)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

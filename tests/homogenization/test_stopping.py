@@ -76,8 +76,12 @@ def test_fixed_steps(void):
 def test_steps_past_convergence_change_nothing(dtype, preconditioner, warm):
     """Two hundred steps, ten times as many as are needed: C to 1e-5 of what carries load, and no drift.
 
-    A warm start is where a cold one has converged, so that all its steps are too many."""
-    for name, void in itertools.product(LOOSE, (1e-9, 0.0)):
+    A warm start is where a cold one has converged, so that all its steps are too many. In float32 from there on with
+    every void, else with each in turn."""
+    settings = list(itertools.product(LOOSE, (1e-9, 0.0)))
+    if not (warm and dtype == jnp.float32 and preconditioner == "multigrid"):
+        settings = settings[::4] + settings[3::4]
+    for name, void in settings:
         options = {"void": void, "dtype": dtype, "preconditioner": preconditioner}
         start = homogenize(LOOSE[name](8), **options).displacement if warm else None
         h = homogenize(LOOSE[name](8), steps=200, start=start, **options)

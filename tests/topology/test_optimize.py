@@ -371,7 +371,7 @@ def test_killed_run_resumes_to_the_same_cell(tmp_path):
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path):
-    options = {"solid": SOLID, "filter_radius": 1.0, "max_steps": 1, "checkpoint": tmp_path / "c"}
+    options = {"solid": SOLID, "filter_radius": 1.5, "max_steps": 1, "checkpoint": tmp_path / "c"}
     jm.optimize(jm.objectives.maximize_bulk(), _start(4), volume_fraction=0.4, **options)
     with pytest.raises(ValueError, match=r"Argument `checkpoint` must be a folder of this same run"):
         jm.optimize(jm.objectives.maximize_bulk(), _start(4), volume_fraction=0.5, **options)
@@ -382,7 +382,7 @@ def test_interrupt_leaves_a_checkpoint(tmp_path):
         if step == 2:
             raise KeyboardInterrupt
 
-    options = {"solid": SOLID, "volume_fraction": 0.4, "filter_radius": 1.0, "checkpoint": tmp_path / "c"}
+    options = {"solid": SOLID, "volume_fraction": 0.4, "filter_radius": 1.5, "checkpoint": tmp_path / "c"}
     with pytest.raises(KeyboardInterrupt):
         jm.optimize(jm.objectives.maximize_bulk(), _start(4), callback=interrupt, **options)
     seen = []
