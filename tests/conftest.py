@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _compiled_programs_are_let_go() -> Iterator[None]:
     """Every compiled program holds memory maps, of which Linux allows a process 65530: beyond, it is killed."""
     yield
-    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > 20000:
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > 8000:
         jax.clear_caches()
 
 
