@@ -16,7 +16,7 @@ def entry(i, j):
 
 def weighted(value):
     weights = np.full((6, 6), value)
-    return lambda c, rho: -jnp.sum(weights * c)
+    return lambda c, rho: -jnp.sum(jnp.asarray(weights, c.dtype) * c)
 
 
 def mean(value):
