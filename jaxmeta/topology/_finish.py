@@ -153,9 +153,15 @@ def _cut(settings: Settings, design: Design, state: State) -> _Scored:
     filtered = design.filtered(kept.variables)
     fraction = min(settings.volume_fraction, float(design.physical(kept.variables, kept.sharpness).mean()))
 
+    scored: dict[bytes, _Scored] = {}  # on a small grid near fractions are the same cell
+
     def at(fraction: float) -> _Scored:
         fraction = min(max(fraction, 0.0), 1.0)
-        return _scored(settings, design, printable(filtered, fraction, settings.symmetry, design.held, settings.making))
+        made = printable(filtered, fraction, settings.symmetry, design.held, settings.making)
+        cell = made.binary.density.tobytes()
+        if cell not in scored:
+            scored[cell] = _scored(settings, design, made)
+        return scored[cell]
 
     changed = settings.making != Making()
     if not changed and not settings.constraints and getattr(settings.objective, "monotone", False):

@@ -82,7 +82,7 @@ def test_steps_do_not_grow_with_contrast(name):
 def test_voxel_noise_converges(name, record_property):
     """Steps are reported, not bounded as for designs; the answer is right all the same."""
     field = cells.CELLS[name](16)
-    for void in CONTRASTS:
+    for void in CONTRASTS[::2]:
         h = homogenize(field, void, preconditioner="multigrid")
         record_property(f"steps at {void:g}", int(h.stats.steps.max()))
         tight = homogenize(field, void, preconditioner="fft", residual=1e-9)

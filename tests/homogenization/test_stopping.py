@@ -13,13 +13,16 @@ from tests import example_cells as cells
 from tests.homogenization.problems import EXACT, LOOSE, SOLID, exact, homogenize, relative_error
 
 CARRYING = [c.name for c in cells.select(percolates=True)]
+TOLERANCES = [1e-3, 1e-5, 1e-7]
 
 
-@pytest.mark.parametrize("preconditioner", ["multigrid", "fft"])
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("tolerance", TOLERANCES)
 @pytest.mark.parametrize("name", CARRYING)
-def test_tolerance_is_the_error_of_the_stiffness(name, tolerance, preconditioner):
-    """Every entry of C to `tolerance` of √(C_ii C_jj), against the oracle; C errs from above, as an energy does."""
+def test_tolerance_is_the_error_of_the_stiffness(name, tolerance):
+    """Every entry of C to `tolerance` of √(C_ii C_jj), against the oracle; C errs from above, as an energy does.
+
+    The preconditioners come in turn."""
+    preconditioner = ("multigrid", "fft")[(CARRYING.index(name) + TOLERANCES.index(tolerance)) % 2]
     h = homogenize(cells.CELLS[name](8), 1e-9, tolerance=tolerance, preconditioner=preconditioner)
     expected = exact(name, 8, 1e-9)
     assert h.result == 0
