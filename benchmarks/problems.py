@@ -112,6 +112,7 @@ PROBLEMS = {
         Problem("gyroid_32", _binary(_gyroid), 32, "none"),
         Problem("gyroid_32_grey", _grey(_gyroid), 32, "none"),
         Problem("gyroid_64_void_1e-6", _binary(_gyroid), 64, "none", void=1e-6),
+        Problem("gyroid_100", _binary(_gyroid), 100, "none"),
         Problem("gyroid_128", _binary(_gyroid), 128, "none"),
         Problem("p_surface_256", _binary(_p_surface), 256, "none", same_as="p_surface_256_cubic"),
         *(Problem(f"cross_{n}_cubic", _cross, n, "cubic") for n in (32, 64, 128)),

@@ -46,6 +46,7 @@ CASES = [
     ("gyroid_64_void_1e-6", "jaxmeta"),
     ("gyroid_32", "jaxmeta_gradient"),
     ("gyroid_32_grey", "jaxmeta"),
+    ("gyroid_100", "jaxmeta"),
     ("gyroid_128", "jaxmeta_gradient"),
     ("p_surface_256", "jaxmeta"),
     *((f"{cell}_{n}_cubic", "jaxmeta_gradient") for cell in ("cross", "sphere") for n in (32, 64, 128)),
@@ -59,6 +60,7 @@ PEER_CASES = [
     ("gyroid_64", "mugrid_green_jacobi"),
     ("gyroid_64_grey", "mugrid_green_jacobi"),
     ("gyroid_64_filtered", "mugrid_green_jacobi"),
+    ("gyroid_100", "fans"),
     ("gyroid_128", "fans"),
     ("gyroid_32", "scipy_jacobi"),
     ("gyroid_32", "pyamg"),
@@ -208,10 +210,11 @@ def measured(arguments: list[str], limit: float = LIMIT) -> dict:
     if "--case" in arguments:
         reference(arguments[1])
         python = interpreter(arguments[2])
+    load = os.getloadavg()[0]
     code, output, errors = finished([python, __file__, *arguments], limit)
     if code:
         return {**name, "failed": errors.strip()[-300:]}
-    row = json.loads(output.splitlines()[-1])
+    row = json.loads(output.splitlines()[-1]) | {"load": load}
     if "stiffness" in row:
         row["error"] = error_of(np.array(row["stiffness"]), reference(row["problem"]))
     return row

@@ -3,6 +3,7 @@ from . import dataset as dataset
 from . import design as design
 from . import elasticity as elasticity
 from . import fem as fem
+from . import generation as generation
 from . import geometry as geometry
 from . import homogenization as homogenization
 from . import io as io
@@ -11,9 +12,11 @@ from . import render as render
 from . import runs as runs
 from . import solvers as solvers
 from . import topology as topology
+from .cells import fit_stiffness as fit_stiffness
 from .design import Continuation as Continuation
 from .elasticity import Isotropic as Isotropic
 from .elasticity import bounds as bounds
+from .generation import generate as generate
 from .geometry import symmetry as symmetry
 from .homogenization import RAMP as RAMP
 from .homogenization import SIMP as SIMP

@@ -21,10 +21,12 @@ ARROWS: dict[str, str] = {
     "render": "elasticity geometry io",
     "runs": "io",
     "design": "optimizers",
-    "cells": "elasticity solvers homogenization geometry io render",
+    "cells": "elasticity solvers fem homogenization geometry io render",
     "topology": "elasticity solvers optimizers fem homogenization geometry runs design cells",
     "dataset": "elasticity solvers optimizers homogenization geometry io runs design cells topology",
-    "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset",
+    "generation": "elasticity geometry cells dataset",
+    "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset "
+    "generation",
 }
 """What each package may import, lowest package first."""
 

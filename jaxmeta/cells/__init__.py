@@ -13,5 +13,10 @@ from ._export import Exported as Exported
 from ._export import export as export
 from ._export import write as write
 from ._facts import Facts as Facts
+from ._fit import FitResult as FitResult
+from ._fit import Fitted as Fitted
+from ._fit import fit_stiffness as fit_stiffness
 from ._refine import filled_surface as filled_surface
 from ._score import Scorer as Scorer
+from ._target import Target as Target
+from ._target import checked_target as checked_target

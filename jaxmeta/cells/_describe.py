@@ -12,8 +12,12 @@ from .. import elasticity
 from ._cell import Cell
 
 _SAME = 1e-4
-# As single programs: operation by operation they would take a second to compile.
-_engineering, _anisotropy = jax.jit(elasticity.engineering_constants), jax.jit(elasticity.universal_anisotropy)
+
+
+@jax.jit
+def _inverse(c: jax.Array) -> tuple[elasticity.EngineeringConstants, jax.Array]:
+    """As a single program: operation by operation it would take a second to compile."""
+    return elasticity.engineering_constants(c), elasticity.universal_anisotropy(c)
 
 
 def describe(cell: Cell) -> dict[str, Any]:
@@ -86,13 +90,13 @@ def _inverse_moduli(matrix: np.ndarray) -> dict[str, Any]:
     names = ("young", "poisson", "axial_shear", "universal_anisotropy")
     if not values.min() > 1e-13 * max(values.max(), 0.0):
         return dict.fromkeys(names)
-    constants = _engineering(matrix)
+    constants, anisotropy = _inverse(matrix)
     poisson = np.asarray(constants.poisson)
     return {
         "young": np.asarray(constants.young).tolist(),
         "poisson": {f"{i + 1}{j + 1}": float(poisson[i, j]) for i in range(3) for j in range(3) if i != j},
         "axial_shear": np.asarray(constants.shear).tolist(),
-        "universal_anisotropy": _finite(_anisotropy(matrix)),
+        "universal_anisotropy": _finite(anisotropy),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +12,14 @@ from jaxtyping import Shaped
 
 from .. import geometry, io
 from ..io import Path
-from ..render import PictureError, picture_of_cell, write_report
+from ..render import PictureError, draw_cells, write_report
 from ._cell import Cell
 from ._describe import describe, properties, sentences
-from ._refine import surface_facts, surface_sentence
+from ._refine import is_scored_finer, surface_facts, surface_sentence
 
-_REPORT = "all numbers, for programs"
+
+def _ignored(what: str, of: str = "") -> None:
+    """What is told of a phase where nobody listens."""
 
 
 def write(
@@ -62,8 +64,7 @@ def write(
     elif kind == ".vti":
         io.write_vti(path, cell.cell, spacing=cell.spacing, fields=fields, overwrite=overwrite)
     elif kind == ".stl":
-        mesh = geometry.smooth_surface(cell.cell, cell.spacing, (tile,) * 3)
-        io.write_stl(path, np.asarray(mesh.vertices), np.asarray(mesh.faces), overwrite=overwrite)
+        io.write_stl(path, *geometry.smooth_triangles(cell.cell, cell.spacing, (tile,) * 3), overwrite=overwrite)
     else:
         raise ValueError(f"Argument `path` must end in .npz, .h5, .vti or .stl, but is {path}.")
 
@@ -79,10 +80,14 @@ class Exported(NamedTuple):
     Attributes:
         files: name to what is in it.
         notes: all sentences to be seen first, those of the report among them.
+        sentences: all that is said of the cell, and of its surface where that was solved.
+        surface: what the surface has on a grid twice as fine, or None.
     """
 
     files: dict[str, str]
     notes: list[str]
+    sentences: list[str]
+    surface: dict[str, Any] | None
 
     @property
     def names(self) -> list[str]:
@@ -104,8 +109,11 @@ def export(
     bounds: Mapping[str, float] | None = None,
     extra: Mapping[str, Any] | None = None,
     objective: str = "objective",
+    answers: Sequence[Mapping[str, Any]] = (),
     tile: int = 1,
     pictures: bool = True,
+    drawn: Callable[[], dict[int, bytes]] | None = None,
+    phase: Callable[..., None] = _ignored,
     overwrite: bool = False,
 ) -> Exported:
     """Write a cell into a folder, in all forms: `result.npz`, `result.h5`, `cell.vti`, `cell.stl`, `cell.png`, and a
@@ -123,10 +131,14 @@ def export(
         history: quantities over the steps of an optimisation, for the report.
         bounds: of those quantities.
         extra: data of further JSON files by their names.
+        answers: what was asked of the cell and what it has, for the report, as in `write_report`.
         objective: name of what `history` has under this word, with its unit.
         tile: copies of the cell along each axis in `cell.stl`.
         pictures: whether there is a picture, and still pictures in the report; and, of a binary cell that is not large,
             what its surface has on a grid twice as fine, from one more solve.
+        drawn: waits for pictures of the cell, and of two by two by two, that are being drawn: `render.drawn_apart`.
+        phase: called as phase(what, of) before every part of the work: scoring the surface, drawing, writing each file.
+            All files are put into the folder at the end, together: if this raises, there is none of them.
         overwrite: whether files may be replaced.
 
     Raises:
@@ -139,65 +151,81 @@ def export(
         >>> made.names
         ['result.npz', 'result.h5', 'cell.vti', 'cell.stl', 'report.html', 'report.json']
     """
-    place, files, remarks = pathlib.Path(folder), {}, list(notes)
-    about: dict[str, Any] = {"settings": settings, "versions": versions, "overwrite": overwrite}
-    found = describe(cell)
-
-    def target(name: str, content: str) -> pathlib.Path:
-        files[name] = content
-        return place / name
-
-    kind = "grey" if cell.is_grey else "binary"
-    write(cell, target("result.npz", f"{kind} density and stiffness, for Python"), **about)
-    write(cell, target("result.h5", f"{kind} density and stiffness, as HDF5"), **about)
-    if optimised is not None:
-        where = target("density.npz", "grey density as optimised, from which the cell was cut")
-        io.write_npz(where, optimised, spacing=cell.spacing, units=_units(cell), **about)
-    fields = None if optimised is None else {"optimised": optimised}
-    both = "" if optimised is None else ", and the grey one as optimised"
-    write(cell, target("cell.vti", f"{kind} density{both}, for ParaView"), fields=fields, overwrite=overwrite)
-    if np.any(cell.density > 0.5):
-        sealed = cell.facts.sealed_cavities(tile)
-        write(cell, target("cell.stl", _surface(cell, tile, sealed)), tile=tile, overwrite=overwrite)
-        if sealed:
-            remarks.append(f"The surface in cell.stl has {_cavities(sealed)}.")
-    else:
-        remarks.append("No surface is written, since no voxel is solid.")
-    for name, data in (extra or {}).items():
-        io.write_json(target(name, "quantities over the steps"), data, non_finite="null", overwrite=overwrite)
-    said = sentences(found)
-    if pictures and (surface := surface_facts(cell)):
+    files, remarks, found = {}, list(notes), describe(cell)
+    solid = bool(np.any(cell.density > 0.5))
+    sealed = cell.facts.sealed_cavities(tile) if solid else 0
+    said, surface = sentences(found), None
+    if pictures and is_scored_finer(cell):
+        phase("Scoring", "the surface")
+        surface = surface_facts(cell)
+    if surface:
         found["surface"] = surface
         said.append(surface_sentence(cell, surface))
-    picture = None
-    if pictures and "cell.stl" in files:
+    phase("Drawing", "the pictures")
+    stills = {} if drawn is None else drawn()
+    if pictures and solid and not stills:
         with contextlib.suppress(PictureError):  # the report says why there is none
-            picture_of_cell(cell.cell, place / "cell.png", spacing=cell.spacing, overwrite=overwrite)
-            picture = target("cell.png", "picture of the surface").read_bytes()
-    remarks = write_report(
-        target("report.html", "report for the eye, in one file"),
-        title=title,
-        cell=cell.cell,
-        stiffness=cell.stiffness,
-        properties=properties(found),
-        sentences=said,
-        history=history,
-        bounds=bounds,
-        objective=objective,
-        settings=settings,
-        versions=versions,
-        files=files | {"report.json": _REPORT},
-        notes=remarks,
-        spacing=cell.spacing,
-        unit=cell.unit,
-        picture=picture,
-        pictures=pictures,
-        overwrite=overwrite,
-    )
-    path = target("report.json", _REPORT)
-    told = {**(facts or {}), **found, "notes": remarks, "files": [str(place / name) for name in files]}
-    io.write_json(path, told, non_finite="null", overwrite=overwrite)
-    return Exported(files, remarks)
+            stills = draw_cells(cell.cell, (1, 2), cell.spacing)
+
+    kind = "grey" if cell.is_grey else "binary"
+    files["result.npz"] = f"{kind} density and stiffness, for Python"
+    files["result.h5"] = f"{kind} density and stiffness, as HDF5"
+    if optimised is not None:
+        files["density.npz"] = "grey density as optimised, from which the cell was cut"
+    both = "" if optimised is None else ", and the grey one as optimised"
+    files["cell.vti"] = f"{kind} density{both}, for ParaView"
+    if solid:
+        files["cell.stl"] = _surface(cell, tile, sealed)
+    if sealed:
+        remarks.append(f"The surface in cell.stl has {_cavities(sealed)}.")
+    if not solid:
+        remarks.append("No surface is written, since no voxel is solid.")
+    files |= dict.fromkeys(extra or {}, "quantities over the steps")
+    if stills:
+        files["cell.png"] = "picture of the surface"
+    files |= {"report.html": "report for the eye, in one file", "report.json": "all numbers, for programs"}
+
+    with io.together(folder, overwrite) as place:
+        remarks = write_report(
+            place / "report.html",
+            title=title,
+            cell=cell.cell,
+            stiffness=cell.stiffness,
+            properties=properties(found),
+            sentences=said,
+            answers=answers,
+            history=history,
+            bounds=bounds,
+            objective=objective,
+            settings=settings,
+            versions=versions,
+            files=files,
+            notes=remarks,
+            spacing=cell.spacing,
+            unit=cell.unit,
+            stills=stills,
+            pictures=pictures,
+        )
+        told = {**(facts or {}), **found, "notes": remarks, "files": [str(pathlib.Path(folder) / n) for n in files]}
+        about: dict[str, Any] = {"settings": settings, "versions": versions}
+        writers: dict[str, Callable[[pathlib.Path], None]] = {
+            "density.npz": lambda path: io.write_npz(
+                path, np.asarray(optimised), spacing=cell.spacing, units=_units(cell), **about
+            ),
+            "cell.png": lambda path: io.write_bytes(path, stills[1], overwrite=False),
+            "report.json": lambda path: io.write_json(path, told, non_finite="null"),
+        }
+        for name in files:
+            phase("Writing", "the files")
+            if name in writers:
+                writers[name](place / name)
+            elif name in (extra or {}):
+                io.write_json(place / name, (extra or {})[name], non_finite="null")
+            elif name != "report.html":
+                fields = {"optimised": optimised} if name == "cell.vti" and optimised is not None else None
+                write(cell, place / name, fields=fields, tile=tile, **about)
+        phase("Writing")
+    return Exported(files, remarks, said, surface)
 
 
 def _surface(cell: Cell, tile: int, sealed: int) -> str:

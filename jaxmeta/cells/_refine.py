@@ -36,12 +36,19 @@ def filled_surface(cell: Cell) -> Bool[np.ndarray, "x y z"]:
         ((64, 64, 64), True)
     """
     counts = tuple(2 * side for side in cell.cell.shape)
-    triangles = np.asarray(geometry.smooth_surface(cell.cell).triangles)
-    solid = geometry.voxelize(triangles, np.zeros(3), np.full(3, 0.5), counts) > 0.5
+    vertices, faces = geometry.smooth_triangles(cell.cell)
+    solid = geometry.voxelize(vertices[faces], np.zeros(3), np.full(3, 0.5), counts) > 0.5
     part = solid[tuple(slice(2 * side) for side in cell.density.shape)]
     if cell.symmetry == "cubic":
         part = np.mean([part.transpose(order) for order in itertools.permutations(range(3))], axis=0) > 0.5
     return part
+
+
+def is_scored_finer(cell: Cell) -> bool:
+    """Whether the surface of a cell is solved: not of a grey cell, of two solids, without solid, or large."""
+    return (
+        not cell.is_grey and cell.background is None and bool(np.any(cell.density)) and 8 * cell.density.size <= _MOST
+    )
 
 
 def surface_facts(cell: Cell) -> dict[str, Any] | None:
@@ -52,10 +59,9 @@ def surface_facts(cell: Cell) -> dict[str, Any] | None:
 
     Returns:
         `shape` of the finer cell, `volume_fraction`, `stiffness`, `bulk` and `change`, the largest difference of an
-        entry of the stiffness over the largest entry; None for a grey cell, one of two solids, one without solid, one
-        that would take long, and where the solve fails.
+        entry of the stiffness over the largest entry; None where it is not `is_scored_finer`, or the solve fails.
     """
-    if cell.is_grey or cell.background is not None or not np.any(cell.density) or 8 * cell.density.size > _MOST:
+    if not is_scored_finer(cell):
         return None
     score = Scorer(cell.solid, spacing=cell.spacing, residual=None, tolerance=1e-4, dtype="float32")
     try:

@@ -11,8 +11,8 @@ import tyro
 
 from ..dataset import Generation, Perturbation, Refinement, Selection
 from ..runs import Workers
-from ._homogenize import spinner
 from ._options import Flag
+from ._output import spinner
 from ._session import session
 from ._tasks import DTYPE, run_tasks, tell
 

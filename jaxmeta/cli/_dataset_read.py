@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ._errors import UsageError
-from ._homogenize import spinner
 from ._options import Flag, Unset
+from ._output import spinner
 from ._session import session
 
 if TYPE_CHECKING:
     import numpy as np
 
     from jaxmeta import Isotropic
-    from jaxmeta.dataset import Library
+    from jaxmeta.dataset import Library, Neighbours
 
 _DTYPE = "float64"
 
@@ -166,6 +166,10 @@ class Nearest:
     """Volume fraction, if one is wanted."""
     count: int = 5
     """Number of cells."""
+    per_family: Unset[int] = None
+    """At most so many cells of one family, those that come from one optimised cell (default: any number)."""
+    printable: Flag = False
+    """Only cells without hinges and without members thinner than two voxels."""
     output: Folder = None
     """Folder for the cells as files, those of `jaxmeta dataset export`."""
     overwrite: Flag = False
@@ -218,7 +222,14 @@ class Nearest:
         library = self.source.open()
         library.check()
         self._check_solid(library.solid)
-        found = nearest(library, np.array([self.c11, self.c12, self.c44]), self.volume_fraction, self.count)
+        found = nearest(
+            library,
+            np.array([self.c11, self.c12, self.c44]),
+            self.volume_fraction,
+            self.count,
+            per_family=self.per_family,
+            printable=self.printable,
+        )
         wanted = {"c11": self.c11, "c12": self.c12, "c44": self.c44, "volume_fraction": self.volume_fraction}
         facts: dict[str, Any] = {"command": "dataset nearest", "library": str(library.path), "wanted": wanted}
         facts["records"] = list(_neighbours(library, found))
@@ -232,8 +243,8 @@ class Nearest:
             _print_files(facts["files"], self.output)
 
 
-def _neighbours(library: Library, found: Any) -> Iterable[dict[str, Any]]:
-    for number, error, relative, volume in zip(*found, strict=True):
+def _neighbours(library: Library, found: Neighbours) -> Iterable[dict[str, Any]]:
+    for number, relative, error, volume in zip(*found, strict=True):
         c11, c12, c44 = library.constants[number].tolist()
         yield {
             "record": int(library.rows[number]),

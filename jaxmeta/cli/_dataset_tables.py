@@ -145,19 +145,19 @@ def print_nearest(facts: Mapping[str, Any]) -> None:
     """
     wanted = facts["wanted"]
     names = ["c11", "c12", "c44", "volume_fraction"]
-    table = _table("Record", "C11", "C12", "C44", "Volume", "Error", "Relative error")
+    table = _table("Record", "C11", "C12", "C44", "Volume", "Relative error", "Error")
     cells = ("" if wanted[name] is None else f"{wanted[name]:.5g}" for name in names)
     table.add_row("wanted", *cells, "", "", style="dim", end_section=True)
     for record in facts["records"]:
         cells = (f"{record[name]:.5g}" for name in names)
-        shares = (f"{100 * record[name]:.3g} %" for name in ("error", "relative_error"))
+        shares = (f"{100 * record[name]:.3g} %" for name in ("relative_error", "error"))
         table.add_row(str(record["record"]), *cells, *shares)
     console = Console(highlight=False)
     print_table(console, table)
     text = (
-        "Error: mean difference of C11, C12 and C44, each relative to its range in the data of Yang and others (their "
-        "Eq. 3). Relative error: norm of the difference over that of the wanted stiffness."
+        "Relative error: norm of the difference of C11, C12 and C44 over that of the wanted ones. Error: their mean "
+        "difference, each relative to its range in the data of Yang and others (their Eq. 3)."
     )
     if wanted["volume_fraction"] is not None:
-        text += " In order of the mean of these three differences and that of the volume fraction."
+        text += " In order of the sum of the relative error and the difference of the volume fraction."
     console.print(text, markup=False, soft_wrap=not console.is_terminal)

@@ -189,6 +189,8 @@ class Goal:
         objective: For `jaxmeta.optimize`.
         constraints: For `jaxmeta.optimize`, with names.
         notes: What was added unasked.
+        most: Upper bound of the volume fraction.
+        target: Stiffness that is to be matched, shape (6, 6), or None.
     """
 
     name: str
@@ -196,6 +198,8 @@ class Goal:
     objective: Any
     constraints: tuple[Any, ...]
     notes: tuple[str, ...]
+    most: float
+    target: np.ndarray | None = None
 
 
 def make_goal(
@@ -259,7 +263,8 @@ def make_goal(
         "volume": lambda: ("volume fraction", 1, objectives.minimize_volume()),
     }[name]()
     wanted = _wanted(target) if name == "volume" else ()
-    return Goal(label, sign, objective, wanted + _constraints(limits, along), notes)
+    whole = target.stiffness() if name == "match" else None
+    return Goal(label, sign, objective, wanted + _constraints(limits, along), notes, volume_fraction, whole)
 
 
 def _wanted(target: Target) -> tuple[Any, ...]:

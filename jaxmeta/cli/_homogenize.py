@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import time
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from .._texts import duration
 from ..homogenization import Solving
+from ..runs import Progress, compile_seconds, stoppable
 from ._errors import UsageError
 from ._options import Flag, Output, Solid, Triple, Unset, check_positive, check_void, flat
-from ._output import claimed, written
+from ._output import claimed, spent, written
 from ._session import Dtype, prepare, session, versions
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from jaxmeta.cells import Cell, Exported
     from jaxmeta.homogenization import Homogenization
     from jaxmeta.io import VoxelFile
+
+Drawn = Callable[[], dict[int, bytes]]
 
 
 @dataclass(frozen=True)
@@ -129,80 +135,116 @@ class Homogenize:
         check_void(self.mixture.void, self.mixture.penalty)
         self.output.check()
         prepare()
-        with claimed(self.output.folder, self.output.overwrite):
+        began = time.perf_counter()
+        with claimed(self.output.folder, self.output.overwrite), Progress() as progress:
+            progress.phase("Reading", str(self.file))
             file = self.reading.read(self.file)
-            with session(self.method.dtype):
-                self._run(file)
+            # Before JAX is loaded, for drawing takes as long as all the rest.
+            with self._drawing(file) as drawn, session(self.method.dtype):
+                cell, facts = self._solve(file, progress)
+                made = self._export(cell, facts, drawn, progress)
+        facts |= {"seconds": time.perf_counter() - began, "phases": progress.seconds}
+        self._tell(facts, made)
         return 0
 
-    def _run(self, file: VoxelFile) -> None:
-        from jaxmeta.cells import Cell, describe, export, properties, sentences
-        from jaxmeta.io import to_json
+    def _drawing(self, file: VoxelFile) -> AbstractContextManager[Drawn | None]:
+        """The pictures, by another process where there is a processor for it."""
+        wanted = self.output.folder is not None and self.output.pictures and not self.method.octant
+        if not wanted or (os.cpu_count() or 1) < 2 or not (file.density > 0.5).any():
+            return nullcontext()
+        from jaxmeta.render import drawn_apart
 
-        from ._tables import print_result
-        from ._texts import duration
+        return drawn_apart(file.density, spacing=self.reading.spacing or file.spacing)
 
-        began = time.perf_counter()
+    def _solve(self, file: VoxelFile, progress: Progress) -> tuple[Cell, dict[str, Any]]:
+        """The cell with its stiffness; and what is told of it."""
+        from jaxmeta.cells import Cell, describe
+
         solid, background = self.solid.isotropic(), self._background()
         spacing = self.reading.spacing or file.spacing
         part, symmetry = self._reduce(file.density, spacing)
-        solved = time.perf_counter()
-        h = self._solve(part, solid, background, symmetry, spacing)
+        progress.phase("Solving", f"{' × '.join(map(str, part.shape))} voxels, after compilation")
+        began, compiled = time.perf_counter(), compile_seconds()
+        h = self._homogenized(part, solid, background, symmetry, spacing)
         stiffness = _host(h.stiffness)
-        seconds = time.perf_counter() - solved
+        compiled = compile_seconds() - compiled
         solver = {
             "result": "converged",
             "steps": _host(h.stats.steps).tolist(),
             "residual": _host(h.stats.residual).tolist(),
             "error": _host(h.stats.error).tolist(),
             "dtype": self.method.dtype,
-            "seconds": seconds,
+            "seconds": time.perf_counter() - began - compiled,
+            "compile_seconds": compiled,
         }
         source = {"source": file.source}
         cell = Cell(part, symmetry, stiffness, solid, background, spacing, self.solid.unit, solver, source)
         cell = cell if self.output.size is None else cell.sized(self.output.size)
+        progress.phase("Describing", "the cell")
         facts: dict[str, Any] = {"command": "homogenize"} | source | describe(cell)
         facts |= {"symmetry": symmetry, "solver": solver}
         settings = flat(self) | {"symmetry": symmetry, "spacing": list(cell.spacing)}
         if background is None:
             settings["void"] = self._void()
-        facts |= {"settings": settings, "versions": versions()}
+        return cell, facts | {"settings": settings, "versions": versions()}
+
+    def _export(self, cell: Cell, facts: dict[str, Any], drawn: Drawn | None, progress: Progress) -> Exported:
+        """Writes the cell, if there is a folder; a signal ends it between two parts of the work."""
+        from jaxmeta.cells import Exported, export, sentences
+
         notes = _grey_note(cell, self.mixture.penalty)
-        files: dict[str, str] = {}
-        if self.output.folder is not None:
-            with spinner("Writing the result"):
-                files, notes = export(
+        if self.output.folder is None:
+            progress.phase("")
+            made = Exported({}, notes, sentences(facts), None)
+        else:
+            with stoppable() as check:
+                made = export(
                     cell,
                     self.output.folder,
                     title=f"Stiffness of {self.file.name}",
                     facts=facts,
-                    settings=settings,
+                    settings=facts["settings"],
                     versions=facts["versions"],
                     notes=notes,
                     tile=self.output.tile,
                     pictures=self.output.pictures,
+                    drawn=drawn,
+                    phase=lambda what, of="": (check(), progress.phase(what, of)),
                     overwrite=self.output.overwrite,
                 )
-            facts["files"] = [str(self.output.folder / name) for name in files]
-        facts["notes"] = notes
-        facts["seconds"] = time.perf_counter() - began
+                progress.phase("")
+                check()
+            facts["files"] = [str(self.output.folder / name) for name in made.files]
+        facts["notes"] = made.notes
+        if made.surface:
+            facts["surface"] = made.surface
+        return made
+
+    def _tell(self, facts: dict[str, Any], made: Exported) -> None:
+        from jaxmeta.cells import properties
+        from jaxmeta.io import to_json
+
+        from ._tables import print_result
+
         if self.output.json:
             print(to_json(facts, non_finite="null"))
             return
-        steps = facts["solver"]["steps"]
+        solver = facts["solver"]
+        steps = solver["steps"]
         several = f"{min(steps)} to {max(steps)}" if min(steps) < max(steps) else f"{steps[0]}"
         lines = [
-            *sentences(facts),
-            f"Solved {len(steps)} loads in {several} steps and {duration(seconds)} to a relative error of about "
-            f"{max(facts['solver']['error']):.0e}.",
+            *made.sentences,
+            f"Solved {len(steps)} loads in {several} steps and {duration(solver['seconds'])}, after "
+            f"{duration(solver['compile_seconds'])} of compilation, to a relative error of about "
+            f"{max(solver['error']):.0e}.",
         ]
         if self.output.folder is not None:
-            lines += ["Wrote:", *written(self.output.folder, files)]
-        counts = " × ".join(map(str, facts["shape"]))
+            lines += [f"{duration(facts['seconds'])} in all: {spent(facts['phases'])}. Wrote:"]
+            lines += written(self.output.folder, made.files)
+        counts, symmetry = " × ".join(map(str, facts["shape"])), facts["symmetry"]
         named = {"none": "no symmetry used", "mirror": "mirror symmetry", "cubic": "cubic symmetry"}[symmetry]
-        print_result(
-            f"{self.file}: {counts} voxels, {named}, {self.method.dtype}", facts, properties(facts), lines, notes
-        )
+        heading = f"{self.file}: {counts} voxels, {named}, {self.method.dtype}"
+        print_result(heading, facts, properties(facts), lines, made.notes)
 
     def _void(self) -> float:
         return 1e-9 if self.mixture.void is None else self.mixture.void
@@ -244,23 +286,24 @@ class Homogenize:
             )
         return (whole if asked == "none" else _host(symmetries.fold(whole))), asked
 
-    def _solve(self, part: np.ndarray, solid: Any, background: Any, symmetry: Any, spacing: Any) -> Homogenization:
+    def _homogenized(
+        self, part: np.ndarray, solid: Any, background: Any, symmetry: Any, spacing: Any
+    ) -> Homogenization:
         import jax
         import jax.numpy as jnp
 
         from jaxmeta import SIMP, homogenize
 
-        with spinner(f"Solving {' × '.join(map(str, part.shape))} voxels"):
-            h = homogenize(
-                jnp.asarray(part, self.method.dtype),
-                solid,
-                interpolation=SIMP(self.mixture.penalty, self._void()),
-                spacing=spacing,
-                symmetry=symmetry,
-                background=background,
-                **asdict(self.solving),
-            )
-            return jax.block_until_ready(h)
+        h = homogenize(
+            jnp.asarray(part, self.method.dtype),
+            solid,
+            interpolation=SIMP(self.mixture.penalty, self._void()),
+            spacing=spacing,
+            symmetry=symmetry,
+            background=background,
+            **asdict(self.solving),
+        )
+        return jax.block_until_ready(h)
 
 
 def _host(array: Any) -> np.ndarray:
@@ -273,12 +316,3 @@ def _grey_note(cell: Any, penalty: float) -> list[str]:
     if not cell.is_grey:
         return []
     return [f"Some voxels are grey: their modulus goes with the power {penalty:g} of the density, and no bound holds."]
-
-
-def spinner(text: str) -> Any:
-    """Something that moves on a terminal while the work takes its time."""
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from rich.console import Console
-
-    return Console(stderr=True).status(f"{text} …")

@@ -62,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(stop.code or 0)
     try:
         return command.run(words)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Interrupted.", file=sys.stderr)
-        return 130
+        return getattr(stop, "code", 130)
     except BrokenPipeError:
         # Whoever read the output has gone; without this Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ..runs import stoppable
+from .._texts import duration
+from ..runs import Progress, stoppable
 from ..topology import Course
+from ._answers import answer, curves, outcome, sentence, signed
 from ._errors import UsageError, name_flags
 from ._goals import Goal, Limits, ObjectiveName, Target, make_goal
-from ._homogenize import spinner
 from ._options import Flag, Output, Solid, Triple, Unset, check_void, flat
-from ._output import claimed, written
-from ._progress import Progress
+from ._output import claimed, spent, written
 from ._session import Dtype, session, versions
 from ._start import Start
 
 if TYPE_CHECKING:
     from jaxmeta import Optimization
+    from jaxmeta.cells import Exported
 
 
 _START = 0.3
@@ -128,27 +129,38 @@ class Optimize:
             The exit code: 0, or 1 when the solver or the optimiser failed on the way; what there is is written then.
         """
         self._check()
-        from jaxmeta.runs import clear_checkpoint
-
-        overwrite = self.output.overwrite or self.output.resume
-        with session(self.method.dtype):
-            began = time.perf_counter()
-            goal = self._goal()
-            start, spacing = self.start.build(
-                self.symmetry, min(self.most, _START), max(self.course.filter_radius, 1.0), self.method.dtype
-            )
-            with claimed(self._folder, overwrite):
-                if self.output.overwrite:
-                    clear_checkpoint(self.checkpoint)
-                try:
-                    with stoppable() as check:
-                        found = self._optimize(goal, start, spacing, check)
-                        check()
-                    self._report(goal, found, spacing, overwrite, began)
-                except KeyboardInterrupt as stop:
-                    print(self._advice(words), file=sys.stderr)
-                    return getattr(stop, "code", 130)
+        try:
+            found, facts, made = self._make()
+        except KeyboardInterrupt as stop:
+            print(self._advice(words), file=sys.stderr)
+            return getattr(stop, "code", 130)
+        self._tell(found, facts, made)
         return 0 if int(found.result) <= 1 else 1
+
+    def _make(self) -> tuple[Optimization, dict[str, Any], Exported]:
+        """Designs the cell and writes it; a signal ends it between two parts of the work."""
+        from ..runs import clear_checkpoint, keep_seconds, spent_seconds
+
+        began, before = time.perf_counter(), spent_seconds(self.checkpoint) if self.output.resume else 0.0
+        with stoppable() as check, Progress(check=check) as progress:
+            progress.phase("Starting")
+            with session(self.method.dtype):
+                goal = self._goal()
+                start, spacing = self.start.build(
+                    self.symmetry, min(self.most, _START), max(self.course.filter_radius, 1.0), self.method.dtype
+                )
+                with claimed(self._folder, self.output.overwrite or self.output.resume):
+                    if self.output.overwrite:
+                        clear_checkpoint(self.checkpoint)
+                    try:
+                        found = self._optimize(goal, start, spacing, progress)
+                        facts, made = self._export(goal, found, spacing, progress)
+                        progress.phase("")
+                    finally:
+                        seconds = before + time.perf_counter() - began
+                        keep_seconds(self.checkpoint, seconds)
+        facts |= {"seconds": seconds, "phases": progress.seconds}
+        return found, facts, made
 
     def _check(self) -> None:
         check_void(self.mixture.void, self.mixture.penalty)
@@ -170,7 +182,7 @@ class Optimize:
             raise UsageError(f"Argument `resume` must find a checkpoint, but there is none in {self.checkpoint}.")
 
     def _resumable(self) -> bool:
-        from jaxmeta.runs import saved_step
+        from ..runs import saved_step
 
         return saved_step(self.checkpoint) is not None
 
@@ -179,47 +191,39 @@ class Optimize:
             self.objective, self.direction, self.target, self.constraint, self.solid.isotropic(), self.most
         )
 
-    def _optimize(self, goal: Goal, start: Any, spacing: tuple[float, float, float], check: Any) -> Optimization:
+    def _optimize(
+        self, goal: Goal, start: Any, spacing: tuple[float, float, float], progress: Progress
+    ) -> Optimization:
         from jaxmeta import MMA, OC, SIMP, optimize
+        from jaxmeta.topology import Printed
 
         method = {"auto": lambda: None, "oc": OC, "mma": MMA}[self.method.optimizer]()
-        with Progress(f"Optimising {goal.name}, at most {self.course.max_steps} steps.") as progress:
+        return optimize(
+            goal.objective,
+            start,
+            symmetry=self.symmetry,
+            solid=self.solid.isotropic(),
+            volume_fraction=self.most,
+            constraints=goal.constraints,
+            interpolation=SIMP(self.mixture.penalty, self.mixture.void),
+            optimizer=method,
+            spacing=spacing,
+            **asdict(self.course),
+            **asdict(self.making),
+            checkpoint=self.checkpoint,
+            callback=Printed(goal.name, goal.sign, progress),
+        )
 
-            def after(step: int, info: Any) -> None:
-                seen = {"volume": info.volume_fraction, "grey": info.greyness, "sharpness": info.beta}
-                numbers = {goal.name: goal.sign * info.objective} | seen
-                progress.update("step", step, self.course.max_steps, **{name: float(x) for name, x in numbers.items()})
-                check()
-
-            return optimize(
-                goal.objective,
-                start,
-                symmetry=self.symmetry,
-                solid=self.solid.isotropic(),
-                volume_fraction=self.most,
-                constraints=goal.constraints,
-                interpolation=SIMP(self.mixture.penalty, self.mixture.void),
-                optimizer=method,
-                spacing=spacing,
-                **asdict(self.course),
-                **asdict(self.making),
-                checkpoint=self.checkpoint,
-                callback=after,
-            )
-
-    def _report(
-        self, goal: Goal, found: Optimization, spacing: tuple[float, float, float], overwrite: bool, began: float
-    ) -> None:
-        from jaxmeta.cells import describe, export, properties, sentences
-        from jaxmeta.io import to_json
-
-        from ._tables import print_result
-        from ._texts import duration
+    def _export(
+        self, goal: Goal, found: Optimization, spacing: tuple[float, float, float], progress: Progress
+    ) -> tuple[dict[str, Any], Exported]:
+        """Writes the cell; and what is told of it."""
+        from jaxmeta.cells import describe, export
 
         cell = replace(found.scored, unit=self.solid.unit)
         cell = cell if self.output.size is None else cell.sized(self.output.size)
         facts: dict[str, Any] = {"command": "optimize"} | describe(cell) | {"symmetry": self.symmetry}
-        facts["optimization"] = _outcome(goal, found)
+        facts["optimization"] = outcome(goal, found)
         settings = flat(self) | {"spacing": list(cell.spacing), "volume_fraction": self.most}
         facts |= {"settings": settings, "versions": versions()}
         notes = [
@@ -227,40 +231,47 @@ class Optimize:
             *self._not_met(facts),
             *([] if int(found.result) == 0 else [name_flags(found.result.text, self)]),
         ]
-        with spinner("Writing the result"):
-            files, notes = export(
-                cell,
-                self._folder,
-                title=_title(goal, self.most),
-                facts=facts,
-                settings=settings,
-                versions=facts["versions"],
-                notes=notes,
-                optimised=_whole(found.density, self.symmetry),
-                history=_curves(goal, found),
-                bounds={"volume fraction": self.most} if self.most < 1 else {},
-                objective=f"{goal.name} in {self.solid.unit}" if self.solid.unit else goal.name,
-                tile=self.output.tile,
-                extra={"history.json": _signed(goal, found.history)},
-                pictures=self.output.pictures,
-                overwrite=overwrite,
-            )
-        facts["files"] = [str(self._folder / name) for name in files]
-        facts["notes"] = notes
-        facts["seconds"] = time.perf_counter() - began
+        made = export(
+            cell,
+            self._folder,
+            title=_title(goal),
+            facts=facts,
+            settings=settings,
+            versions=facts["versions"],
+            notes=notes,
+            optimised=_whole(found.density, self.symmetry),
+            history=curves(goal, found),
+            bounds={"volume fraction": self.most} if self.most < 1 else {},
+            objective=f"{goal.name} in {self.solid.unit}" if self.solid.unit else goal.name,
+            answers=facts["optimization"]["constraints"],
+            tile=self.output.tile,
+            extra={"history.json": signed(goal, found.history)},
+            pictures=self.output.pictures,
+            phase=progress.phase,
+            overwrite=self.output.overwrite or self.output.resume,
+        )
+        facts |= {"files": [str(self._folder / name) for name in made.files], "notes": made.notes}
+        return facts | ({"surface": made.surface} if made.surface else {}), made
+
+    def _tell(self, found: Optimization, facts: dict[str, Any], made: Exported) -> None:
+        from jaxmeta.cells import properties
+        from jaxmeta.io import to_json
+
+        from ._tables import print_result
+
         if self.output.json:
             print(to_json(facts, non_finite="null"))
             return
-        counts = " × ".join(map(str, facts["shape"]))
+        counts, told = " × ".join(map(str, facts["shape"])), facts["optimization"]
         lines = [
-            _sentence(goal, facts["optimization"]),
-            *map(_answer, facts["optimization"]["constraints"]),
-            *sentences(facts),
-            f"{facts['optimization']['steps']} steps, {duration(facts['seconds'])}. Wrote:",
-            *written(self._folder, files),
+            sentence(told),
+            *map(answer, told["constraints"]),
+            *made.sentences,
+            f"{told['steps']} steps, {duration(facts['seconds'])} in all: {spent(facts['phases'])}. Wrote:",
+            *written(self._folder, made.files),
         ]
         heading = f"Binary cell of {counts} voxels, {self.symmetry} symmetry, scored in {found.report['scored_in']}"
-        print_result(heading, facts, properties(facts), lines, notes)
+        print_result(heading, facts, properties(facts), lines, made.notes)
 
     def _not_met(self, facts: dict[str, Any]) -> list[str]:
         """What was asked of the binary cell, and could not be had by a cut of the density."""
@@ -280,86 +291,9 @@ class Optimize:
         return f"Interrupted; to go on from the last step: {shlex.join(('jaxmeta', *kept, '--resume'))}"
 
 
-def _title(goal: Goal, most: float) -> str:
+def _title(goal: Goal) -> str:
     named = f"{goal.name[0].upper()}{goal.name[1:]}"
-    return named if most == 1 else f"{named} at volume fraction {most:g}"
-
-
-def _outcome(goal: Goal, found: Optimization) -> dict[str, Any]:
-    """How the run went, with the objective's sign for the eye."""
-    report = dict(found.report)
-    grey, binary = (goal.sign * report.pop(f"objective_{kind}") for kind in ("grey", "binary"))
-    loss = report.pop("loss_from_binarising")
-    for name in ("volume_fraction", "connected", "percolates"):  # said of the cell already
-        report.pop(name, None)
-    outcome = {
-        "objective": goal.name,
-        "sense": "maximized" if goal.sign < 0 else "minimized",
-        "optimised": grey,
-        "binary": binary,
-        "loss_from_binarising": loss,
-        "relative_loss": loss / abs(grey) if grey else None,
-        "result": found.result.name,
-        "text": found.result.text,
-        "constraints": _asked(goal, found),
-    }
-    return outcome | report
-
-
-def _asked(goal: Goal, found: Optimization) -> list[dict[str, Any]]:
-    """Every constraint and target: what was asked, and what the binary cell has."""
-    import jax.numpy as jnp
-
-    rows = []
-    for function, excess in zip(goal.constraints, found.report["constraints_binary"], strict=False):
-        quantity, asked = getattr(function, "quantity", None), getattr(function, "bound", None)
-        got = None if quantity is None else float(quantity(jnp.asarray(found.stiffness), jnp.asarray(found.cell)))
-        row = {"name": getattr(function, "name", "constraint"), "excess": excess}
-        if got is not None and asked is not None:
-            asked = 1.0 if row["name"].startswith("isotropic") else float(asked)
-            row |= {"asked": asked, "got": got, "difference": got - asked}
-        rows.append(row)
-    return rows
-
-
-def _sentence(goal: Goal, outcome: dict[str, Any]) -> str:
-    name = f"{goal.name[0].upper()}{goal.name[1:]}"
-    text = f"{name}: {outcome['optimised']:.5g} as optimised, {outcome['binary']:.5g} as a binary cell"
-    relative = outcome["relative_loss"]
-    if relative is None:
-        return f"{text}."
-    return f"{text}, {100 * abs(relative):.2g} % {'worse' if relative > 0 else 'better'}."
-
-
-def _answer(row: dict[str, Any]) -> str:
-    """What was asked, and what the binary cell has."""
-    if "got" not in row:
-        return f"{row['name']}: {'held' if row['excess'] <= 1e-3 else 'not held'}."
-    return f"{row['name']}: asked {row['asked']:.5g}, got {row['got']:.5g}, difference {row['difference']:+.2g}."
-
-
-def _signed(goal: Goal, history: dict[str, list]) -> dict[str, Any]:
-    return {
-        **history,
-        "objective": [goal.sign * value for value in history["objective"]],
-        "objective_name": goal.name,
-        "constraint_names": [*(getattr(g, "name", "constraint") for g in goal.constraints), "volume fraction"],
-    }
-
-
-def _curves(goal: Goal, found: Optimization) -> dict[str, list[float]]:
-    """What the report draws over the steps."""
-    history = found.history
-    curves = {
-        "objective": [goal.sign * value for value in history["objective"]],
-        "volume fraction": history["volume_fraction"],
-        "greyness": history["greyness"],
-        "sharpness": history["beta"],
-        "step": list(range(1, len(history["objective"]) + 1)),
-    }
-    for position, function in enumerate(goal.constraints):
-        curves[f"excess: {function.name}"] = [values[position] for values in history["constraints"]]
-    return curves
+    return named if goal.most == 1 else f"{named} at volume fraction {goal.most:g}"
 
 
 def _whole(density: Any, symmetry: str) -> Any:

@@ -1,13 +1,16 @@
-"""The folder of a result: claimed before the work begins."""
+"""The folder of a result: claimed before the work begins; and what moves meanwhile."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
+from .._texts import duration
 from ._errors import UsageError
 
 
@@ -47,6 +50,15 @@ def written(folder: Path, files: Mapping[str, str]) -> list[str]:
     return [f"{folder / name!s:<{width}}  {content}" for name, content in files.items()]
 
 
+def spent(seconds: Mapping[str, float]) -> str:
+    """Where the time went.
+
+    Args:
+        seconds: Phase to seconds.
+    """
+    return ", ".join(f"{what} {duration(value)}" for what, value in seconds.items())
+
+
 def _claim(folder: Path, overwrite: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,3 +74,12 @@ def _claim(folder: Path, overwrite: bool) -> None:
             f"Argument `output` must be a new or empty folder, but {folder} holds {count} file{'s' * (count > 1)}: add "
             "`overwrite` to replace those of an earlier run."
         )
+
+
+def spinner(text: str) -> Any:
+    """Something that moves on a terminal while the work takes its time."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{text} …")

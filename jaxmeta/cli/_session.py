@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from .._cache import cache_folder
+from ..runs import compile_seconds
 
 Dtype = Literal["float32", "float64"]
 
@@ -27,6 +28,7 @@ def session(dtype: Dtype) -> Iterator[None]:
     prepare()
     import jax
 
+    compile_seconds()  # from here on
     with jax.enable_x64(dtype == "float64"):
         yield
 

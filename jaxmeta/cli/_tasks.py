@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from ..runs import TaskProgress
 from ._coverage import Coverage
 from ._options import flat
-from ._progress import TaskProgress
 from ._session import session, versions
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def tell(command: Any, records: int, began: float, coverage: Coverage | None = N
     """
     from jaxmeta.io import to_json
 
-    from ._texts import duration
+    from .._texts import duration
 
     facts: dict[str, Any] = {
         "command": f"dataset {type(command).__name__.lower()}",

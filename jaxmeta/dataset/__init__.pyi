@@ -12,6 +12,7 @@ from ._make import run_folder as run_folder
 from ._make import select as select
 from ._nearest import Neighbours as Neighbours
 from ._nearest import nearest as nearest
+from ._overlap import overlap as overlap
 from ._settings import Generation as Generation
 from ._settings import Perturbation as Perturbation
 from ._settings import Refinement as Refinement

@@ -4,10 +4,12 @@ from ._continuation import Continuation as Continuation
 from ._continuation import Level as Level
 from ._drive import Turn as Turn
 from ._drive import append as append
+from ._drive import compile_step as compile_step
 from ._drive import lane as lane
 from ._drive import run as run
 from ._drive import stack as stack
 from ._loop import ALLOWED as ALLOWED
+from ._loop import RUNNERS_UP as RUNNERS_UP
 from ._loop import Info as Info
 from ._loop import Kept as Kept
 from ._loop import Loop as Loop

@@ -61,6 +61,11 @@ def run(loop: Loop, problem: Problem, state: State, max_steps: int) -> Iterator[
         yield Turn(state, info, going, time.perf_counter() - began)
 
 
+def compile_step(loop: Loop, problem: Problem, state: State) -> None:
+    """Compile the step of one design, which `run` would else do at its first one."""
+    _step.lower(loop, problem, state).compile()
+
+
 def stack(trees: Sequence[Tree]) -> Tree:
     """Pytrees of one structure as one with a leading axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)

@@ -21,6 +21,9 @@ PATIENCE = 10
 ALLOWED = 1e-3
 """Largest constraint of a design that counts as converged."""
 
+RUNNERS_UP = 4
+"""Designs that are kept beside the best one: of another problem, a binary cell for example, one of them may be best."""
+
 _STILL = 1e-4
 """Largest change of a variable in a run in which nothing moved."""
 
@@ -47,9 +50,13 @@ class Kept(NamedTuple):
 
     def yields_to(self, other: Kept) -> Bool[Array, ""]:
         """Whether another design is the one to hand back."""
+        return (other.sharpness > self.sharpness) | self.is_worse_than(other)
+
+    def is_worse_than(self, other: Kept) -> Bool[Array, ""]:
+        """Whether another design is at least as good, whatever its sharpness."""
         allowed = jnp.maximum(self.violation, other.violation) <= ALLOWED
         better = jnp.where(allowed, other.objective <= self.objective, other.violation <= self.violation)
-        return (self.step == 0) | (other.sharpness > self.sharpness) | better
+        return (self.step == 0) | better
 
 
 class State(NamedTuple):
@@ -64,6 +71,8 @@ class State(NamedTuple):
         sharpness: of the continuation.
         recent: objective at the last steps, newest first.
         kept: the design to hand back.
+        least: the best design at any sharpness.
+        others: the next best ones at the last sharpness, with a leading axis, in no order.
         moved: largest change of a variable in any step.
         result: a `DesignResult`; `max_steps_reached` as long as the run goes on.
     """
@@ -76,6 +85,8 @@ class State(NamedTuple):
     sharpness: Float[Array, ""]
     recent: Float[Array, " patience"]
     kept: Kept
+    least: Kept
+    others: Kept
     moved: Float[Array, ""]
     result: Int[Array, ""]
 
@@ -169,6 +180,7 @@ class Loop:
         sharpness = jnp.asarray(self.continuation.start, variables.dtype)
         memory, constraints = jax.eval_shape(_evaluated, problem, variables, self.continuation.level(sharpness))
         none, zero = jnp.zeros((), jnp.int32), jnp.zeros((), variables.dtype)
+        first = Kept(none, variables, sharpness, zero, zero)
         return State(
             variables=variables,
             optimizer=self.optimizer.init(variables, optimizers.Problem(lower, upper, constraints.size)),
@@ -177,7 +189,9 @@ class Loop:
             stage=none,
             sharpness=sharpness,
             recent=jnp.zeros((PATIENCE,), variables.dtype),
-            kept=Kept(none, variables, sharpness, zero, zero),
+            kept=first,
+            least=first,
+            others=jax.tree.map(lambda leaf: jnp.stack([leaf] * RUNNERS_UP), first),
             moved=zero,
             result=jnp.asarray(DesignResult.max_steps_reached, jnp.int32),
         )
@@ -222,6 +236,8 @@ class Loop:
         result = jnp.where(sound, result, DesignResult.solver_failed).astype(jnp.int32)
 
         found = Kept(state.step + 1, x, sharpness, recent[0], violation)
+        takes = sound & state.kept.yields_to(found)
+        second = select(takes, state.kept, found)
         grown = jnp.minimum(sharpness * self.continuation.factor, self.continuation.final).astype(sharpness.dtype)
         return State(
             variables=new,
@@ -231,10 +247,20 @@ class Loop:
             stage=jnp.where(sharpen, state.step + 1, state.stage),
             sharpness=jnp.where(sharpen, grown, sharpness),
             recent=recent,
-            kept=select(sound & state.kept.yields_to(found), found, state.kept),
+            kept=select(takes, found, state.kept),
+            least=select(sound & state.least.is_worse_than(found), found, state.least),
+            others=select(sound, _with(state.others, second), state.others),
             moved=moved,
             result=result,
         ), Info(seen.objective, change, outcome, result == DesignResult.converged, record)
+
+
+def _with(others: Kept, new: Kept) -> Kept:
+    """Another one in place of the worst of several, if it is not worse itself."""
+    order = jnp.lexsort((others.objective, jnp.maximum(others.violation, ALLOWED), -others.sharpness, others.step == 0))
+    worst = order[-1]
+    takes = jax.tree.map(lambda leaf: leaf[worst], others).yields_to(new) & (new.step > 0)
+    return jax.tree.map(lambda all_, one: all_.at[worst].set(jnp.where(takes, one, all_[worst])), others, new)
 
 
 def select(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:

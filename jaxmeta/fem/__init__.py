@@ -7,6 +7,7 @@ from ._boundary import Periodic as Periodic
 from ._boundary import Shared as Shared
 from ._boundary import by_blocks as by_blocks
 from ._boundary import octant as octant
+from ._corners import element_matrices as element_matrices
 from ._fft import JacobiFFT as JacobiFFT
 from ._fields import CubicField as CubicField
 from ._fields import GeneralField as GeneralField

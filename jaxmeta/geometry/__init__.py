@@ -29,6 +29,7 @@ from ._pores import open_pores as open_pores
 from ._shells import SurfaceError as SurfaceError
 from ._shells import is_closed as is_closed
 from ._smooth import smooth_surface as smooth_surface
+from ._smooth import smooth_triangles as smooth_triangles
 from ._starts import random_field as random_field
 from ._starts import squash as squash
 from ._starts import threshold as threshold

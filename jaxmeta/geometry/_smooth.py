@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import ArrayLike, Float32, Shaped
+from jaxtyping import ArrayLike, Float, Float32, Int, Shaped
 
 from ._connectivity import solid_mask
-from ._surfaces import check_spacing, cut_level, march, surface
+from ._surfaces import as_mesh, check_spacing, cut_level, march, triangles
 
 if TYPE_CHECKING:
     import trimesh
@@ -59,13 +59,41 @@ def smooth_surface(
     References:
         Gibson, MICCAI 1998: constrained elastic surface nets. Taubin, SIGGRAPH 1995: smoothing that does not shrink.
     """
+    return as_mesh(*smooth_triangles(density, spacing, repeat))
+
+
+def smooth_triangles(
+    density: Shaped[ArrayLike, "nx ny nz"],
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+    repeat: Sequence[int] = (1, 1, 1),
+) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "faces 3"]]:
+    """Vertices and faces of `smooth_surface`, without the second that trimesh takes to be loaded.
+
+    Args:
+        density: As in `smooth_surface`, and so are the others.
+        spacing: Edges of a voxel.
+        repeat: Copies of the cell along each axis.
+
+    Returns:
+        Positions, and indices of the three corners of each triangle, counter-clockwise from outside.
+
+    Raises:
+        ValueError: As `smooth_surface`.
+
+    Example:
+        >>> import numpy as np
+        >>> import jaxmeta.geometry as geometry
+        >>> vertices, faces = geometry.smooth_triangles(np.ones((2, 2, 2)))
+        >>> vertices.max(axis=0), faces.shape[1]
+        (array([2., 2., 2.]), 3)
+    """
     lengths = check_spacing(spacing)
     solid = solid_mask(density, "density")
     if np.any(np.abs(np.asarray(density, float) - solid) > _GREY):
-        return surface(density, 0.5, spacing, repeat)
-    mesh = surface(solid, repeat=repeat)
+        return triangles(density, 0.5, spacing, repeat)
+    vertices, faces = triangles(solid, 0.5, (1.0, 1.0, 1.0), repeat)
     slides = _relaxed(solid)
-    vertices = np.round(2 * np.asarray(mesh.vertices)) / 2  # halfway, without the little by which the level is raised
+    vertices = np.round(2 * vertices) / 2  # halfway, without the little by which the level is raised
     ends = np.array(solid.shape) * np.array(repeat)
     # Only along the axis of its edge is a vertex on a whole number; those of the caps are on a face besides.
     along = (vertices % 1 == 0) & (vertices > 0) & (vertices < ends)
@@ -73,8 +101,7 @@ def smooth_surface(
     place = np.where(along[vertex], vertices[vertex] - 1, np.floor(vertices[vertex])).astype(np.int64)
     i, j, k = (np.clip(place, 0, ends - 1) % solid.shape).T
     vertices[vertex, axis] += slides[axis, i, j, k]
-    mesh.vertices = vertices * lengths
-    return mesh
+    return vertices * lengths, faces
 
 
 def _relaxed(solid: np.ndarray) -> Float32[np.ndarray, "3 nx ny nz"]:

@@ -53,6 +53,13 @@ def surface(
     References:
         Lewiner and others, Journal of Graphics Tools 8, 1 (2003): marching cubes without ambiguous faces.
     """
+    return as_mesh(*triangles(density, level, spacing, repeat))
+
+
+def triangles(
+    density: Shaped[ArrayLike, "nx ny nz"], level: float, spacing: Sequence[float], repeat: Sequence[int]
+) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "faces 3"]]:
+    """Vertices and faces of `surface`: trimesh, of which that is made, takes most of a second to be loaded."""
     lengths = check_spacing(spacing)
     values, cut = cut_level(density, level)
     values = np.tile(values, _checks.shape_of(repeat, "repeat"))
@@ -60,7 +67,7 @@ def surface(
         raise ValueError(f"Argument `density` must exceed the level {level:g} somewhere, but has no solid.")
     places = [np.concatenate([[0], np.arange(side) + 0.5, [side]]) for side in values.shape]
     vertices, faces = capped(np.pad(values, 1, mode="edge"), cut, places)
-    return as_mesh(vertices * lengths, faces)
+    return vertices * lengths, faces
 
 
 def capped(

@@ -160,17 +160,17 @@ def homogenize(
         blocks = Shared.of(mesh, shape).sharding()
         medium = medium.map(lambda x: x if isinstance(x, Tracer) else jax.device_put(x, blocks))
     plan = Plan(chosen, symmetry, batched, mesh)
-    c, fluctuations, stats = _solve(plan, method, medium, lengths, first)
-    result = stats.result.max()
+    h = _solve(plan, method, medium, lengths, first)
+    result, stats = h.result, h.stats
     if throw and steps is None and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")
-    return Homogenization(c, result, stats, jnp.moveaxis(fluctuations, 1, -1))
+    return h
 
 
 @partial(jax.jit, static_argnums=0)
 def _solve(
     plan: Plan, method: PCG, medium: Mixture | MaterialField, spacing: Array, start: Array | None
-) -> tuple[Array, Array, Stats]:
+) -> Homogenization:
     if plan.symmetry == "cubic":
         medium = medium.map(_permutation_mean)
     if plan.mesh is not None:
@@ -191,7 +191,7 @@ def _solve(
     c, fluctuations, stats = effective_stiffness(plan, scaled, first)
     if turn.by:
         c, fluctuations, stats = turn.back(c, fluctuations, stats)
-    return c * unit, fluctuations * edge, stats
+    return Homogenization(c * unit, stats.result.max(), stats, jnp.moveaxis(fluctuations * edge, 1, -1))
 
 
 def _permutation_mean(octant: Array) -> Array:

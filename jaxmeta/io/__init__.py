@@ -1,6 +1,7 @@
 """Files: densities in, results out. Host code on NumPy arrays; readers do not trust what they read."""
 
 from ._atomic import atomic_path as atomic_path
+from ._atomic import together as together
 from ._atomic import write_bytes as write_bytes
 from ._errors import FileError as FileError
 from ._errors import Path as Path

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path as _Path
@@ -54,6 +55,53 @@ def atomic_path(path: Path, overwrite: bool) -> Iterator[_Path]:
     finally:
         with suppress(OSError):
             os.unlink(temporary)
+
+
+@contextmanager
+def together(folder: Path, overwrite: bool) -> Iterator[_Path]:
+    """Gives a temporary folder within another one, and puts its files into that one when the block ends well.
+
+    So either all of them are written, or none is.
+
+    Args:
+        folder: where the files go; it exists.
+        overwrite: whether existing files may be replaced.
+
+    Yields:
+        The temporary folder.
+
+    Raises:
+        FileError: a file exists and `overwrite` is False, or the folder cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from jaxmeta.io import together, write_bytes
+        >>> with together(".", overwrite=True) as place:
+        ...     write_bytes(place / "a.txt", b"1", overwrite=False)
+        ...     write_bytes(place / "b.txt", b"2", overwrite=False)
+        >>> Path("a.txt").exists(), Path("b.txt").exists(), place.exists()
+        (True, True, False)
+    """
+    whole = _Path(folder)
+    temporary = whole / f".{secrets.token_hex(6)}.tmp"
+    try:
+        temporary.mkdir()
+    except OSError as error:
+        raise file_error(folder, "writing", "a folder that can be written to", system_text(error)) from None
+    try:
+        yield temporary
+        targets = [whole / path.name for path in sorted(temporary.iterdir())]
+        for target in targets:
+            if not overwrite and os.path.lexists(target):
+                raise _exists(target)
+        for target in targets:
+            _publish(temporary / target.name, target, overwrite)
+    except FileError as error:
+        raise FileError(str(error).replace(f"{temporary.name}{os.sep}", "")) from None
+    except OSError as error:
+        raise file_error(folder, "writing", "room and permission for the files", system_text(error)) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _publish(temporary: _Path, target: _Path, overwrite: bool) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._colors import color_range, viridis
 from ._mesh import Mesh
-from ._modulus import COLORS, color_range
 
 _VERTEX = np.dtype([("position", "<u2", 4), ("normal", "i1", 4), ("color", "u1", 4)])
 
@@ -93,18 +93,13 @@ def pack(mesh: Mesh, color: str, size: Sequence[float] = (1.0, 1.0, 1.0)) -> dic
 def _colors(mesh: Mesh, color: str) -> np.ndarray | Sequence[int]:
     if mesh.values is None:
         return [int(color[start : start + 2], 16) for start in (1, 3, 5)]
-    from matplotlib import colormaps
-
     low, high = color_range(mesh.values)
-    return np.round(255 * np.asarray(colormaps[COLORS]((mesh.values - low) / (high - low)))[:, :3])
+    return np.round(viridis((mesh.values - low) / (high - low)))
 
 
 def _color_bar(values: np.ndarray, unit: str) -> str:
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
     low, high = color_range(values)
-    stops = ", ".join(to_hex(colormaps[COLORS](step / 8)) for step in range(9))
+    stops = ", ".join(f"#{bytes(np.round(color).astype(np.uint8)).hex()}" for color in viridis(np.linspace(0, 1, 9)))
     suffix = f" {html.escape(unit)}" if unit else ""
     return (
         f'<div class="scale"><span>{low:.3g}</span><i style="background: linear-gradient(90deg, {stops})"></i>'

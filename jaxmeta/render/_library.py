@@ -12,7 +12,7 @@ from jaxmeta.elasticity import CubicConstants, Isotropic
 from jaxmeta.elasticity.bounds import hashin_shtrikman, shares
 from jaxmeta.io import Path, atomic_path, write_bytes
 
-from ._picture import draw_cell
+from ._picture import draw_cells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -327,7 +327,7 @@ def draw_sheet(
     sheet = np.full((down * height, across * _TILE, 3), 255, np.uint8)
     for number, cell in enumerate(solid):
         row, column = divmod(number, across)
-        picture = np.asarray(Image.open(io.BytesIO(draw_cell(_opened(cell), size=_TILE))).convert("RGB"))
+        picture = np.asarray(Image.open(io.BytesIO(draw_cells(_opened(cell), size=_TILE)[1])).convert("RGB"))
         sheet[row * height :, column * _TILE :][:_TILE, :_TILE] = picture
     figure = Figure(figsize=(sheet.shape[1] / _DPI, sheet.shape[0] / _DPI), dpi=_DPI, facecolor="white")
     figure.figimage(sheet)

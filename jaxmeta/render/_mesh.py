@@ -65,10 +65,10 @@ def cell_mesh(
     edges /= edges.max()
     drawn, coarse = density, 1
     while True:
-        mesh = geometry.smooth_surface(drawn, (edges / drawn.shape).tolist(), (tile,) * 3)
+        vertices, faces = geometry.smooth_triangles(drawn, (edges / drawn.shape).tolist(), (tile,) * 3)
         halved = _halved(drawn)
-        if len(mesh.vertices) <= limit or halved is None:
-            return _with_normals(np.asarray(mesh.vertices), np.asarray(mesh.faces), tile * edges, coarse)
+        if len(vertices) <= limit or halved is None:
+            return _with_normals(vertices, faces, tile * edges, coarse)
         drawn, coarse = halved, 2 * coarse
 
 

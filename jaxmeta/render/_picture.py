@@ -3,7 +3,7 @@
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -55,20 +55,35 @@ def picture_of_cell(
         >>> cell = np.cos(2 * np.pi * x) + np.cos(2 * np.pi * y) + np.cos(2 * np.pi * z) > 0
         >>> picture_of_cell(cell, "cell.png", size=200)  # doctest: +SKIP
     """
-    write_bytes(path, draw_cell(cell, tile, spacing, size), overwrite)
+    write_bytes(path, draw_cells(cell, (tile,), spacing, size)[tile], overwrite)
 
 
-def draw_cell(
+def draw_cells(
     cell: Shaped[np.ndarray, "nx ny nz"],
-    tile: int = 1,
+    tiles: Sequence[int] = (1,),
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     size: int = 800,
-) -> bytes:
-    """Draws as `picture_of_cell` and returns the PNG file's bytes."""
+) -> dict[int, bytes]:
+    """Draws as `picture_of_cell`, once for each number of copies along an axis, and returns the bytes of PNG files.
+
+    Args:
+        cell: Density, shape (nx, ny, nz), no unit; solid above 1/2.
+        tiles: Numbers of copies along each axis.
+        spacing: Voxel edges, three lengths; only their ratios matter.
+        size: Width and height in pixels.
+
+    Returns:
+        Number of copies to PNG file.
+
+    Raises:
+        PictureError: If PyVista or off-screen OpenGL is missing; the text says how to install it.
+        ValueError: If the cell has the wrong shape, or is empty.
+    """
     pyvista = _import_pyvista()
-    mesh = cell_mesh(cell, tile=tile, spacing=spacing, limit=1_000_000)
     with _off_screen_window():
-        return _draw(pyvista, mesh, size)
+        return {
+            tile: _draw(pyvista, cell_mesh(cell, tile=tile, spacing=spacing, limit=1_000_000), size) for tile in tiles
+        }
 
 
 def _import_pyvista() -> ModuleType:
@@ -137,5 +152,5 @@ def _draw(pyvista: ModuleType, mesh: Mesh, size: int) -> bytes:
     finally:
         plotter.close()
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png", optimize=True)
+    Image.fromarray(pixels).save(buffer, format="png")
     return buffer.getvalue()

@@ -14,9 +14,10 @@ from ._embed import picture_html, viewer_html
 from ._errors import PictureError
 from ._history import History, draw_history
 from ._mesh import cell_mesh
-from ._modulus import draw_modulus, modulus_mesh
-from ._picture import COLOR, draw_cell
-from ._tables import facts_table, properties_table, stiffness_table
+from ._modulus import modulus_mesh
+from ._modulus_picture import draw_modulus
+from ._picture import COLOR, draw_cells
+from ._tables import answers_table, facts_table, properties_table, stiffness_table
 
 # The browser itself refuses whatever is not in the file.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
@@ -40,7 +41,8 @@ def write_report(
     notes: Sequence[str] = (),
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     unit: str = "",
-    picture: bytes | None = None,
+    answers: Sequence[Mapping[str, Any]] = (),
+    stills: Mapping[int, bytes] | None = None,
     pictures: bool = True,
     overwrite: bool = False,
 ) -> list[str]:
@@ -65,7 +67,9 @@ def write_report(
         notes: Sentences to be seen first, such as a solver's warning.
         spacing: Voxel edges, three lengths.
         unit: Name of the stiffness's unit.
-        picture: PNG file of the cell, if there is one already.
+        answers: What was asked of the cell and what it has: rows of `name` and, where they exist, `asked`, `got`,
+            `difference` and `excess`, which is not positive where a constraint holds.
+        stills: PNG files of the cell by its copies along each axis, 1 and 2, where there are some already.
         pictures: Whether to draw still pictures of the cell, which takes some seconds.
         overwrite: Whether an existing file may be replaced.
 
@@ -99,7 +103,9 @@ def write_report(
         _attempt(remarks, lambda: _cell_viewer(density, spacing)),
         _attempt(remarks, lambda: _modulus_viewer(matrix, unit)),
     ]
-    stills = [_attempt(remarks, draw) for draw in _still_pictures(density, spacing, matrix, unit, picture, pictures)]
+    drawn = [
+        _attempt(remarks, draw) for draw in _still_pictures(density, spacing, matrix, unit, stills or {}, pictures)
+    ]
     course = "" if history is None else _course(history, bounds, objective)
     lead = f"{' × '.join(map(str, density.shape))} voxels, volume fraction {float(np.mean(density)):.4g}"
     parts = [
@@ -108,7 +114,8 @@ def write_report(
         _notes(remarks),
         f"<div class='row viewers'>{''.join(viewers)}</div>",
         _section("Properties", properties_table(properties)) if properties else "",
-        _section("Pictures", f"<div class='row three'>{''.join(stills)}</div>" if any(stills) else ""),
+        _section("Asked and got", answers_table(answers) if answers else ""),
+        _section("Pictures", f"<div class='row three'>{''.join(drawn)}</div>" if any(drawn) else ""),
         _section("History", course),
         _section(f"Stiffness{f' in {unit}' if unit else ''}", _stiffness(matrix)),
         _section("Files", _files(files or {})),
@@ -150,15 +157,19 @@ def _still_pictures(
     spacing: tuple[float, float, float],
     stiffness: np.ndarray,
     unit: str,
-    picture: bytes | None,
+    stills: Mapping[int, bytes],
     pictures: bool,
 ) -> list[Callable[[], str]]:
-    def of_cell(tile: int, caption: str, png: bytes | None = None) -> Callable[[], str]:
-        return lambda: picture_html(png or draw_cell(cell, tile, spacing), caption, caption, "square")
+    def of_cell(tile: int, caption: str) -> Callable[[], str]:
+        def draw() -> str:
+            png = stills[tile] if tile in stills else draw_cells(cell, (tile,), spacing)[tile]
+            return picture_html(png, caption, caption, "square")
+
+        return draw
 
     caption = "Young's modulus over all directions"
     modulus = [lambda: picture_html(draw_modulus(stiffness, unit), caption, caption, "square")]
-    return [of_cell(1, "The cell", picture), of_cell(2, "Two by two by two cells"), *modulus] if pictures else modulus
+    return [of_cell(1, "The cell"), of_cell(2, "Two by two by two cells"), *modulus] if pictures else modulus
 
 
 def _course(history: History, bounds: Mapping[str, float] | None, objective: str) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 
 _VOIGT = ("11", "22", "33", "23", "13", "12")
 _ZERO = 1e-6
+_HELD = 1e-3
+"""Excess of a constraint that counts as none."""
 
 
 def number(value: Any, digits: int = 5) -> str:
@@ -92,6 +94,34 @@ def _share(share: Any) -> str:
         return "–"
     filled = 100 * min(max(float(share), 0.0), 1.0)
     return f'{_percent(share)} %<span class="bar" aria-hidden="true"><i style="width: {filled:.1f}%"></i></span>'
+
+
+def answers_table(answers: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the table of what was asked of a cell, and what it has.
+
+    Args:
+        answers: Rows of `name` and, where they exist, `asked`, `got`, `difference` and `excess`, which is not positive
+            where a constraint holds.
+
+    Returns:
+        HTML.
+    """
+    columns = ("asked", "got", "difference")
+    head = "".join(f'<th scope="col" class="number">{name.capitalize()}</th>' for name in columns)
+    rows = [
+        f'<tr><th scope="row">{html.escape(str(row["name"]))}</th>'
+        + "".join(
+            f'<td class="number">{number(row.get(name), 2 if name == "difference" else 5)}</td>' for name in columns
+        )
+        + f"<td>{_held(row.get('excess'))}</td></tr>"
+        for row in answers
+    ]
+    head = f'<thead><tr><th scope="col">Quantity</th>{head}<th scope="col">Held</th></tr></thead>'
+    return f'<div class="wide"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _held(excess: float | None) -> str:
+    return "–" if excess is None else "yes" if excess <= _HELD else "no"
 
 
 def stiffness_table(stiffness: np.ndarray) -> str:

@@ -1,10 +1,15 @@
 from ._checkpoint import Checkpoint as Checkpoint
 from ._checkpoint import clear_checkpoint as clear_checkpoint
+from ._checkpoint import keep_seconds as keep_seconds
 from ._checkpoint import saved_step as saved_step
+from ._checkpoint import spent_seconds as spent_seconds
+from ._compiling import compile_seconds as compile_seconds
 from ._digest import digest as digest
 from ._digest import function_digest as function_digest
 from ._interrupt import Stopped as Stopped
 from ._interrupt import stoppable as stoppable
+from ._progress import Progress as Progress
+from ._progress import TaskProgress as TaskProgress
 from ._run import Run as Run
 from ._workers import Report as Report
 from ._workers import WorkerError as WorkerError

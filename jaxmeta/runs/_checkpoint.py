@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -9,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from ..io import file_error, system_text
+from ..io import file_error, system_text, write_bytes
 from ._folder import SETTINGS, locked, settle
 
-_LOCK, _STATES = "lock", "states"
+_LOCK, _STATES, _SECONDS = "lock", "states", "seconds.json"
 _WRITTEN = re.compile(r"\d+(\.orbax.*)?")
 """A state, or one whose writing was cut short."""
 
@@ -74,14 +75,16 @@ class Checkpoint:
         if lock is None:
             raise ValueError(f"Argument `checkpoint` must be a folder where no run is at work, but {path} has one.")
         if saved_step(path) is None:
-            (path / SETTINGS).unlink(missing_ok=True)  # of a run that did not come to its first save
+            for name in (SETTINGS, _SECONDS):  # of a run that did not come to its first save
+                (path / name).unlink(missing_ok=True)
         changed = settle(path, settings)
         self._path, self._lock, self._every = path, lock, every
         if changed:
             lock.release()
             raise self._other(changed)
         self._ocp = ocp
-        self._saved = time.monotonic()
+        self._saved = self._began = time.monotonic()
+        self._before = spent_seconds(path)
         self._manager = ocp.CheckpointManager(
             path / _STATES, options=ocp.CheckpointManagerOptions(max_to_keep=2, create=False)
         )
@@ -129,12 +132,21 @@ class Checkpoint:
         meta = {"shapes": _shapes(state), "history": history}
         self._manager.save(step, args=args.Composite(state=args.StandardSave(leaves), meta=args.JsonSave(meta)))
         self._manager.wait_until_finished()
+        keep_seconds(self._path, self.seconds)
         self._saved = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the run has taken, with those of the parts before this one."""
+        return self._before + time.monotonic() - self._began
 
     def close(self) -> None:
         """Release the folder."""
-        self._manager.close()
-        self._lock.release()
+        try:
+            keep_seconds(self._path, self.seconds)
+        finally:
+            self._manager.close()
+            self._lock.release()
 
     def _other(self, changed: str) -> ValueError:
         return ValueError(
@@ -150,6 +162,20 @@ def saved_step(folder: Path) -> int | None:
     return max(steps, default=None)
 
 
+def spent_seconds(folder: Path) -> float:
+    """Seconds that the parts of a run took which were at work in a folder."""
+    try:
+        return float(json.loads((folder / _SECONDS).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return 0.0
+
+
+def keep_seconds(folder: Path, seconds: float) -> None:
+    """Keep the seconds that a run has taken, if it has come to its first save."""
+    if saved_step(folder) is not None:
+        write_bytes(folder / _SECONDS, json.dumps(seconds).encode(), overwrite=True)
+
+
 def clear_checkpoint(folder: Path) -> None:
     """Remove a checkpoint, unless there is something else in its folder.
 
@@ -158,7 +184,7 @@ def clear_checkpoint(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    kept = {folder / name for name in (SETTINGS, _LOCK, _STATES)}
+    kept = {folder / name for name in (SETTINGS, _LOCK, _STATES, _SECONDS)}
     states = folder / _STATES
     foreign = {*folder.iterdir()} - kept
     if states.is_dir():
@@ -172,7 +198,8 @@ def clear_checkpoint(folder: Path) -> None:
     try:
         if states.exists():
             shutil.rmtree(states)
-        (folder / SETTINGS).unlink(missing_ok=True)
+        for name in (SETTINGS, _SECONDS):
+            (folder / name).unlink(missing_ok=True)
     finally:
         lock.release()
 

@@ -15,6 +15,7 @@ from ._info import Facts as Facts
 from ._info import Info as Info
 from ._multistart import multistart as multistart
 from ._optimize import optimize as optimize
+from ._printed import Printed as Printed
 from ._projection import Heaviside as Heaviside
 from ._record import Record as Record
 from ._record import Term as Term

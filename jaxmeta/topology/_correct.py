@@ -7,6 +7,7 @@ last sharpness, and the new design is cut.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import jax.numpy as jnp
@@ -43,7 +44,7 @@ def shifted(
     return aimed._replace(constraints=tuple(map(moved, settings.constraints, aimed.constraints)))
 
 
-def gone_on(loop: Loop, design: Design, state: State) -> State:
+def gone_on(loop: Loop, design: Design, state: State, phase: Callable[..., None]) -> State:
     """A few more steps of a design from the one that was kept."""
     kept = state.kept
     state = state._replace(
@@ -51,8 +52,12 @@ def gone_on(loop: Loop, design: Design, state: State) -> State:
         sharpness=kept.sharpness,
         stage=state.step,
         kept=kept._replace(step=jnp.zeros_like(kept.step)),
+        others=state.others._replace(step=jnp.zeros_like(state.others.step)),
+        least=state.least._replace(step=jnp.zeros_like(kept.step)),
         result=jnp.full_like(state.result, DesignResult.max_steps_reached.value),
     )
+    phase("Correcting", "what the cut missed")
     for turn in run(loop, design, state, int(state.step) + STEPS):
         state = turn.state
+        phase("Correcting")
     return state

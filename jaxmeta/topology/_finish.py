@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,10 +12,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..cells import Cell, Scorer
-from ..design import ALLOWED, DesignResult, Kept, Level, Loop, State
+from ..design import ALLOWED, RUNNERS_UP, DesignResult, Kept, Level, Loop, State, lane
 from ._correct import gone_on, has_targets, shifted
 from ._design import Design
 from ._printable import Making, Printable, printable
+from ._printed import ignored
 from ._record import Record
 from ._setup import Settings
 
@@ -45,7 +47,8 @@ class Optimization(NamedTuple):
             - `drilled`, `filled`: voxels that were made void or solid to open closed pores, of the whole cell;
             - `connected`, `percolates`: whether `cell` is in one piece, and spans its period along x, y and z;
             - `scored_in`: dtype of the solve for `stiffness`;
-            - `steps`: taken altogether.
+            - `steps`: taken altogether;
+            - `seconds`: that the run took, by `optimize`, in all its parts where it was resumed from a checkpoint.
     """
 
     density: Float[Array, "x y z"]
@@ -95,8 +98,12 @@ def finish(
     start: Float[Array, "x y z"],
     state: State,
     history: dict[str, list],
+    phase: Callable[..., None] = ignored,
 ) -> Optimization:
     """The design that a run kept: cut, cleaned and scored; or the cell that it began with, if that is the better one.
+
+    What is best grey need not be so when it is cut: where more counts than a stiffness that grows with the volume, the
+    binary cells of the next best designs, and of the best one at any sharpness, are scored as well.
 
     Args:
         settings: of the run.
@@ -105,12 +112,15 @@ def finish(
         start: its first design variables.
         state: its last one.
         history: of its steps.
+        phase: told what is done, before every part of it.
     """
-    best, aimed = _cut(settings, design, state), settings
+    scored: dict[bytes, _Scored] = {}
+    best, state = _best_cut(settings, design, state, phase, scored)
+    aimed = settings
     for _ in range(_CORRECTIONS if has_targets(settings) else 0):
         aimed = shifted(settings, aimed, best.cell.stiffness, jnp.asarray(best.made.binary.density))
-        other = gone_on(loop, aimed.problem(start)[1], state)
-        found = _cut(settings, design, other)
+        other = gone_on(loop, aimed.problem(start)[1], state, phase)
+        found, other = _best_cut(settings, design, other, phase, scored)
         if not found.rank < best.rank:
             break
         best, state = found, other
@@ -119,53 +129,87 @@ def finish(
     # The eroded density is another one, so its objective says nothing of this one.
     grey = float(_solved(design, kept, state.memory) if settings.course.erosion else kept.objective)
     from_start = False
-    if is_cell(start) and float(start.mean()) <= settings.volume_fraction + 1e-6 and design.held is None:
-        first = _scored(settings, design, printable(start, float(start.mean()), settings.symmetry, None, Making()))
+    begun = start if design.held is None else jnp.where(design.held.void, 0, jnp.where(design.held.solid, 1, start))
+    if is_cell(start) and float(begun.mean()) <= settings.volume_fraction + 1e-6:
+        fraction = float(begun.mean())
+        first = _scored(settings, design, printable(begun, fraction, settings.symmetry, design.held, Making()))
         from_start = first.rank < best.rank
         if from_start:
-            best, density, grey = first, start, first.objective
-    scored = best.cell
+            best, density, grey = first, begun, first.objective
+    cell = best.cell
     report = {
         "objective_grey": grey,
         "objective_binary": best.objective,
         "loss_from_binarising": best.objective - grey,
         "constraints_binary": best.constraints,
         "start_kept": from_start,
-        "volume_fraction": scored.volume_fraction,
+        "volume_fraction": cell.volume_fraction,
         "islands_removed": best.made.binary.islands_removed,
         "held_apart": best.made.binary.held_apart,
         "drilled": best.made.drilled,
         "filled": best.made.filled,
-        "connected": scored.facts.connected,
-        "percolates": list(scored.facts.percolates),
-        "scored_in": scored.solver["dtype"],
+        "connected": cell.facts.connected,
+        "percolates": list(cell.facts.percolates),
+        "scored_in": cell.solver["dtype"],
         "steps": int(state.step),
     }
-    return Optimization(density, scored, history, DesignResult(int(state.result)), report)
+    return Optimization(density, cell, history, DesignResult(int(state.result)), report)
 
 
-def _cut(settings: Settings, design: Design, state: State) -> _Scored:
-    """The binary cell of the design that is kept: cut at its volume, or near it where the cell is best if more counts.
+def _best_cut(
+    settings: Settings, design: Design, state: State, phase: Callable[..., None], scored: dict[bytes, _Scored]
+) -> tuple[_Scored, State]:
+    """The best binary cell of the designs that are kept, and the state with the design that it is of."""
+    best = _cut(settings, design, state.kept, phase, scored)
+    if _rises(settings):
+        return best, state
+    tried = {0, int(state.kept.step)}  # 0: none yet
+    for other in (state.least, *(lane(state.others, k) for k in range(RUNNERS_UP))):
+        if int(other.step) in tried:
+            continue
+        tried.add(int(other.step))
+        phase("Scoring", "binary cells")
+        if _at(settings, design, other, _level(settings, design, other), scored).rank < best.rank:
+            best, state = _cut(settings, design, other, phase, scored), state._replace(kept=other)
+    return best, state
+
+
+def _rises(settings: Settings) -> bool:
+    """Whether nothing counts but a stiffness that grows with the volume."""
+    return settings.making == Making() and not settings.constraints and getattr(settings.objective, "monotone", False)
+
+
+def _level(settings: Settings, design: Design, kept: Kept) -> float:
+    """Volume fraction of a design as it is cut."""
+    return min(settings.volume_fraction, float(design.physical(kept.variables, kept.sharpness).mean()))
+
+
+def _at(settings: Settings, design: Design, kept: Kept, fraction: float, scored: dict[bytes, _Scored]) -> _Scored:
+    """The binary cell of a design at a volume fraction; on a small grid many of them are one that was scored before.
 
     The projection leaves the order of the voxels, but makes many of them equal; so the density before it is cut.
     """
-    kept = state.kept
-    filtered = design.filtered(kept.variables)
-    fraction = min(settings.volume_fraction, float(design.physical(kept.variables, kept.sharpness).mean()))
+    filtered, fraction = design.filtered(kept.variables), min(max(fraction, 0.0), 1.0)
+    made = printable(filtered, fraction, settings.symmetry, design.held, settings.making)
+    cell = made.binary.density.tobytes()
+    if cell not in scored:
+        scored[cell] = _scored(settings, design, made)
+    return scored[cell]
 
-    scored: dict[bytes, _Scored] = {}  # on a small grid near fractions are the same cell
+
+def _cut(
+    settings: Settings, design: Design, kept: Kept, phase: Callable[..., None], scored: dict[bytes, _Scored]
+) -> _Scored:
+    """The binary cell of a design: cut at its volume, or near it where the cell is best if more counts."""
 
     def at(fraction: float) -> _Scored:
-        fraction = min(max(fraction, 0.0), 1.0)
-        made = printable(filtered, fraction, settings.symmetry, design.held, settings.making)
-        cell = made.binary.density.tobytes()
-        if cell not in scored:
-            scored[cell] = _scored(settings, design, made)
-        return scored[cell]
+        phase("Scoring", "binary cells")
+        return _at(settings, design, kept, fraction, scored)
 
-    changed = settings.making != Making()
-    if not changed and not settings.constraints and getattr(settings.objective, "monotone", False):
+    fraction = _level(settings, design, kept)
+    if _rises(settings):
         return at(fraction)
+    changed = settings.making != Making()
     # What is made thicker takes volume from the rest.
     wide = [(at(fraction * (1 - _WIDE * k)), fraction * (1 - _WIDE * k)) for k in range(-1, 9 if changed else 2)]
     best, fraction = min(wide, key=lambda pair: pair[0].rank)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from jaxtyping import ArrayLike, Bool, Float
 
-from ..design import Continuation, append, run
+from ..design import Continuation, DesignResult, append, compile_step, run
 from ..elasticity import Isotropic
 from ..homogenization import SIMP, Interpolation
 from ..optimizers import Optimizer
@@ -18,6 +19,7 @@ from ._filter import Symmetry
 from ._finish import Optimization, finish, is_cell
 from ._info import Info
 from ._printable import Making
+from ._printed import ignored
 from ._record import Function
 from ._setup import Settings, checked_start
 from .constraints import Constraining
@@ -83,7 +85,10 @@ def optimize(
         open_pores: whether closed pores of the binary cell are opened by channels through their thinnest walls, or
             filled where that takes less (`geometry.open_pores`), so that powder or resin can leave.
         checkpoint: folder that is saved to, and resumed from if it holds this run.
-        callback: called as callback(step, info) after every step.
+        callback: called as callback(step, info) after every step; `topology.Printed` shows the course. Where it has a
+            method `phase`, that is called as phase(what, of, steps) when the run begins to compile, to take steps and
+            to score binary cells, before every one of these, and as phase("") at the end. Whatever it raises ends the
+            run; one with a checkpoint goes on from there.
 
     Returns:
         An `Optimization`.
@@ -110,12 +115,17 @@ def optimize(
     loop, design = settings.problem(variables)
     state = loop.init(design, variables)
     history: dict[str, list] = {}
+    phase, began = getattr(callback, "phase", ignored), time.monotonic()
     saved = None
     if checkpoint is not None:
         saved = Checkpoint(checkpoint, settings.told(loop, design, state))
     try:
         if saved is not None:
             state, history = saved.restore(state) or (state, history)
+        if int(state.step) < max_steps and int(state.result) == DesignResult.max_steps_reached:
+            phase("Compiling", "the step")
+            compile_step(loop, design, state)
+            phase("Optimising", steps=max_steps)
         for turn in run(loop, design, state, max_steps):
             state, info = turn.state, Info.of(turn.info)
             append(history, {**info._asdict(), "seconds": turn.seconds})
@@ -123,9 +133,14 @@ def optimize(
                 saved.save(state, history)
             if callback is not None:
                 callback(int(state.step), info)
+        if saved is not None and history:
+            saved.save(state, history, force=True)
+        found = finish(settings, loop, design, variables, state, history, phase)
+        phase("")
     finally:
         if saved is not None:
             if history:
                 saved.save(state, history, force=True)
             saved.close()
-    return finish(settings, loop, design, variables, state, history)
+    found.report["seconds"] = time.monotonic() - began if saved is None else saved.seconds
+    return found

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,6 +25,16 @@ class Answer:
     @property
     def data(self) -> dict:
         return json.loads(self.out)
+
+
+def phases(err: str) -> list[str]:
+    """The phases that are told of on standard error, in order; each has a line at its end, but perhaps the last one."""
+    lines = err.splitlines()
+    ended = [line.split(":")[0] for line in lines if re.match(r"[A-Z][a-z]+: .*s\.$", line)]
+    begun = [line.split()[0].rstrip(".") for line in lines if re.match(r"[A-Z][a-z]+ing\b[^:]*\.$", line)]
+    begun = [what for what in begun if what != "Stopping"]
+    assert begun[: len(ended)] == ended and len(begun) - len(ended) <= 1
+    return begun
 
 
 @pytest.fixture(scope="session")

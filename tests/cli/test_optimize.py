@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 
 import h5py
 import jax.numpy as jnp
@@ -19,7 +20,8 @@ from jaxmeta.cli import main
 from jaxmeta.cli._goals import Limits, Target, make_goal
 from jaxmeta.cli._start import Start
 from jaxmeta.io import read_density, read_stiffness
-from tests.cli.conftest import Answer
+from jaxmeta.runs import Progress, spent_seconds
+from tests.cli.conftest import Answer, phases
 
 SMALL = ("--resolution", 8, "--filter-radius", 1.2, "--no-pictures", "--dtype", "float64")
 PROGRAM = (sys.executable, "-u", "-c", "import sys; from jaxmeta.cli import main; sys.exit(main())")
@@ -107,10 +109,45 @@ def test_a_cell_that_can_be_printed(answer, folder, optimize):
     optimize(*words)  # as it was
 
 
+PHASES = ["Starting", "Compiling", "Optimising", "Scoring", "Drawing", "Writing"]
+
+
 def test_progress_is_on_standard_error(answer):
-    _, err = answer
+    """Every phase has a line when it begins, in a pipe as well, and one with its seconds when it ends."""
+    data, err = answer
     assert "step 1 of 4: bulk modulus" in err
     assert "Optimising bulk modulus, at most 4 steps." in err
+    assert phases(err) == PHASES
+    assert set(data["phases"]) == {what.lower() for what in PHASES}
+    assert 0.9 * data["seconds"] <= sum(data["phases"].values()) <= data["seconds"]
+    assert data["phases"]["compiling"] > data["phases"]["optimising"]  # four steps of 4³ voxels
+
+
+@pytest.mark.parametrize("phase", ["Scoring", "Drawing", "Writing"])
+def test_sigterm_in_the_last_phases(optimize, tmp_path, monkeypatch, phase):
+    """As in the loop: the exit code, one sentence, no file, and the run goes on where it was, with all its seconds."""
+    begun, where = Progress.phase, tmp_path / "out"
+
+    def ends(progress, what, of=""):
+        begun(progress, what, of)
+        if what == phase and of:
+            monkeypatch.setattr(Progress, "phase", begun)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.5)
+
+    monkeypatch.setattr(Progress, "phase", ends)
+    words = ("--max-steps", 4, "--output", where, "--json", "--young", 70)
+    stopped = optimize(*words)
+    assert (stopped.code, stopped.out) == (143, "")
+    assert phases(stopped.err)[-1] == phase
+    assert stopped.err.splitlines()[-1].startswith("Interrupted; to go on from the last step: jaxmeta optimize")
+    assert [path.name for path in where.iterdir()] == ["checkpoint"]
+    spent = spent_seconds(where / "checkpoint")
+    assert spent > 0.5
+    done = optimize(*words, "--resume")
+    assert done.code == 0 and "step" not in phases(done.err)
+    assert 0 <= done.data["seconds"] - spent - sum(done.data["phases"].values()) < 3
+    assert (where / "report.html").exists()
 
 
 @pytest.mark.slow
@@ -155,7 +192,11 @@ def test_constraints_and_a_start_from_a_file(run, tmp_path):
     assert "allow more with `--max-steps`" in answer.out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     names = [constraint["name"] for constraint in report["optimization"]["constraints"]]
-    assert names == ["C11 at least 0.043", "smallest solid feature 1.5"]
+    assert names == ["C11 at least 0.043", "smallest solid feature 1.5", "volume fraction at most"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    for row in report["optimization"]["constraints"]:
+        assert f'<th scope="row">{row["name"]}</th>' in page
+    assert f"{report['volume_fraction']:.5g}</td>" in page
 
 
 @pytest.mark.slow

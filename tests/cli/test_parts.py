@@ -6,12 +6,12 @@ import pytest
 from rich.console import Console
 
 import jaxmeta as jm
-from jaxmeta.cli import _homogenize, _optimize, _progress
+from jaxmeta._texts import duration
+from jaxmeta.cli import _homogenize, _optimize
 from jaxmeta.cli._optimize import Optimize
 from jaxmeta.cli._options import flat
-from jaxmeta.cli._progress import Progress
 from jaxmeta.cli._tables import percent, print_table, properties_table
-from jaxmeta.cli._texts import duration
+from jaxmeta.runs import Progress, _progress
 
 
 @pytest.mark.parametrize("given", [{}, {"JAX_COMPILATION_CACHE_DIR": "mine"}])

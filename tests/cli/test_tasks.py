@@ -8,12 +8,11 @@ import pytest
 import submitit  # noqa: F401  # not later: with its logging it closes what an earlier handler writes to, as pytest's stream
 
 from jaxmeta import dataset
-from jaxmeta.cli import _coverage, _progress
+from jaxmeta.cli import _coverage
 from jaxmeta.cli._coverage import Coverage
 from jaxmeta.cli._dataset_make import Generate, Perturb, Refine, Select
-from jaxmeta.cli._progress import TaskProgress
 from jaxmeta.dataset import _file
-from jaxmeta.runs import WorkerError, Workers
+from jaxmeta.runs import TaskProgress, WorkerError, Workers, _progress
 from tests.dataset.libraries import ATTRIBUTES, columns
 
 

@@ -249,16 +249,26 @@ def test_nearest(path):
     wanted = np.array([0.5, 0.2, 0.3])
     off = np.abs(library.constants - wanted)
     ranges = np.array([1.3425703 - 0.0118019, 0.5749314 + 0.0924240, 0.3837908 - 0.0004335])
-    error = (off / ranges).mean(1)
+    relative = np.linalg.norm(off, axis=1) / np.linalg.norm(wanted)
     found = jm.dataset.nearest(library, wanted, count=40)
-    np.testing.assert_array_equal(found.numbers, np.argsort(error))
-    np.testing.assert_allclose(found.error, np.sort(error), rtol=1e-14)
+    np.testing.assert_array_equal(found.numbers, np.argsort(relative))
+    np.testing.assert_allclose(found.relative_error, np.sort(relative), rtol=1e-14)
+    np.testing.assert_allclose(found.error, (off / ranges).mean(1)[found.numbers], rtol=1e-14)
     assert np.isnan(found.volume_error).all()
-    target = np.asarray(jm.elasticity.cubic_stiffness(*wanted))
-    tensors = library.stiffness[found.numbers] - target
-    expected = np.linalg.norm(tensors, axis=(1, 2)) / np.linalg.norm(target)
-    np.testing.assert_allclose(found.relative_error, expected, rtol=1e-12)
-    with pytest.raises(ValueError, match=r"or C11, C12 and C44, but has shape \(2,\)"):
+    distance = relative + np.abs(library.volume_fraction - 0.3)
+    np.testing.assert_array_equal(jm.dataset.nearest(library, wanted, 0.3, 40).numbers, np.argsort(distance))
+    families = library.column("family")
+    once = jm.dataset.nearest(library, wanted, count=40, per_family=1).numbers
+    assert sorted(families[once]) == sorted(set(families))
+    assert all(
+        number == min(np.flatnonzero(families == families[number]), key=lambda n: relative[n]) for number in once
+    )
+    whole = jm.dataset.nearest(library, wanted, count=40, printable=True).numbers
+    clean = [
+        n for n in np.argsort(relative) if not library[int(n)].facts.thin and not any(library[int(n)].facts.hinges)
+    ]
+    assert whole.tolist() == clean
+    with pytest.raises(ValueError, match=r"or C11, C12 and C44, not all zero, but has shape \(2,\)"):
         jm.dataset.nearest(library, [1.0, 2.0])
     with pytest.raises(ValueError, match=r"`volume_fraction` must be from 0 to 1, but is 1\.5"):
         jm.dataset.nearest(library, wanted, 1.5)

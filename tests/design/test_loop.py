@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.design import Continuation, DesignResult, Evaluation, Kept, Loop, append, lane, run, stack
+from jaxmeta.design import RUNNERS_UP, Continuation, DesignResult, Evaluation, Kept, Loop, append, lane, run, stack
 from jaxmeta.optimizers import GCMMA, MMA, OC, Outcome, Seen
 
 
@@ -98,6 +98,21 @@ def test_what_is_kept_is_the_best_of_the_last_sharpness():
         assert old.yields_to(new)
     for old, new in ((better, good), (good, worse), (good, outside), (outside, far)):
         assert not old.yields_to(new)
+
+
+def test_the_next_best_designs_are_kept():
+    """Those of the last sharpness beside the best one, and the best one of all."""
+    state, history, turns = drive(Loop(MMA(move=0.05), STAGES, 1e-9), problem(), start=0.2, max_steps=38)
+    values, sharpness = np.asarray(history["objective"]), np.asarray(history["sharpness"])
+    seen = [jnp.full((2, 2), 0.2), *(turn.state.variables for turn in turns[:-1])]
+    allowed = np.asarray([float(problem().cheap(x, None)) <= 1e-3 for x in seen])
+    order = [k for k in np.argsort(values) if sharpness[k] == sharpness[-1] and allowed[k]]
+    assert len(order) > RUNNERS_UP + 1
+    assert int(state.kept.step) == order[0] + 1
+    assert sorted(state.others.step.tolist()) == sorted(k + 1 for k in order[1 : RUNNERS_UP + 1])
+    for k in range(RUNNERS_UP):
+        assert float(state.others.objective[k]) == values[int(state.others.step[k]) - 1]
+    assert int(state.least.step) == np.argmin(np.where(allowed, values, np.inf)) + 1
 
 
 def test_a_design_that_cannot_move_has_not_converged():

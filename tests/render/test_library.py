@@ -197,7 +197,7 @@ def test_a_long_label_stays_with_its_cell(tmp_path):
 
 
 def test_a_file_in_the_way_is_found_before_drawing(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "draw_cell", lambda *_, **__: pytest.fail("drawn"))
+    monkeypatch.setattr(module, "draw_cells", lambda *_, **__: pytest.fail("drawn"))
     (tmp_path / "a.png").write_bytes(b"mine")
     with pytest.raises(FileError, match="exists already"):
         contact_sheet(tmp_path / "a.png", bars(1))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxmeta.io import FileError
-from jaxmeta.render import PictureError, picture_of_cell
+from jaxmeta.render import PictureError, draw_cells, drawn_apart, picture_of_cell
 from jaxmeta.render import _picture as module
 
 VARIABLE = "VTK_DEFAULT_OPENGL_WINDOW"
@@ -49,6 +49,22 @@ def test_without_pyvista(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="libraries are looked for on Linux only")
+def test_by_another_process(tmp_path):
+    """The same pictures; and none where they cannot be drawn."""
+    try:
+        here = draw_cells(bar(), (1,))
+    except PictureError:
+        here = {}
+    with drawn_apart(bar(), (1,)) as drawn:
+        apart = drawn()
+    assert apart.keys() == here.keys()
+    pictures = (Image.open(io.BytesIO(png)).convert("RGB") for png in (*here.values(), *apart.values()))
+    pixels = [np.asarray(picture).astype(int) for picture in pictures]
+    assert not pixels or np.abs(pixels[0] - pixels[1]).max() <= 2
+    with drawn_apart(np.zeros((4, 4, 4)), (1,)) as drawn:
+        assert drawn() == {}
+
+
 def test_without_opengl(tmp_path, monkeypatch):
     pytest.importorskip("pyvista")
     monkeypatch.delenv(VARIABLE, raising=False)

@@ -151,6 +151,26 @@ def test_numbers(value, text):
     assert number(value) == text
 
 
+def test_what_was_asked_and_what_is_there(tmp_path):
+    answers = [
+        {"name": "C11", "asked": 0.2, "got": 0.19873, "difference": -0.00127},
+        {"name": "Zener <1>", "asked": 1.0, "got": 1.05, "difference": 0.05, "excess": 0.2},
+        {"name": "smallest feature", "excess": 5e-4},
+    ]
+    write(tmp_path / "a.html", answers=answers)
+    text = (tmp_path / "a.html").read_text("utf-8")
+    table = text.split("<h2>Asked and got</h2>")[1].split("</section>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)<", row) for row in table.split("<tr>")[1:]]
+    assert rows == [
+        ["Quantity", "Asked", "Got", "Difference", "Held"],
+        ["C11", "0.2", "0.19873", "−0.0013", "–"],
+        ["Zener &lt;1&gt;", "1", "1.05", "0.05", "no"],
+        ["smallest feature", "–", "–", "–", "yes"],
+    ]
+    write(tmp_path / "b.html")
+    assert "Asked and got" not in (tmp_path / "b.html").read_text("utf-8")
+
+
 def test_property_rows_are_checked():
     with pytest.raises(ValueError, match="'valeu'"):
         properties_table([{"name": "a", "value": 1.0, "valeu": 2.0}])
