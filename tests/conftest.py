@@ -2,6 +2,7 @@
 a way past the type checks.
 """
 
+import gc
 import hashlib
 import os
 import platform
@@ -14,9 +15,12 @@ import jaxtyping
 import platformdirs
 import pytest
 
-# XLA optimises less than for users, which makes compilations shorter. `XLA_FLAGS= pytest` is the default of users, in
-# which .ci/run repeats some tests.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1")
+# LLVM optimises nothing, in one thread for each test process, which takes a quarter of the time; what XLA makes of a
+# program before LLVM sees it is the same. `XLA_FLAGS= pytest` is the default of users; .ci/run repeats some tests so.
+_QUICK = "backend_optimization_level=0", "cpu_parallel_codegen_split_count=1", "cpu_use_fusion_emitters=false"
+os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in _QUICK))
+# Traces make many objects and few cycles.
+gc.set_threshold(20_000, 10, 10)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -62,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _compiled_programs_are_let_go() -> Iterator[None]:
     """Every compiled program holds memory maps, of which Linux allows a process 65530: beyond, it is killed."""
     yield
-    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > 20000:
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > 8000:
         jax.clear_caches()
 
 

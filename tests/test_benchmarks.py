@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -169,7 +170,8 @@ def test_every_stated_case_was_measured():
     assert all(row["error"] <= 1e-5 for row in results["rows"] if "error" in row)
 
 
-DISTINCT = {(p.field, p.symmetry, p.void): p for p in problems.PROBLEMS.values()}.values()
+DISTINCT = {re.sub(r"_\d+", "", p.name, count=1): p for p in reversed(problems.PROBLEMS.values())}.values()
+"""One of each name without its size."""
 
 
 @pytest.mark.parametrize("problem", DISTINCT, ids=lambda p: p.name)

@@ -8,16 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = ["jaxmeta", "beartype.beartype"]
-FILES = ["elasticity/test_voigt.py", "geometry/test_symmetry.py", "design/test_loop.py"]
+FILES = ["tests/elasticity/test_voigt.py", "tests/geometry/test_symmetry.py", "tests/design/test_loop.py"]
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_every_call_agrees_with_its_annotations(file):
-    command = [sys.executable, "-m", "pytest", "-q", f"--jaxtyping-packages={','.join(CHECKED)}", f"tests/{file}"]
+def test_every_call_agrees_with_its_annotations():
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", f"--jaxtyping-packages={','.join(CHECKED)}", *FILES]
     environment = {**os.environ, "JAXTYPING_DISABLE": "0"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-1000:]

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .. import optimizers
 from ..optimizers import Optimizer, Outcome
-from ._continuation import Continuation
+from ._continuation import Continuation, Level
 from ._problem import Problem
 from ._result import DesignResult
 
@@ -178,12 +178,7 @@ class Loop:
         lower, upper = problem.bounds(variables)
         variables = jnp.clip(variables, lower, upper)
         sharpness = jnp.asarray(self.continuation.start, variables.dtype)
-
-        def evaluated(problem: Problem, x: Array):
-            found = problem.evaluate(x, self.continuation.level(sharpness), None)
-            return found.memory, found.seen.constraints
-
-        memory, constraints = jax.eval_shape(evaluated, problem, variables)
+        memory, constraints = jax.eval_shape(_evaluated, problem, variables, self.continuation.level(sharpness))
         none, zero = jnp.zeros((), jnp.int32), jnp.zeros((), variables.dtype)
         first = Kept(none, variables, sharpness, zero, zero)
         return State(
@@ -271,3 +266,10 @@ def _with(others: Kept, new: Kept) -> Kept:
 def select(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
     """One of two pytrees."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+
+
+@jax.jit
+def _evaluated(problem: Problem, variables: Array, level: Level) -> tuple[Any, Array]:
+    """What an evaluation leaves for the next, and its constraints; traced once for all runs of a kind."""
+    found = problem.evaluate(variables, level, None)
+    return found.memory, found.seen.constraints

@@ -114,12 +114,13 @@ def finish(
         history: of its steps.
         phase: told what is done, before every part of it.
     """
-    best, state = _best_cut(settings, design, state, phase)
+    scored: dict[bytes, _Scored] = {}
+    best, state = _best_cut(settings, design, state, phase, scored)
     aimed = settings
     for _ in range(_CORRECTIONS if has_targets(settings) else 0):
         aimed = shifted(settings, aimed, best.cell.stiffness, jnp.asarray(best.made.binary.density))
         other = gone_on(loop, aimed.problem(start)[1], state, phase)
-        found, other = _best_cut(settings, design, other, phase)
+        found, other = _best_cut(settings, design, other, phase, scored)
         if not found.rank < best.rank:
             break
         best, state = found, other
@@ -135,29 +136,31 @@ def finish(
         from_start = first.rank < best.rank
         if from_start:
             best, density, grey = first, begun, first.objective
-    scored = best.cell
+    cell = best.cell
     report = {
         "objective_grey": grey,
         "objective_binary": best.objective,
         "loss_from_binarising": best.objective - grey,
         "constraints_binary": best.constraints,
         "start_kept": from_start,
-        "volume_fraction": scored.volume_fraction,
+        "volume_fraction": cell.volume_fraction,
         "islands_removed": best.made.binary.islands_removed,
         "held_apart": best.made.binary.held_apart,
         "drilled": best.made.drilled,
         "filled": best.made.filled,
-        "connected": scored.facts.connected,
-        "percolates": list(scored.facts.percolates),
-        "scored_in": scored.solver["dtype"],
+        "connected": cell.facts.connected,
+        "percolates": list(cell.facts.percolates),
+        "scored_in": cell.solver["dtype"],
         "steps": int(state.step),
     }
-    return Optimization(density, scored, history, DesignResult(int(state.result)), report)
+    return Optimization(density, cell, history, DesignResult(int(state.result)), report)
 
 
-def _best_cut(settings: Settings, design: Design, state: State, phase: Callable[..., None]) -> tuple[_Scored, State]:
+def _best_cut(
+    settings: Settings, design: Design, state: State, phase: Callable[..., None], scored: dict[bytes, _Scored]
+) -> tuple[_Scored, State]:
     """The best binary cell of the designs that are kept, and the state with the design that it is of."""
-    best = _cut(settings, design, state.kept, phase)
+    best = _cut(settings, design, state.kept, phase, scored)
     if _rises(settings):
         return best, state
     tried = {0, int(state.kept.step)}  # 0: none yet
@@ -166,8 +169,8 @@ def _best_cut(settings: Settings, design: Design, state: State, phase: Callable[
             continue
         tried.add(int(other.step))
         phase("Scoring", "binary cells")
-        if _at(settings, design, other, _level(settings, design, other)).rank < best.rank:
-            best, state = _cut(settings, design, other, phase), state._replace(kept=other)
+        if _at(settings, design, other, _level(settings, design, other), scored).rank < best.rank:
+            best, state = _cut(settings, design, other, phase, scored), state._replace(kept=other)
     return best, state
 
 
@@ -181,21 +184,27 @@ def _level(settings: Settings, design: Design, kept: Kept) -> float:
     return min(settings.volume_fraction, float(design.physical(kept.variables, kept.sharpness).mean()))
 
 
-def _at(settings: Settings, design: Design, kept: Kept, fraction: float) -> _Scored:
-    """The binary cell of a design at a volume fraction.
+def _at(settings: Settings, design: Design, kept: Kept, fraction: float, scored: dict[bytes, _Scored]) -> _Scored:
+    """The binary cell of a design at a volume fraction; on a small grid many of them are one that was scored before.
 
     The projection leaves the order of the voxels, but makes many of them equal; so the density before it is cut.
     """
     filtered, fraction = design.filtered(kept.variables), min(max(fraction, 0.0), 1.0)
-    return _scored(settings, design, printable(filtered, fraction, settings.symmetry, design.held, settings.making))
+    made = printable(filtered, fraction, settings.symmetry, design.held, settings.making)
+    cell = made.binary.density.tobytes()
+    if cell not in scored:
+        scored[cell] = _scored(settings, design, made)
+    return scored[cell]
 
 
-def _cut(settings: Settings, design: Design, kept: Kept, phase: Callable[..., None]) -> _Scored:
+def _cut(
+    settings: Settings, design: Design, kept: Kept, phase: Callable[..., None], scored: dict[bytes, _Scored]
+) -> _Scored:
     """The binary cell of a design: cut at its volume, or near it where the cell is best if more counts."""
 
     def at(fraction: float) -> _Scored:
         phase("Scoring", "binary cells")
-        return _at(settings, design, kept, fraction)
+        return _at(settings, design, kept, fraction, scored)
 
     fraction = _level(settings, design, kept)
     if _rises(settings):

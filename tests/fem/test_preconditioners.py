@@ -41,9 +41,20 @@ def _applied(operator, forces):
     return forces, results, {name: jax.vmap(operator.boundary.free)(m) for name, m in results.items()}
 
 
+def _free(operator, seed=1):
+    """A random displacement of the free components."""
+    u = np.random.default_rng(seed).normal(size=(3, *operator.nodes))
+    return u * np.asarray(_ones(operator))
+
+
+@jax.jit
+def _ones(operator):
+    return operator.boundary.free(jnp.ones((3, *operator.nodes)))
+
+
 CASES = [
     *((boundary, field, SHAPE) for boundary in ["periodic", *OCTANTS, "clamped", *MIXED] for field in FIELD_NAMES[::2]),
-    *((boundary, "general", (8, 7, 6)) for boundary in ["periodic", "octant_4", "clamped", "free_periodic_mirror"]),
+    *((boundary, "general", (8, 7, 6)) for boundary in ["periodic", "octant_4", "free_periodic_mirror"]),
 ]
 """Three levels; two for twenty-one constants, whose programs are large: all levels are made in the same way."""
 
@@ -52,13 +63,13 @@ CASES = [
 def test_symmetric_and_positive(boundary, field, shape):
     operator = _operator(field, boundary, shape)
     forces = np.random.default_rng(3).normal(size=(2, 3, *operator.nodes))
-    (x, y), results, freed = _applied(operator, jnp.asarray(forces))
+    (x, y), results, freed = jax.device_get(_applied(operator, forces))
     assert set(results) == (set(METHODS) if boundary in ("periodic", *OCTANTS) else {"multigrid"})
     for name, (mx, my) in results.items():
-        scale = jnp.linalg.norm(mx) * jnp.linalg.norm(y)
-        assert abs(jnp.vdot(mx, y) - jnp.vdot(x, my)) <= 1e-12 * scale
-        assert jnp.vdot(x, mx) > 1e-4 * jnp.linalg.norm(x) * jnp.linalg.norm(mx)
-        assert jnp.isfinite(mx).all()
+        scale = np.linalg.norm(mx) * np.linalg.norm(y)
+        assert abs(np.vdot(mx, y) - np.vdot(x, my)) <= 1e-12 * scale
+        assert np.vdot(x, mx) > 1e-4 * np.linalg.norm(x) * np.linalg.norm(mx)
+        assert np.isfinite(mx).all()
         np.testing.assert_array_equal(freed[name], results[name])
 
 
@@ -85,7 +96,7 @@ def _inverse_and_blocks(operator):
 def test_block_inverse(boundary, field):
     """On the free components of every node that is not in void, the inverse of the assembled block."""
     operator = _operator(field, boundary, (4, 4, 4))
-    free = np.asarray(operator.boundary.free(jnp.ones((3, *operator.nodes))))
+    free = np.asarray(_ones(operator))
     inverse, blocks = (
         np.array([[v[0], v[5], v[4]], [v[5], v[1], v[3]], [v[4], v[3], v[2]]]).reshape(3, 3, -1)
         for v in np.asarray(_inverse_and_blocks(operator))
@@ -130,7 +141,7 @@ def test_fft_inverts_a_homogeneous_cell(boundary):
     shape = (5, 4, 3)
     one = jnp.ones(shape)
     operator = Stiffness(IsotropicField(0.6 * one, 0.4 * one), jnp.asarray(SPACING), BOUNDARIES[boundary](shape))
-    u = operator.boundary.free(jnp.asarray(np.random.default_rng(1).normal(size=(3, *operator.nodes))))
+    u = _free(operator)
     if boundary == "periodic":
         u = u - u.mean((1, 2, 3), keepdims=True)
     back = _there_and_back(operator, u)
@@ -142,13 +153,14 @@ def test_fft_inverts_a_homogeneous_cell(boundary):
 def test_multigrid_is_exact_on_its_coarsest_grid(boundary, shape):
     """By the whole matrix of a small grid, and plane by plane along a long axis."""
     operator = _operator("isotropic", boundary, shape)
-    u = operator.boundary.free(jnp.asarray(np.random.default_rng(1).normal(size=(3, *operator.nodes))))
+    u = _free(operator)
     back = jax.jit(lambda operator, u: Multigrid().cycle(operator)(operator(u)))(operator, u)
     np.testing.assert_allclose(back, u, rtol=0, atol=1e-6)
 
 
 @jax.jit
-def _single_and_double(operator, residual, size):
+def _single_and_double(operator, displacement, size):
+    residual = operator(displacement)
     return Multigrid()(operator)(size * residual), size * Multigrid().cycle(operator)(residual)
 
 
@@ -156,9 +168,7 @@ def _single_and_double(operator, residual, size):
 def test_multigrid_works_in_single_precision(size):
     """Of residuals of any size it gives the cycle in float64 to the rounding of float32, and nothing of nothing."""
     operator = _operator("isotropic", "octant_3")
-    rng = np.random.default_rng(3)
-    residual = operator(operator.boundary.free(jnp.asarray(rng.normal(size=(3, *operator.nodes)))))
-    found, expected = _single_and_double(operator, residual, size)
+    found, expected = _single_and_double(operator, _free(operator, 3), size)
     assert found.dtype == jnp.float64
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
     assert size == 0 or not np.array_equal(found, expected)
@@ -191,13 +201,12 @@ def test_fft_along_mirrors_and_periods():
     for kinds in (("mirror", "periodic", "periodic"), ("periodic", "mirror", "mirror")):
         even = tuple(jnp.arange(3) != axis if kind == "mirror" else None for axis, kind in enumerate(kinds))
         operator = Stiffness(IsotropicField(0.6 * one, 0.4 * one), jnp.asarray(SPACING), Block(kinds, even))
-        u = operator.boundary.free(jnp.asarray(np.random.default_rng(1).normal(size=(3, *operator.nodes))))
+        u = _free(operator)
         # Nodes on a mirror belong half to the other side.
         weight = np.ones(operator.nodes)
         for axis, kind in enumerate(kinds):
             if kind == "mirror":
                 np.moveaxis(weight, axis, 0)[[0, -1]] *= 0.5
-        loose = [c for c in range(3) if kinds[c] == "periodic"]
-        mean = (u * weight[None]).sum((1, 2, 3)) / weight.sum()
-        u = u - jnp.zeros(3).at[jnp.array(loose)].set(mean[jnp.array(loose)])[:, None, None, None]
+        loose = np.array(kinds) == "periodic"
+        u = u - (loose * (u * weight).sum((1, 2, 3)) / weight.sum())[:, None, None, None]
         np.testing.assert_allclose(_there_and_back(operator, u), u, rtol=0, atol=1e-12)

@@ -231,10 +231,10 @@ def test_derivatives_against_a_dense_solve(still):
         @jax.jit
         def of(point, change, share):
             function = lambda values: _number(solve(case, values), share)  # noqa: E731
-            slope = jax.jvp(function, (point,), (change,))[1]
             if still:
-                return slope, jax.grad(function)(point)
-            return slope, *jax.jvp(jax.grad(function), (point,), (change,))
+                return jax.jvp(function, (point,), (change,))[1], jax.grad(function)(point)
+            (_, gradient), (slope, product) = jax.jvp(jax.value_and_grad(function), (point,), (change,))
+            return slope, gradient, product
 
         return of
 

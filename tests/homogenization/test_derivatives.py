@@ -45,7 +45,8 @@ LEAVES = {
     "cubic": ["density", "young", "poisson", "void", "penalty"],
     "background": ["density", "young", "poisson", "penalty", "spacing", "young_background", "poisson_background"],
 }
-ENTRIES = [(name, leaf) for name in SETTINGS for leaf in LEAVES[name]]
+ENTRIES = [(name, leaf, 0) for name in SETTINGS for leaf in LEAVES[name]] + [(name, "density", 1) for name in SETTINGS]
+"""A seed for each direction; that of a single number is its unit, whatever the seed."""
 
 
 def point(name):
@@ -120,8 +121,7 @@ def difference(function, values, change, step):
     return jax.tree.map(lambda a, b, c, d: (8 * (c - b) - (d - a)) / (12 * step), f[-2], f[-1], f[1], f[2])
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize(("name", "leaf"), ENTRIES)
+@pytest.mark.parametrize(("name", "leaf", "seed"), ENTRIES)
 def test_gradient(name, leaf, seed):
     """To 1e-8 of the size of the derivative, at one step of the sweep at least."""
     values, change = point(name), direction(name, leaf, seed)
@@ -196,7 +196,7 @@ def mixed(name, seed=0):
 @pytest.mark.parametrize(
     ("name", "mode"),
     [
-        *((name, "forward_over_reverse") for name in ("none", "cubic", "background")),
+        *((name, "forward_over_reverse") for name in ("cubic", "background")),
         pytest.param("none", "reverse_over_reverse", marks=pytest.mark.slow),
     ],
 )
@@ -221,8 +221,8 @@ def test_forward_over_forward():
 
 def test_hessian_is_symmetric():
     """vᵀ H w = wᵀ H v: what a rule that freezes the fluctuation breaks."""
-    product, values = hessian_product("none", "forward_over_reverse"), point("none")
-    one, two = mixed("none", 0), mixed("none", 5)
+    product, values = hessian_product("background", "forward_over_reverse"), point("background")
+    one, two = mixed("background", 0), mixed("background", 5)
     np.testing.assert_allclose(along(product(values, one), two), along(product(values, two), one), rtol=1e-9)
 
 

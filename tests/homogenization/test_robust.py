@@ -2,7 +2,6 @@
 
 from functools import cache
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -47,10 +46,11 @@ def tight(name):
     return np.asarray(h.stiffness)
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64], ids=lambda d: d.__name__)
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize(
+    ("name", "dtype"), [*((name, "float32") for name in FIELDS), *((name, "float64") for name in list(FIELDS)[::3])]
+)
 def test_fields_of_a_design(name, dtype):
-    """C to 1e-5 in at most thirty steps, void 1e-9."""
+    """C to 1e-5 in at most thirty steps, void 1e-9; in double precision, which is no harder, of every third."""
     h = homogenize(FIELDS[name](), 1e-9, dtype, preconditioner="multigrid")
     error = relative_error(h.stiffness, tight(name))
     assert h.result == 0
@@ -82,7 +82,7 @@ def test_steps_do_not_grow_with_contrast(name):
 def test_voxel_noise_converges(name, record_property):
     """Steps are reported, not bounded as for designs; the answer is right all the same."""
     field = cells.CELLS[name](16)
-    for void in CONTRASTS:
+    for void in CONTRASTS[::2]:
         h = homogenize(field, void, preconditioner="multigrid")
         record_property(f"steps at {void:g}", int(h.stats.steps.max()))
         tight = homogenize(field, void, preconditioner="fft", residual=1e-9)

@@ -13,13 +13,16 @@ from tests import example_cells as cells
 from tests.homogenization.problems import EXACT, LOOSE, SOLID, exact, homogenize, relative_error
 
 CARRYING = [c.name for c in cells.select(percolates=True)]
+TOLERANCES = [1e-3, 1e-5, 1e-7]
 
 
-@pytest.mark.parametrize("preconditioner", ["multigrid", "fft"])
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("tolerance", TOLERANCES)
 @pytest.mark.parametrize("name", CARRYING)
-def test_tolerance_is_the_error_of_the_stiffness(name, tolerance, preconditioner):
-    """Every entry of C to `tolerance` of √(C_ii C_jj), against the oracle; C errs from above, as an energy does."""
+def test_tolerance_is_the_error_of_the_stiffness(name, tolerance):
+    """Every entry of C to `tolerance` of √(C_ii C_jj), against the oracle; C errs from above, as an energy does.
+
+    The preconditioners come in turn."""
+    preconditioner = ("multigrid", "fft")[(CARRYING.index(name) + TOLERANCES.index(tolerance)) % 2]
     h = homogenize(cells.CELLS[name](8), 1e-9, tolerance=tolerance, preconditioner=preconditioner)
     expected = exact(name, 8, 1e-9)
     assert h.result == 0
@@ -76,8 +79,12 @@ def test_fixed_steps(void):
 def test_steps_past_convergence_change_nothing(dtype, preconditioner, warm):
     """Two hundred steps, ten times as many as are needed: C to 1e-5 of what carries load, and no drift.
 
-    A warm start is where a cold one has converged, so that all its steps are too many."""
-    for name, void in itertools.product(LOOSE, (1e-9, 0.0)):
+    A warm start is where a cold one has converged, so that all its steps are too many. In float32 from there on with
+    every void, else with each in turn."""
+    settings = list(itertools.product(LOOSE, (1e-9, 0.0)))
+    if not (warm and dtype == jnp.float32 and preconditioner == "multigrid"):
+        settings = settings[::4] + settings[3::4]
+    for name, void in settings:
         options = {"void": void, "dtype": dtype, "preconditioner": preconditioner}
         start = homogenize(LOOSE[name](8), **options).displacement if warm else None
         h = homogenize(LOOSE[name](8), steps=200, start=start, **options)

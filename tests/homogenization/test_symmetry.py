@@ -1,5 +1,6 @@
 """Octants against whole cells, and what moving a cell does to its stiffness."""
 
+from functools import cache
 from itertools import permutations
 
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from tests.homogenization.problems import BASE, BRICK, CUBE, EXACT, exact, homog
 PRECONDITIONERS = ["multigrid", "fft"]
 MIRROR = [cell.name for cell in cells.select(mirror=True) if cell.name != "uniform"]
 VOIDS = [1e-1, 1e-9, 0.0]
+SYMMETRIES = ["mirror", "cubic"]
 
 
 def unfolded(octant):
@@ -33,18 +35,19 @@ def _octant(name, n):
     return cells.CELLS[name](2 * n)[:n, :n, :n]
 
 
-@pytest.mark.parametrize("preconditioner", PRECONDITIONERS)
-@pytest.mark.parametrize("symmetry", ["mirror", "cubic"])
+@pytest.mark.parametrize("symmetry", SYMMETRIES)
 @pytest.mark.parametrize("void", VOIDS)
 @pytest.mark.parametrize("name", MIRROR)
-def test_octants_of_8(name, void, symmetry, preconditioner):
-    """Octants of 4³ against the oracle on the whole cell."""
+def test_octants_of_8(name, void, symmetry):
+    """Octants of 4³ against the oracle on the whole cell; the preconditioners in turn."""
+    number = MIRROR.index(name) + VOIDS.index(void) + SYMMETRIES.index(symmetry)
+    preconditioner = PRECONDITIONERS[number % 2]
     h = homogenize(_octant(name, 4), void, symmetry=symmetry, preconditioner=preconditioner, residual=EXACT)
     assert h.result == 0
     np.testing.assert_allclose(h.stiffness, exact(name, 8, void), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize(("name", "void"), [("p_surface", 1e-9), ("truss", 0.0), ("hole", 1e-9)])
+@pytest.mark.parametrize(("name", "void"), [("p_surface", 1e-9), ("truss", 0.0)])
 def test_octants_of_16(name, void):
     """Octants of 8³, where multigrid has two levels, against the whole cell."""
     whole = homogenize(cells.CELLS[name](16), void, residual=EXACT)
@@ -92,6 +95,12 @@ def _c(field, spacing=BRICK):
     return np.asarray(h.stiffness)
 
 
+@cache
+def _at_rest(name, spacing=BRICK):
+    """C of the cell as it is."""
+    return jnp.asarray(_c(cells.CELLS[name](8), spacing))
+
+
 @pytest.mark.parametrize("order", list(permutations(range(3)))[1:], ids=str)
 @pytest.mark.parametrize("name", MOVED)
 def test_permuted_axes(name, order):
@@ -99,7 +108,7 @@ def test_permuted_axes(name, order):
     field = cells.CELLS[name](8)
     actual = _c(field.transpose(order), tuple(BRICK[a] for a in order))
     turn = np.eye(3)[list(order)]  # the old axis `order[i]` is the new axis i
-    np.testing.assert_allclose(actual, jm.elasticity.rotate(jnp.asarray(_c(field)), turn), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(actual, jm.elasticity.rotate(_at_rest(name), turn), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("plane", [(0, 1), (1, 2), (2, 0)], ids=str)
@@ -111,7 +120,7 @@ def test_quarter_turns(name, plane):
     turn = np.zeros((3, 3))
     turn[second, first], turn[first, second], turn[3 - first - second, 3 - first - second] = 1, -1, 1
     actual = _c(np.rot90(field, axes=plane), CUBE)
-    np.testing.assert_allclose(actual, jm.elasticity.rotate(jnp.asarray(_c(field, CUBE)), turn), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(actual, jm.elasticity.rotate(_at_rest(name, CUBE), turn), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -121,8 +130,12 @@ def test_mirrored(name, axis):
     mirror = np.eye(3)
     mirror[axis, axis] = -1
     actual = _c(np.flip(field, axis))
-    np.testing.assert_allclose(actual, jm.elasticity.rotate(jnp.asarray(_c(field)), mirror), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(_c(field[::-1, ::-1, ::-1]), _c(field), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(actual, jm.elasticity.rotate(_at_rest(name), mirror), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_turned_inside_out(name):
+    np.testing.assert_allclose(_c(cells.CELLS[name](8)[::-1, ::-1, ::-1]), _at_rest(name), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("shift", [(1, 0, 0), (3, 5, 2)], ids=str)
@@ -132,7 +145,7 @@ def test_translated(name, preconditioner, shift):
     field = cells.CELLS[name](8)
     h = homogenize(np.roll(field, shift, (0, 1, 2)), VOID, residual=EXACT, spacing=BRICK, preconditioner=preconditioner)
     assert h.result == 0
-    np.testing.assert_allclose(h.stiffness, _c(field), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(h.stiffness, _at_rest(name), rtol=0, atol=1e-12)
 
 
 def test_a_cell_and_its_repetition_are_one():

@@ -1,5 +1,7 @@
 """Constraints on the thickness of members, on walls and bars of known thickness."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +28,7 @@ def bar(diameter, sides=24):
     return jnp.asarray(np.broadcast_to(disk[:, :, None], (sides, sides, 4)))
 
 
+@partial(jax.jit, static_argnums=0)
 def value(constraint, density):
     filtered = DensityFilter(constraint.radius, constraint.symmetry, constraint.spacing)(density)
     return constraint(filtered, PROJECTION(filtered))

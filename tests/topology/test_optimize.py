@@ -306,13 +306,13 @@ def test_nothing_is_infinite_or_undefined_on_the_way():
 
 
 def test_targets_compile_once(compilations):
-    """Four targets, bounds, volumes, solids and sharpnesses, and one program."""
+    """Two targets, bounds, volumes, solids and sharpnesses, and one program."""
     options = {"filter_radius": 1.0, "optimizer": MMA(), "max_steps": 2}
 
     def stiff(c, rho):
         return c[0, 0]
 
-    for k in range(4):
+    for k in range(2):
         jm.optimize(
             jm.objectives.match(jm.Isotropic(0.05 + 0.01 * k, 0.2).stiffness),
             _start(4),
@@ -371,7 +371,7 @@ def test_killed_run_resumes_to_the_same_cell(tmp_path):
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path):
-    options = {"solid": SOLID, "filter_radius": 1.0, "max_steps": 1, "checkpoint": tmp_path / "c"}
+    options = {"solid": SOLID, "filter_radius": 1.5, "max_steps": 1, "checkpoint": tmp_path / "c"}
     jm.optimize(jm.objectives.maximize_bulk(), _start(4), volume_fraction=0.4, **options)
     with pytest.raises(ValueError, match=r"Argument `checkpoint` must be a folder of this same run"):
         jm.optimize(jm.objectives.maximize_bulk(), _start(4), volume_fraction=0.5, **options)
@@ -382,7 +382,7 @@ def test_interrupt_leaves_a_checkpoint(tmp_path):
         if step == 2:
             raise KeyboardInterrupt
 
-    options = {"solid": SOLID, "volume_fraction": 0.4, "filter_radius": 1.0, "checkpoint": tmp_path / "c"}
+    options = {"solid": SOLID, "volume_fraction": 0.4, "filter_radius": 1.5, "checkpoint": tmp_path / "c"}
     with pytest.raises(KeyboardInterrupt):
         jm.optimize(jm.objectives.maximize_bulk(), _start(4), callback=interrupt, **options)
     seen = []
