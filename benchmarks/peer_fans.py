@@ -1,9 +1,11 @@
 """FANS (Leuschner and Fritzen, 2018), C++: FFT-preconditioned conjugate gradients on trilinear hexahedra.
 
 It is measured where its executable `FANS` is on the PATH, on as many MPI ranks as there are cores where `mpiexec` is
-there too (`conda install -c conda-forge fans`, or CMake from github.com/DataAnalyticsEngineering/FANS). Seconds are
-those that FANS states for its solves; set-up is the rest of its run: start, reading, Green's operators, stress
-averages. Every distinct density is a phase of its own, of which FANS holds 65,535.
+there too (`conda install -c conda-forge fans`, or CMake from github.com/DataAnalyticsEngineering/FANS with Debian's
+libhdf5-dev, libhdf5-openmpi-dev, libfftw3-dev, libfftw3-mpi-dev, libeigen3-dev, libopenmpi-dev and nlohmann-json3-dev;
+as root Open MPI wants OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1). Seconds are those that FANS
+states for its solves; set-up is the rest of its run: start, reading, Green's operators, stress averages. Every distinct
+density is a phase of its own, of which FANS holds 65,535.
 """
 
 from __future__ import annotations

@@ -154,6 +154,15 @@ def test_page_is_that_of_the_results():
     assert page.page(results, of_library, page.shell_results()) == written
 
 
+def test_whole_runs_stand_beside_each_other():
+    row = {"problem": "gyroid_64", "seconds": 3.52, "processor_seconds": 5.1, "solve": 0.9, "error": 4e-6, "load": 0.2}
+    rows = [row | {"program": "jaxmeta"}, row | {"program": "fans", "ranks": 2, "residual": 1e-3, "seconds": 4.81}]
+    lines = page.from_shell({"rows": rows}).splitlines()[2:]
+    assert lines[0] == "| gyroid_64 | jaxmeta | 3.5 s | 5.1 s | 0.9 s | 4.0e-06 | 0.2 |"
+    assert lines[1].startswith("| gyroid_64 | FANS, 2 ranks | 4.8 s |")
+    assert page.from_shell(None) == "Not measured."
+
+
 def test_every_stated_case_was_measured():
     results = json.loads((FOLDER / "results" / "cpu.json").read_text("utf-8"))
     measured = {(row["problem"], row.get("method")) for row in results["rows"]}

@@ -22,7 +22,7 @@ def _smaller(code: str) -> str:
 
 def test_there_are_examples():
     assert len(EXAMPLES) == 2
-    assert len(COMMANDS) == 5
+    assert len(COMMANDS) == 6
 
 
 @pytest.mark.parametrize("code", EXAMPLES, ids=["homogenize", "optimize"])
@@ -45,6 +45,10 @@ def test_commands(line, tmp_path, monkeypatch, capsys):
     if words[0] == "dataset":
         assert main(words) == 0
         assert "wanted" in capsys.readouterr().out
+        return
+    if words[0] == "generate":
+        assert main([*words, "--count", "1", "--no-pictures"]) == 0
+        assert (tmp_path / "jaxmeta-generate" / "cell-1" / "report.html").stat().st_size > 0
         return
     if words[0] == "homogenize":
         cell = np.ones((8, 8, 8), np.float32)

@@ -45,6 +45,20 @@ class Target:
         values = {name: getattr(self, f"target_{name}") for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
+    def check_whole(self) -> None:
+        """Refuses what is not a whole stiffness.
+
+        Raises:
+            UsageError: If it is not given in exactly one way.
+        """
+        given = set(self.numbers)
+        if given in (set(), {"c11", "c12", "c44"}, {"young", "poisson"}) and bool(given) != (self.target is not None):
+            return
+        raise UsageError(
+            "Argument `target` must be a file, or else `target_c11`, `target_c12` and `target_c44` be given, or "
+            "`target_young` and `target_poisson`."
+        )
+
     def stiffness(self) -> np.ndarray:
         """The whole target, shape (6, 6), in the unit of the solid.
 
@@ -56,18 +70,13 @@ class Target:
         from jaxmeta.elasticity import CubicConstants
         from jaxmeta.io import read_stiffness
 
-        given = set(self.numbers)
-        if self.target is not None and not given:
+        self.check_whole()
+        if self.target is not None:
             matrix = read_stiffness(self.target)
-        elif self.target is None and given == {"c11", "c12", "c44"}:
+        elif "c11" in self.numbers:
             matrix = np.asarray(CubicConstants(**self.numbers).stiffness)
-        elif self.target is None and given == {"young", "poisson"}:
-            matrix = self._isotropic()
         else:
-            raise UsageError(
-                "Argument `target` must be a file, or else `target_c11`, `target_c12` and `target_c44` be given, or "
-                "`target_young` and `target_poisson`."
-            )
+            matrix = self._isotropic()
         if not np.linalg.eigvalsh(matrix).min() > 0:
             name = "target" if self.target is not None else "target_c11"
             raise UsageError(

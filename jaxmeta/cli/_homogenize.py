@@ -137,7 +137,7 @@ class Homogenize:
         prepare()
         began = time.perf_counter()
         with claimed(self.output.folder, self.output.overwrite), Progress() as progress:
-            progress.phase("Reading", str(self.file))
+            progress.phase("Reading", str(self.file), quiet=True)
             file = self.reading.read(self.file)
             # Before JAX is loaded, for drawing takes as long as all the rest.
             with self._drawing(file) as drawn, session(self.method.dtype):
@@ -198,6 +198,11 @@ class Homogenize:
             made = Exported({}, notes, sentences(facts), None)
         else:
             with stoppable() as check:
+
+                def told(what: str, of: str = "") -> None:
+                    check()
+                    progress.phase(what, of)
+
                 made = export(
                     cell,
                     self.output.folder,
@@ -209,11 +214,10 @@ class Homogenize:
                     tile=self.output.tile,
                     pictures=self.output.pictures,
                     drawn=drawn,
-                    phase=lambda what, of="": (check(), progress.phase(what, of)),
+                    phase=told,
                     overwrite=self.output.overwrite,
                 )
-                progress.phase("")
-                check()
+                told("")
             facts["files"] = [str(self.output.folder / name) for name in made.files]
         facts["notes"] = made.notes
         if made.surface:

@@ -13,6 +13,7 @@ import tyro
 
 from ._dataset import ABOUT, NAMES, Dataset
 from ._errors import explain, parse_sentence
+from ._generate import Generate
 from ._homogenize import Homogenize
 from ._optimize import Optimize
 from ._options import REGISTRY
@@ -20,9 +21,10 @@ from ._options import REGISTRY
 Command = (
     Annotated[Homogenize, tyro.conf.subcommand("homogenize")]
     | Annotated[Optimize, tyro.conf.subcommand("optimize")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Dataset, tyro.conf.subcommand("dataset", description=ABOUT)]
 )
-_NAMES = {"homogenize": (), "optimize": (), "dataset": NAMES}
+_NAMES = {"homogenize": (), "optimize": (), "generate": (), "dataset": NAMES}
 _STYLE = (
     tyro.conf.OmitArgPrefixes,
     tyro.conf.OmitSubcommandPrefixes,
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(words: list[str]) -> Homogenize | Optimize | Dataset:
+def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

@@ -143,7 +143,7 @@ class Optimize:
 
         began, before = time.perf_counter(), spent_seconds(self.checkpoint) if self.output.resume else 0.0
         with stoppable() as check, Progress(check=check) as progress:
-            progress.phase("Starting")
+            progress.phase("Starting", quiet=True)
             with session(self.method.dtype):
                 goal = self._goal()
                 start, spacing = self.start.build(

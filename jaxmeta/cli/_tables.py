@@ -37,6 +37,39 @@ def print_result(
         console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=whole)
 
 
+def print_cells(facts: dict[str, Any], lines: Sequence[str], notes: Sequence[str]) -> None:
+    """Prints what was wanted of cells, and what each of them has.
+
+    Args:
+        facts: `wanted` by name, and `cells`.
+        lines: Sentences below the table.
+        notes: Sentences of warning, last.
+    """
+    console = Console(highlight=False)
+    whole = not console.is_terminal
+    columns = ("Volume", "E", "ν", "Zener", "Thinnest", "Closed pores", "Start", "Error", "Solves")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("Cell", header_style="dim", no_wrap=True)
+    for name in ("C11", "C12", "C44", *columns):
+        table.add_column(name, justify="right", header_style="dim", no_wrap=True)
+    wanted = facts["wanted"]
+    asked = [number(wanted.get(name)) for name in ("C11", "C12", "C44", "volume fraction")]
+    table.add_row("wanted", *asked, *[""] * (len(columns) - 1), style="dim", end_section=True)
+    for cell in facts["cells"]:
+        got = [number(row["got"]) for row in cell["asked"][:3]]
+        table.add_row(
+            cell["folder"], *got, number(cell["volume_fraction"]), number(cell["young"]),
+            number(cell["poisson"]), number(cell["moduli"]["zener"]), str(cell["thinnest_member"]),
+            str(cell["closed_pores"]), percent(cell["provenance"]["start_error"]),
+            f"{100 * cell['error']:.2g} %", str(cell["solves"]),
+        )  # fmt: skip
+    print_table(console, table)
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=whole)
+    for note in notes:
+        console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=whole)
+
+
 def print_table(console: Console, table: Table) -> None:
     """Prints a table in its full width: on a narrow terminal its lines wrap, and no number is cut short."""
     width = Measurement.get(console, console.options.update(max_width=1000), table).maximum

@@ -65,12 +65,13 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def phase(self, what: str, of: str = "") -> None:
+    def phase(self, what: str, of: str = "", quiet: bool = False) -> None:
         """Begins a phase, and ends the one before.
 
         Args:
             what: its name; that of the present phase changes nothing, and none ends it.
             of: what it works on.
+            quiet: whether only its end has a line: in one that may end with a refused argument this stands alone.
         """
         if self._check is not None:
             self._check()
@@ -81,7 +82,7 @@ class Progress:
             self._end(now - self._began, compiled - self._compiled)
         self._phase, self._began, self._compiled = what, now, compiled
         line = f"{what} {of}".strip()
-        if what and not self._moved(None, None, line, ""):
+        if what and not self._moved(None, None, line, "") and not quiet:
             self._say(f"{line}.")
 
     def _end(self, seconds: float, compiled: float) -> None:

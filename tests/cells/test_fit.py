@@ -148,7 +148,7 @@ def scored(density, symmetry):
 
 
 @pytest.mark.parametrize(
-    ("symmetry", "side", "tolerance"), [("cubic", 12, 2e-3), ("mirror", 12, 3e-3), ("none", 10, 1e-2)]
+    ("symmetry", "side", "tolerance"), [("cubic", 12, 4e-3), ("mirror", 12, 3e-3), ("none", 10, 3e-2)]
 )
 def test_a_fit_reaches_its_target(symmetry, side, tolerance):
     """The stiffness of another cell; the error is that of an independent score."""

@@ -28,11 +28,15 @@ class Answer:
 
 
 def phases(err: str) -> list[str]:
-    """The phases that are told of on standard error, in order; each has a line at its end, but perhaps the last one."""
+    """The phases that are told of on standard error, in order.
+
+    Each has a line at its beginning, but perhaps the first one, and at its end, but perhaps the last one.
+    """
     lines = err.splitlines()
     ended = [line.split(":")[0] for line in lines if re.match(r"[A-Z][a-z]+: .*s\.$", line)]
     begun = [line.split()[0].rstrip(".") for line in lines if re.match(r"[A-Z][a-z]+ing\b[^:]*\.$", line)]
     begun = [what for what in begun if what != "Stopping"]
+    begun = ended[: ended[:1] != begun[:1]] + begun
     assert begun[: len(ended)] == ended and len(begun) - len(ended) <= 1
     return begun
 

@@ -128,8 +128,8 @@ def test_sigterm_in_the_last_phases(optimize, tmp_path, monkeypatch, phase):
     """As in the loop: the exit code, one sentence, no file, and the run goes on where it was, with all its seconds."""
     begun, where = Progress.phase, tmp_path / "out"
 
-    def ends(progress, what, of=""):
-        begun(progress, what, of)
+    def ends(progress, what, of="", **more):
+        begun(progress, what, of, **more)
         if what == phase and of:
             monkeypatch.setattr(Progress, "phase", begun)
             os.kill(os.getpid(), signal.SIGTERM)

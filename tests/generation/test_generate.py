@@ -1,0 +1,66 @@
+"""Cells of a wanted stiffness: exact by an independent solve, different, whole, and of the solid that is asked for."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import jaxmeta as jm
+
+
+def independent(cell, solid):
+    """C of the whole cell under six periodic loads."""
+    h = jm.homogenize(cell.cell.astype(float), solid, interpolation=jm.SIMP(1.0, 1e-9), tolerance=1e-7)
+    return np.asarray(h.stiffness)
+
+
+def test_starts_are_cleaned_and_in_order():
+    """Without a fit: what the starts are, with their own stiffness."""
+    wanted = np.asarray(jm.Isotropic(0.1, 0.2).stiffness)
+    cells = jm.generate(wanted, count=3, fit=False)
+    assert len(cells) == 3 and len({cell.provenance["family"] for cell in cells}) == 3
+    assert [cell.error for cell in cells] == sorted(cell.error for cell in cells)
+    for cell in cells:
+        assert cell.facts.thin == 0 and not any(cell.facts.hinges) and cell.facts.connected
+        constants = np.array(cell.constants[:3]) - [wanted[0, 0], wanted[0, 1], wanted[3, 3]]
+        norm = np.linalg.norm([wanted[0, 0], wanted[0, 1], wanted[3, 3]])
+        assert cell.error == pytest.approx(np.linalg.norm(constants) / norm, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_four_different_cells_and_another_solid():
+    """A thin spot of the library; and a steel of another Poisson's ratio with a volume fraction and open pores."""
+    cells = jm.generate(jm.Isotropic(0.1, 0.2).stiffness, count=4)
+    assert len(cells) == 4 and len({cell.provenance["family"] for cell in cells}) == 4
+    for first, second in itertools.combinations(cells, 2):
+        assert jm.dataset.overlap(first.octant, second.octant) <= 0.75
+    steel, wanted = jm.Isotropic(210.0, 0.28), np.asarray(jm.Isotropic(40.0, 0.25).stiffness)
+    others = jm.generate(wanted, 0.45, count=1, solid=steel, open_pores=True)
+    assert abs(others[0].volume_fraction - 0.45) < 0.002 and others[0].facts.open_pores
+    for cell, solid, aim in [*((c, jm.Isotropic(1.0, 0.3), jm.Isotropic(0.1, 0.2).stiffness) for c in cells[:2]),
+                             (others[0], steel, wanted)]:  # fmt: skip
+        aim, got = np.asarray(aim), independent(cell, solid)
+        entries = ([0, 0, 3], [0, 1, 3])
+        assert np.linalg.norm(got[entries] - aim[entries]) <= 5e-4 * np.linalg.norm(aim[entries])
+        assert cell.result == jm.cells.FitResult.converged
+        assert cell.facts.connected and cell.facts.thin == 0 and not any(cell.facts.hinges)
+    assert any(cell.provenance["start_error"] > 0.02 for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"stiffness": np.diag([1.0, 1.0, 1.0, 0.1, 0.1, 0.2])}, "cubic symmetry"),
+        ({"stiffness": -np.eye(6)}, "positive definite"),
+        ({"stiffness": np.eye(6) * np.nan}, "finite"),
+        ({"volume_fraction": 0.05}, "above the bound"),
+        ({"count": 0}, "`count` must be at least 1"),
+        ({"resolution": 32}, "`resolution` must be 64 or 128"),
+        ({"source": "nowhere"}, "`source` must be"),
+    ],
+)
+def test_refusals(change, said):
+    given = {"stiffness": np.asarray(jm.Isotropic(0.1, 0.2).stiffness)} | change
+    with pytest.raises(ValueError, match="Argument") as caught:
+        jm.generate(given.pop("stiffness"), **given)
+    assert said in str(caught.value)
