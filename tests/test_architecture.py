@@ -24,7 +24,9 @@ ARROWS: dict[str, str] = {
     "cells": "elasticity solvers homogenization geometry io render",
     "topology": "elasticity solvers optimizers fem homogenization geometry runs design cells",
     "dataset": "elasticity solvers optimizers homogenization geometry io runs design cells topology",
-    "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset",
+    "diffusion": "elasticity homogenization geometry io runs dataset",
+    "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset "
+    "diffusion",
 }
 """What each package may import, lowest package first."""
 

@@ -16,13 +16,15 @@ from ._errors import explain, parse_sentence
 from ._homogenize import Homogenize
 from ._optimize import Optimize
 from ._options import REGISTRY
+from ._train import Train
 
 Command = (
     Annotated[Homogenize, tyro.conf.subcommand("homogenize")]
     | Annotated[Optimize, tyro.conf.subcommand("optimize")]
     | Annotated[Dataset, tyro.conf.subcommand("dataset", description=ABOUT)]
+    | Annotated[Train, tyro.conf.subcommand("train")]
 )
-_NAMES = {"homogenize": (), "optimize": (), "dataset": NAMES}
+_NAMES = {"homogenize": (), "optimize": (), "dataset": NAMES, "train": ()}
 _STYLE = (
     tyro.conf.OmitArgPrefixes,
     tyro.conf.OmitSubcommandPrefixes,
@@ -30,8 +32,8 @@ _STYLE = (
     tyro.conf.DisallowNone,
 )
 _ABOUT = (
-    "Effective stiffness of periodic cells, cells of wanted stiffness, and libraries of cells. `--version` tells the "
-    "version."
+    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, and networks that make cells. "
+    "`--version` tells the version."
 )
 
 
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(words: list[str]) -> Homogenize | Optimize | Dataset:
+def _parse(words: list[str]) -> Homogenize | Optimize | Dataset | Train:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
