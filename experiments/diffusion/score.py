@@ -118,7 +118,7 @@ def overlap(octants: list[np.ndarray], training: np.ndarray) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("weights", nargs="?")
-    parser.add_argument("--count", type=int, default=64)
+    parser.add_argument("--count", type=int, default=48)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--guide", type=int, default=0)

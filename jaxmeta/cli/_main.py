@@ -32,8 +32,8 @@ _STYLE = (
     tyro.conf.DisallowNone,
 )
 _ABOUT = (
-    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, and networks that make cells. "
-    "`--version` tells the version."
+    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, and networks that make "
+    "cells. `--version` tells the version."
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -22,7 +21,7 @@ class Examples(NamedTuple):
 
     Attributes:
         squares: squared distances of the voxels of the wedge to the interface, negative in the void, (n, voxels).
-        values: C11, C12, C44 and volume fraction, (n, 4).
+        values: C11, C12, C44 and volume fraction, (n, 4), in the dtype of the training, float32.
     """
 
     squares: Int8[Array, "n voxels"]
@@ -35,8 +34,8 @@ class Examples(NamedTuple):
             np.asarray(_squares(jnp.asarray(octants[first : first + _TOGETHER])))
             for first in range(0, len(octants), _TOGETHER)
         ]
-        values = np.column_stack([constants, volume_fraction])
-        return cls(jnp.asarray(np.concatenate(squares)), jnp.asarray(values, jnp.zeros(()).dtype))
+        values = np.column_stack([constants, volume_fraction]).astype(np.float32)
+        return cls(jnp.asarray(np.concatenate(squares)), jnp.asarray(values))
 
     def conditions(self) -> Conditions:
         """All conditions of every cell."""
@@ -56,7 +55,7 @@ def _numbers(side: int) -> np.ndarray:
     return numbers
 
 
-@partial(jax.jit)
+@jax.jit
 def _squares(octants: Array) -> Array:
     i, j, k = _wedge.blocks(octants.shape[-1]).T
     return jax.vmap(squared_distance)(octants)[:, i, j, k]

@@ -18,14 +18,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._arguments import real_array
-from .._numbers import plain_number, refused, whole_number
+from .._arguments import positive_number, real_array
+from .._numbers import refused, whole_number
 from ..elasticity import Isotropic
 from ..homogenization import SIMP, homogenize
 from ._denoiser import Denoiser, Memory
 from ._field import DEVIATION
 
-_RIDGE = 1e-3
+_RIDGE = 1e-5
 
 
 class Guided(Denoiser, Protocol):
@@ -51,8 +51,8 @@ class Guidance(Protocol):
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["constants", "volume_fraction", "strength"],
-    meta_fields=["last", "steps", "sharpness", "most"],
+    data_fields=["constants", "volume_fraction", "strength", "sharpness", "most"],
+    meta_fields=["last", "steps"],
 )
 class FiniteElements:
     """Guidance towards a stiffness by the finite elements that also score a cell.
@@ -85,8 +85,7 @@ class FiniteElements:
             raise refused("constants", "be C11, C12 and C44", f"has shape {self.constants.shape}")
         self.volume_fraction, self.strength = volume_fraction, strength
         self.last, self.steps = whole_number("last", last, least=1), whole_number("steps", steps, least=1)
-        self.sharpness = plain_number("sharpness", sharpness, "be positive", lambda x: x > 0)
-        self.most = plain_number("most", most, "be positive", lambda x: x > 0)
+        self.sharpness, self.most = positive_number("sharpness", sharpness), positive_number("most", most)
 
     def __call__(self, denoiser: Denoiser) -> Guided:
         """The denoiser whose estimates are corrected."""
@@ -97,7 +96,7 @@ class FiniteElements:
         level = 0.0
         if self.volume_fraction is not None:
             level = jax.lax.stop_gradient(jnp.quantile(field, 1 - jnp.asarray(self.volume_fraction, field.dtype)))
-        return jax.nn.sigmoid(self.sharpness * DEVIATION * (field - level))
+        return jax.nn.sigmoid(jnp.asarray(self.sharpness * DEVIATION, field.dtype) * (field - level))
 
     def stiffness(self, field: Array, start: Array) -> tuple[Float[Array, "3"], Array]:
         """C11, C12, C44 of a field after the steps of the solver, and the displacements."""
@@ -122,7 +121,7 @@ class FiniteElements:
         missing = self.constants.astype(field.dtype) - found
         change = jnp.tensordot(jnp.linalg.solve(gram + ridge * jnp.eye(3, dtype=field.dtype), missing), rows, 1)
         size = jnp.sqrt(jnp.mean(change**2) + jnp.finfo(field.dtype).tiny)
-        share = jnp.asarray(self.strength, field.dtype) * jnp.minimum(1, self.most / size)
+        share = jnp.asarray(self.strength, field.dtype) * jnp.minimum(1, jnp.asarray(self.most, field.dtype) / size)
         return field + share * change, displacement
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
@@ -33,7 +33,7 @@ class Model:
 
     network: Network
     weights: Weights
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
     notes: str = "{}"
 
     @property

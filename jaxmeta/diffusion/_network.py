@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -84,7 +86,7 @@ class WedgeUNet(nnx.Module):
         stages = list(zip(widths, settings.depth, strict=True))
         self.down = nnx.List([nnx.List([Residual(c, embedding, rngs) for _ in range(n)]) for c, n in stages])
         self.up = nnx.List([nnx.List([Residual(c, embedding, rngs) for _ in range(n)]) for c, n in stages[:-1]])
-        steps = list(zip(widths[:-1], widths[1:], strict=True))
+        steps = list(pairwise(widths))
         self.coarser = nnx.List([linear(8 * fine, coarse, rngs) for fine, coarse in steps])
         self.finer = nnx.List([linear(coarse, 8 * fine, rngs) for fine, coarse in steps])
         self.joined = nnx.List([linear(2 * fine, fine, rngs) for fine, _ in steps])

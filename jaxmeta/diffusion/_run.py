@@ -12,6 +12,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .._numbers import refused
@@ -85,7 +87,8 @@ def train(
         seconds = 0.0
         found = checkpoint.restore(state)
         if found is not None:
-            state, kept = found
+            # Restored arrays are bound to a device, for which the step would be compiled once more.
+            state, kept = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), found[0]), found[1]
             rows, losses, (seconds,) = kept["rows"], kept["losses"], kept["seconds"]
         examples, held = map(_examples, parts)
         began, done = time.perf_counter() - seconds, int(state.step)
@@ -98,7 +101,9 @@ def train(
             losses.append(float(loss))
             done += 1
             if not np.isfinite(losses[-1]):
-                raise refused("rate", "be so small that the loss stays finite", f"the loss of step {done} is {losses[-1]}")
+                raise refused(
+                    "rate", "be so small that the loss stays finite", f"the loss of step {done} is {losses[-1]}"
+                )
             if done % every == 0 or done == settings.steps:
                 notes = _notes(settings, done, time.perf_counter() - began)
                 model = state.model(network, notes=notes)

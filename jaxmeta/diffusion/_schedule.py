@@ -59,5 +59,5 @@ class Schedule(NamedTuple):
         """Levels for a batch: one from each of `count` equal parts of the distribution, in random order."""
         first, second = jax.random.split(key)
         place = jnp.arange(count, dtype=dtype) + jax.random.uniform(first, (count,), dtype)
-        normal = jax.scipy.stats.norm.ppf(jnp.clip(place / count, 1e-6, 1 - 1e-6))
+        normal = jax.scipy.special.ndtri(jnp.clip(place / count, 1e-6, 1 - 1e-6))
         return jnp.exp(self.centre + self.spread * jax.random.permutation(second, normal))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import os
 import pathlib
 from dataclasses import asdict
@@ -98,6 +97,9 @@ def load(path: Path | None = None) -> Model:
     """
     import h5py
 
+    if path is None and not SHIPPED.exists():
+        found = "none come with the package yet: make some with `jaxmeta train`"
+        raise file_error(SHIPPED, "opening", "trained weights", found)
     path = SHIPPED if path is None else path
     if not os.path.isfile(path):
         found = "it is a folder" if os.path.isdir(path) else "there is no such file"
@@ -142,23 +144,21 @@ def _read(path: Path, file: Any) -> Model:
     if not np.isfinite(flat).all():
         raise file_error(path, "dataset `weights`", "finite numbers", "some are not")
     parts = np.split(flat, np.cumsum([leaf.size for leaf in leaves])[:-1])
-    arrays = [
-        jax.numpy.asarray(part.reshape(leaf.shape), leaf.dtype) for part, leaf in zip(parts, leaves, strict=True)
-    ]
+    arrays = [jax.numpy.asarray(part.reshape(leaf.shape), leaf.dtype) for part, leaf in zip(parts, leaves, strict=True)]
     return Model(network, jax.tree.unflatten(structure, arrays), schedule, str(found["notes"]))
 
 
 def _network(stated: dict[str, Any]) -> Network:
-    """A network from a file that is not trusted: all of its sizes are small whole numbers."""
+    """A network from a file that is not trusted: all of its sizes are small numbers."""
     kind = _KINDS[stated.pop("kind")]
     sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()}
     for name, value in sizes.items():
         many = value if isinstance(value, tuple) else (value,)
-        if len(many) > 8 or not all(type(size) is int and 0 < size <= _MOST for size in many):
+        if len(many) > 8 or not all(type(size) is int and 0 <= size <= _MOST for size in many):
             raise ValueError(f"`{name}` is {brief(value)}")
+    if not all((sizes.get(name, 1) for name in ("side", "block", "embedding", "heads", "attention"))):
+        raise ValueError("a size is zero")
     network = kind(**sizes)
-    if network.side > 128 or (isinstance(network, WedgeNet) and network.side // network.block > 32):
-        raise ValueError(f"`side` is {network.side}")
-    if math.prod(sizes.get("features", ())) > 2**64:
-        raise ValueError("`features` is too large")
+    if network.side > 128 or min(network.features) == 0 or (isinstance(network, WedgeNet) and max(network.depth) > 16):
+        raise ValueError("a size is out of range")
     return network

@@ -117,8 +117,9 @@ def step(
         return jnp.mean((given - goal) ** 2)
 
     value, gradient = jax.value_and_grad(loss)(state.weights)
-    change, moments = _optimizer(training).update(gradient, state.moments, state.weights)
-    weights = optax.apply_updates(state.weights, change)
+    with jax.numpy_dtype_promotion("standard"):  # optax needs it
+        change, moments = _optimizer(training).update(gradient, state.moments, state.weights)
+        weights = optax.apply_updates(state.weights, change)
     # At the start the average is one over few steps.
     kept = jnp.minimum(training.average, (1 + state.step) / (10 + state.step)).astype(dtype)
     average = jax.tree.map(lambda mean, new: kept * mean + (1 - kept) * new, state.average, weights)
