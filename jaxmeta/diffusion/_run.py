@@ -101,9 +101,8 @@ def train(
             losses.append(float(loss))
             done += 1
             if not np.isfinite(losses[-1]):
-                raise refused(
-                    "rate", "be so small that the loss stays finite", f"the loss of step {done} is {losses[-1]}"
-                )
+                found = f"the loss of step {done} is {losses[-1]}"
+                raise refused("rate", "be so small that the loss stays finite", found)
             if done % every == 0 or done == settings.steps:
                 notes = _notes(settings, done, time.perf_counter() - began)
                 model = state.model(network, notes=notes)

@@ -8,10 +8,10 @@ the ordinary differential equation of Karras and others (2022, Eq. 3). With D co
 
 .. math:: x' = \frac{\sigma'}{\sigma} x + \Big(1 - \frac{\sigma'}{\sigma}\Big) D,
 
-which is DDIM with η = 0 and of first order. DPM-Solver++(2M) takes for D the line through the estimates of this step and
-the one before, in :math:`\lambda = -\ln \sigma`, half-way over the step: with :math:`h = \ln(\sigma / \sigma')` and
-:math:`h_-` of the step before, :math:`D + \frac{h}{2 h_-} (D - D_-)`, which is of second order. The first step has none
-before it, and the last one, to σ' = 0, gives D.
+which is DDIM with η = 0 and of first order. DPM-Solver++(2M) takes for D the line through the estimates of this step
+and the one before, in :math:`\lambda = -\ln \sigma`, half-way over the step: with :math:`h = \ln(\sigma / \sigma')`
+and :math:`h_-` of the step before, :math:`D + \frac{h}{2 h_-} (D - D_-)`, which is of second order. The first step has
+none before it, and the last one, to σ' = 0, gives D.
 """
 
 from __future__ import annotations

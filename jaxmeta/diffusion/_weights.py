@@ -1,9 +1,9 @@
 """The file of a model: HDF5, weights in half precision.
 
-Schema 1. Attributes: `format` ("jaxmeta diffusion"), `schema` (1), `network` and `schedule` (JSON), `notes` (JSON: what is
-known of the training), `version` (of jaxmeta), `licence`, `digest` (SHA-256 of the bytes of the weights). One dataset at
-the top, `weights`: all arrays one after the other, by the names of their places in alphabetical order, each in C order,
-float16, little-endian.
+Schema 1. Attributes: `format` ("jaxmeta diffusion"), `schema` (1), `network` and `schedule` (JSON), `notes` (JSON: what
+is known of the training), `version` (of jaxmeta), `licence`, `digest` (SHA-256 of the bytes of the weights). One
+dataset at the top, `weights`: all arrays one after the other, in the order of JAX's leaves (names in alphabetical
+order), each in C order, float16, little-endian.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _network(stated: dict[str, Any]) -> Network:
         many = value if isinstance(value, tuple) else (value,)
         if len(many) > 8 or not all(type(size) is int and 0 <= size <= _MOST for size in many):
             raise ValueError(f"`{name}` is {brief(value)}")
-    if not all((sizes.get(name, 1) for name in ("side", "block", "embedding", "heads", "attention"))):
+    if not all(sizes.get(name, 1) for name in ("side", "block", "embedding", "heads", "attention")):
         raise ValueError("a size is zero")
     network = kind(**sizes)
     if network.side > 128 or min(network.features) == 0 or (isinstance(network, WedgeNet) and max(network.depth) > 16):

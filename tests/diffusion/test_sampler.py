@@ -1,5 +1,7 @@
 """Samplers against the exact solution for Gaussian data; preconditioning; guidance without a classifier."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -91,7 +93,7 @@ def test_guidance_acts_in_the_last_steps_alone():
     noise = symmetric_noise(jax.random.key(0), 4, jnp.float64)
     levels = np.array([8.0, 4.0, 2.0, 1.0, 0.5, 0.0])
     x = levels[0] * noise
-    for number, (sigma, after) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for number, (sigma, after) in enumerate(pairwise(levels)):
         estimate = Gaussian()(x, sigma, 0)[0] + float(number >= 2)
         x = after / sigma * x + (1 - after / sigma) * estimate
     np.testing.assert_allclose(descend(Gaussian(), noise, levels, "ddim", Counting()), x, rtol=1e-13)

@@ -36,8 +36,8 @@ def examples(library):
 def test_examples_are_the_fields_of_the_cells(library, examples):
     numbers = np.array([5, 0, 17])
     fields = examples.fields(jnp.asarray(numbers), 8)
-    for field, octant in zip(fields, library.octants(numbers), strict=True):
-        np.testing.assert_allclose(field, to_field(octant), atol=1e-6)
+    for field, solid in zip(fields, library.octants(numbers), strict=True):
+        np.testing.assert_allclose(field, to_field(solid), atol=1e-6)
     np.testing.assert_allclose(examples.values[:, 3], library.volume_fraction, rtol=1e-6)
 
 
