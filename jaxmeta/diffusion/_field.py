@@ -35,7 +35,7 @@ def to_field(octant: Bool[ArrayLike, "m m m"]) -> Float[Array, "m m m"]:
         >>> import jax.numpy as jnp
         >>> from jaxmeta.diffusion import to_field
         >>> layers = jnp.zeros((4, 4, 4), bool).at[:, :, 2:].set(True)
-        >>> (2.6 * to_field(layers))[0, 0].tolist()
+        >>> (2.6 * to_field(layers))[0, 0].round(3).tolist()
         [-1.5, -0.5, 0.5, 1.5]
     """
     solid = truth_values("octant", octant)

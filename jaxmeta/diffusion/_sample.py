@@ -59,11 +59,12 @@ def sample(
     Example:
         >>> import jax
         >>> import jaxmeta as jm
-        >>> model = jm.diffusion.new_model(jm.diffusion.PRESETS["tiny"], jax.random.key(0))
+        >>> network = jm.diffusion.WedgeNet(side=8, block=4, features=(8, 8), depth=(0, 0), embedding=8)
+        >>> model = jm.diffusion.new_model(network, jax.random.key(0))
         >>> wanted = jm.diffusion.conditions(c11=0.2, c12=0.05, c44=0.05, volume_fraction=0.4)
-        >>> cell = jm.diffusion.sample(model, wanted, jax.random.key(1), steps=4)
+        >>> cell = jm.diffusion.sample(model, wanted, jax.random.key(1), steps=4, resolution=16)
         >>> cell.shape, jm.symmetry.detect(cell), round(float(cell.mean()), 2)
-        ((64, 64, 64), 'cubic', 0.4)
+        ((16, 16, 16), 'cubic', 0.4)
     """
     require_kind("model", model, (Model,))
     asked = _asked(conditions)

@@ -33,7 +33,7 @@ class Schedule(NamedTuple):
     Example:
         >>> from jaxmeta.diffusion import Schedule
         >>> [round(float(level), 2) for level in Schedule(lowest=0.1, highest=10.0).levels(4)]
-        [10.0, 2.73, 0.59, 0.1, 0.0]
+        [10.0, 2.93, 0.66, 0.1, 0.0]
 
     References:
         T. Karras and others, "Elucidating the design space of diffusion-based generative models", 2022, Eq. 5, Table 1.

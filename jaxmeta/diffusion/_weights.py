@@ -49,8 +49,8 @@ def save(model: Model, path: Path, *, overwrite: bool = False) -> None:
 
     Example:
         >>> import jax
-        >>> from jaxmeta.diffusion import PRESETS, load, new_model, save
-        >>> model = new_model(PRESETS["tiny"], jax.random.key(0))
+        >>> from jaxmeta.diffusion import WedgeNet, load, new_model, save
+        >>> model = new_model(WedgeNet(8, 4, (8, 8), (0, 0), 8), jax.random.key(0))
         >>> save(model, "weights.h5", overwrite=True)
         >>> load("weights.h5").count == model.count
         True

@@ -80,16 +80,19 @@ def step(
         The state after the step and the loss, a mean over the batch.
 
     Example:
+        >>> from functools import partial
         >>> import jax, numpy as np
-        >>> from jaxmeta.diffusion import Examples, PRESETS, Schedule, Training, training
-        >>> octants = np.zeros((2, 32, 32, 32), bool)
-        >>> octants[:, :8, :8, :8] = True
+        >>> from jaxmeta.diffusion import Examples, Schedule, Training, WedgeNet, training
+        >>> octants = np.zeros((2, 8, 8, 8), bool)
+        >>> octants[:, :4, :4, :4] = True
         >>> cells = Examples.of(octants, np.full((2, 3), 0.1), octants.mean((1, 2, 3)))
         >>> settings = Training(steps=2, batch=2)
-        >>> state = training.init(PRESETS["tiny"], settings)
-        >>> state, loss = training.step(PRESETS["tiny"], settings, Schedule(), cells, state)
-        >>> int(state.step), bool(loss < 5)
-        (1, True)
+        >>> network = WedgeNet(side=8, block=4, features=(8, 8), depth=(0, 0), embedding=8)
+        >>> state = training.init(network, settings)
+        >>> step = partial(training.step, network, settings, Schedule())
+        >>> after, loss = jax.eval_shape(step, cells, state)  # or step(cells, state), which computes
+        >>> loss.shape, jax.tree.structure(after) == jax.tree.structure(state)
+        ((), True)
     """
     key = jax.random.fold_in(jax.random.key(training.seed), state.step)
     chosen, level, noise, again, dropped, turned = jax.random.split(key, 6)

@@ -9,9 +9,9 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta.diffusion import FiniteElements, NetworkDenoiser, descend, symmetric_noise
-from tests.diffusion.test_network import ASKED, SMALL, random_weights
+from tests.diffusion.test_network import ASKED, LEAST, random_weights
 
-SIDE = SMALL.side
+SIDE = LEAST.side
 LEVELS = np.array([3.0, 1.0, 0.3, 0.0])
 
 
@@ -66,7 +66,7 @@ def test_the_density_has_the_volume_fraction(field):
 
 
 def test_the_gradient_through_sampler_and_homogenization():
-    model, wanted = random_weights(SMALL), jnp.array([0.3, 0.1, 0.1])
+    model, wanted = random_weights(LEAST), jnp.array([0.3, 0.1, 0.1])
 
     @jax.jit
     @partial(jax.value_and_grad, argnums=(0, 1))
@@ -89,7 +89,7 @@ def test_the_gradient_through_sampler_and_homogenization():
 
 def test_guided_samples_are_nearer():
     """The last steps are guided; the memory of the denoiser goes on."""
-    denoiser, wanted = NetworkDenoiser(random_weights(SMALL), ASKED), jnp.array([0.35, 0.1, 0.08])
+    denoiser, wanted = NetworkDenoiser(random_weights(LEAST), ASKED), jnp.array([0.35, 0.1, 0.08])
     noise = symmetric_noise(jax.random.key(5), SIDE, jnp.float64)
     plain, guided = (descend(denoiser, noise, LEVELS, "dpm", guidance) for guidance in (None, aimed(wanted)))
     assert jnp.linalg.norm(constants(guided) - wanted) < 0.2 * jnp.linalg.norm(constants(plain) - wanted)

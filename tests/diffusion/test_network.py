@@ -7,26 +7,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.diffusion import PRESETS, Conditions, GridNet, Model, WedgeNet, conditions, new_model
+from jaxmeta.diffusion import PRESETS, Conditions, GridNet, Model, WedgeNet, conditions
 from jaxmeta.diffusion import _wedge as wedge
 from jaxmeta.diffusion._model import apply, shapes
 from jaxmeta.diffusion._noise import symmetric_noise
 from jaxmeta.geometry.symmetry import permute_average
 
 SMALL = WedgeNet(side=8, block=2, features=(8, 12), depth=(1, 0), embedding=16)
+LEAST = WedgeNet(side=8, block=4, features=(8, 8), depth=(0, 0), embedding=8)
+"""For tests of what is around a network."""
 GRID = GridNet(side=4, features=(8, 8), attention=2, heads=2, embedding=16)
 ASKED = conditions(c11=0.2, c12=0.05, c44=0.06, volume_fraction=0.4)
 
 
 def random_weights(network, seed=0):
     """A model none of whose weights is zero."""
-    model = new_model(network, jax.random.key(seed))
-    leaves, tree = jax.tree.flatten(model.weights)
-    keys = jax.random.split(jax.random.key(seed + 1), len(leaves))
-    filled = [
-        leaf + 0.05 * jax.random.normal(key, leaf.shape, leaf.dtype) for leaf, key in zip(leaves, keys, strict=True)
-    ]
-    return Model(network, jax.tree.unflatten(tree, filled)).astype(jnp.float64)
+    random = np.random.default_rng(seed)
+    return Model(
+        network, jax.tree.map(lambda leaf: jnp.asarray(0.2 * random.standard_normal(leaf.shape)), shapes(network))
+    )
 
 
 def octant_of(rows, side):

