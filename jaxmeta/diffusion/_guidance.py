@@ -37,7 +37,7 @@ class Guided(Denoiser, Protocol):
 
 
 class Guidance(Protocol):
-    """A transformation of a denoiser, for the last steps of a sampler."""
+    """A transformation of a denoiser, for the last steps of a sampler; a pytree, so that `sample` can compile it."""
 
     @property
     def last(self) -> int:
@@ -55,7 +55,7 @@ class Guidance(Protocol):
     meta_fields=["last", "steps"],
 )
 class FiniteElements:
-    """Guidance towards a stiffness by the finite elements that also score a cell.
+    """Guidance towards a stiffness by the finite elements that also score a cell, for a solid of Poisson's ratio 0.3.
 
     Args:
         constants: wanted C11, C12, C44, in units of the solid's Young's modulus, (3,).

@@ -14,7 +14,7 @@ from jaxmeta.diffusion._noise import symmetric_noise
 from jaxmeta.geometry.symmetry import permute_average
 
 SMALL = WedgeNet(side=8, block=2, features=(8, 12), depth=(1, 0), embedding=16)
-LEAST = WedgeNet(side=8, block=4, features=(8, 8), depth=(0, 0), embedding=8)
+LEAST = WedgeNet(side=8, block=4, features=(32, 32), depth=(0, 0), embedding=16)
 """For tests of what is around a network."""
 GRID = GridNet(side=4, features=(8, 8), attention=2, heads=2, embedding=16)
 ASKED = conditions(c11=0.2, c12=0.05, c44=0.06, volume_fraction=0.4)

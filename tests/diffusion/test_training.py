@@ -15,7 +15,7 @@ from jaxmeta.diffusion.training import _shown
 from tests.dataset.libraries import ATTRIBUTES, _file, _records, columns, octant
 from tests.diffusion.test_network import LEAST
 
-SETTINGS = Training(steps=120, batch=8, warmup=10, rate=5e-3, average=0.9)
+SETTINGS = Training(steps=120, batch=8, warmup=10, rate=1e-2, average=0.9)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_another_run_is_refused(library, whole):
 def test_it_learns(whole, examples):
     """The loss falls, and the average follows."""
     _, model, losses = whole
-    assert np.mean(losses[-20:]) < 0.9 * np.mean(losses[:20])
+    assert np.mean(losses[-20:]) < 0.85 * np.mean(losses[:5])
     first, last = (training.validate(m, examples) for m in (training.init(LEAST, SETTINGS).model(LEAST), model))
     # Before it learns, the estimate is x c_skip, whose error at much noise is all of the field.
     assert first[-1] == pytest.approx(float(jnp.mean(examples.fields(jnp.arange(24), 8) ** 2)), rel=0.02)
