@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from .._arguments import real_array
@@ -62,7 +63,7 @@ def conditions(
         number = real_array(name, 0.5 if value is None else value)
         if number.ndim:
             raise refused(name, "be a number", f"has shape {number.shape}")
-        if not isinstance(number, jax.core.Tracer) and not low < float(number) < high:
+        if not isinstance(number, Tracer) and not low < float(number) < high:
             raise refused(name, f"lie between {low:g} and {high:g}", f"is {float(number):g}")
         values.append(number.astype(jnp.zeros(()).dtype))
     return Conditions(jnp.stack(values), jnp.array([value is not None for value in given.values()]))

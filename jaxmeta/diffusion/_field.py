@@ -35,7 +35,7 @@ def to_field(octant: Bool[ArrayLike, "m m m"]) -> Float[Array, "m m m"]:
         >>> import jax.numpy as jnp
         >>> from jaxmeta.diffusion import to_field
         >>> layers = jnp.zeros((4, 4, 4), bool).at[:, :, 2:].set(True)
-        >>> (2.6 * to_field(layers))[0, 0].round(3).tolist()
+        >>> [round(2.6 * float(distance), 3) for distance in to_field(layers)[0, 0]]
         [-1.5, -0.5, 0.5, 1.5]
     """
     solid = truth_values("octant", octant)
@@ -113,6 +113,8 @@ def refined(field: Float[Array, "m m m"], times: int) -> Float[Array, "..."]:
     """A field on a grid so many times finer, by cubic interpolation across the mirrors of the octant."""
     edge = 2  # reach of the interpolation
     wide = jnp.pad(field, edge, mode="symmetric")
-    fine = jax.image.resize(wide, tuple(side * times for side in wide.shape), "cubic", precision="highest")
+    fine = jax.image.resize(
+        wide, tuple(side * times for side in wide.shape), "cubic", precision=jax.lax.Precision.HIGHEST
+    )
     inner = slice(edge * times, -edge * times)
     return fine[inner, inner, inner]

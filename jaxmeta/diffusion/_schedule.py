@@ -52,8 +52,8 @@ class Schedule(NamedTuple):
             ValueError: fewer than two steps.
         """
         whole_number("steps", steps, least=2)
-        ends = np.array([self.highest, self.lowest]) ** (1 / self.exponent)
-        return np.append(np.linspace(*ends, steps) ** self.exponent, 0.0)
+        first, last = (level ** (1 / self.exponent) for level in (self.highest, self.lowest))
+        return np.append(np.linspace(first, last, steps) ** self.exponent, 0.0)
 
     def draw(self, key: Key[Array, ""], count: int, dtype: jnp.dtype) -> Float[Array, " count"]:
         """Levels for a batch: one from each of `count` equal parts of the distribution, in random order."""

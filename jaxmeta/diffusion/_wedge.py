@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,9 +34,14 @@ class Table:
         return np.stack([np.pad(use, (0, most - len(use)), constant_values=flat.size) for use in uses])
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def look(table: Table, x: Float[Array, "rows c"]) -> Float[Array, "n k*c"]:
     """The rows that each place looks at, side by side."""
+    found: Any = _look(table, x)
+    return found
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _look(table: Table, x: Array) -> Array:
     n, k = table.looks.shape
     return _take(x, table.looks.ravel()).reshape(n, k * x.shape[-1])
 
@@ -47,7 +53,7 @@ def _take(x: Array, rows: np.ndarray) -> Array:
 
 
 def _forward(table: Table, x: Array) -> tuple[Array, None]:
-    return look(table, x), None
+    return _look(table, x), None
 
 
 def _backward(table: Table, _: None, g: Array) -> tuple[Array]:
@@ -57,7 +63,7 @@ def _backward(table: Table, _: None, g: Array) -> tuple[Array]:
     return (rows.reshape(*uses.shape, -1).sum(axis=1),)
 
 
-look.defvjp(_forward, _backward)
+_look.defvjp(_forward, _backward)
 
 
 @cache

@@ -139,7 +139,7 @@ def _shown(key: Array, count: int, share: float) -> Array:
 
 
 def _optimizer(training: Training) -> optax.GradientTransformation:
-    def rate(step: Array) -> Array:
+    def rate(step: Any) -> Array:
         grown = jnp.minimum((step + 1) / training.warmup, 1)
         left = (training.steps - step) / max(training.cooldown * training.steps, 1)
         return (training.rate * grown * jnp.clip(left, 0, 1)).astype(jnp.float32)

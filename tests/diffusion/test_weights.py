@@ -14,6 +14,7 @@ from jaxmeta import diffusion
 from jaxmeta.diffusion import Model, Schedule, conditions, load, sample, save
 from jaxmeta.io import FileError
 from tests.diffusion.test_network import LEAST, random_weights
+from tests.doc_cells import blocks
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +159,14 @@ def test_importing_the_package_loads_no_network_library():
     code = "import sys, jaxmeta as jm; jm.diffusion; print({'flax', 'jax', 'optax', 'orbax'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
     assert diffusion.PRESETS["small"].side == 32
+
+
+@pytest.mark.slow
+def test_the_page_of_the_documentation(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(model, "weights.h5")
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        names = {}
+        for code in blocks("docs/diffusion.md", "python"):
+            exec(code, names)
+    assert names["cell"].shape == (64, 64, 64)
