@@ -1,6 +1,7 @@
 from . import cells as cells
 from . import dataset as dataset
 from . import design as design
+from . import diffusion as diffusion
 from . import elasticity as elasticity
 from . import fem as fem
 from . import generation as generation

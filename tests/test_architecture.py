@@ -24,9 +24,10 @@ ARROWS: dict[str, str] = {
     "cells": "elasticity solvers fem homogenization geometry io render",
     "topology": "elasticity solvers optimizers fem homogenization geometry runs design cells",
     "dataset": "elasticity solvers optimizers homogenization geometry io runs design cells topology",
+    "diffusion": "elasticity homogenization geometry io runs dataset",
     "generation": "elasticity geometry cells dataset",
     "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset "
-    "generation",
+    "diffusion generation",
 }
 """What each package may import, lowest package first."""
 

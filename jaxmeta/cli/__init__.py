@@ -1,4 +1,4 @@
-"""The command line: `jaxmeta homogenize`, `jaxmeta optimize` and `jaxmeta dataset`.
+"""The command line: `jaxmeta homogenize`, `jaxmeta optimize`, `jaxmeta dataset` and `jaxmeta train`.
 
 Nothing here imports JAX or NumPy before a command runs, so that `--help` answers at once.
 """

@@ -17,14 +17,16 @@ from ._generate import Generate
 from ._homogenize import Homogenize
 from ._optimize import Optimize
 from ._options import REGISTRY
+from ._train import Train
 
 Command = (
     Annotated[Homogenize, tyro.conf.subcommand("homogenize")]
     | Annotated[Optimize, tyro.conf.subcommand("optimize")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Dataset, tyro.conf.subcommand("dataset", description=ABOUT)]
+    | Annotated[Train, tyro.conf.subcommand("train")]
 )
-_NAMES = {"homogenize": (), "optimize": (), "generate": (), "dataset": NAMES}
+_NAMES = {"homogenize": (), "optimize": (), "generate": (), "dataset": NAMES, "train": ()}
 _STYLE = (
     tyro.conf.OmitArgPrefixes,
     tyro.conf.OmitSubcommandPrefixes,
@@ -32,8 +34,8 @@ _STYLE = (
     tyro.conf.DisallowNone,
 )
 _ABOUT = (
-    "Effective stiffness of periodic cells, cells of wanted stiffness, and libraries of cells. `--version` tells the "
-    "version."
+    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, and networks that make "
+    "cells. `--version` tells the version."
 )
 
 
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset:
+def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset | Train:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

@@ -9,10 +9,12 @@ import pytest
 
 from jaxmeta.cli._dataset import NAMES
 
-COMMANDS = ["homogenize", "optimize", *(f"dataset {name}" for name in NAMES)]
+COMMANDS = ["homogenize", "optimize", "train", *(f"dataset {name}" for name in NAMES)]
 
 
-@pytest.mark.parametrize("command", ["", "homogenize", "optimize", "dataset", "dataset generate", "dataset info"])
+@pytest.mark.parametrize(
+    "command", ["", "homogenize", "optimize", "dataset", "dataset generate", "dataset info", "train"]
+)
 def test_help_answers(shell, command):
     answer = shell(*command.split(), "--help")
     assert answer.code == 0
@@ -40,7 +42,7 @@ def test_help_is_quick(shell, command):
     assert min(own for own, _ in times) < 5 * min(least for _, least in times)
 
 
-@pytest.mark.parametrize("command", ["optimize", "dataset", "dataset generate", "dataset nearest"])
+@pytest.mark.parametrize("command", ["optimize", "dataset", "dataset generate", "dataset nearest", "train"])
 def test_nothing_heavy_is_imported(environment, command):
     program = (
         "import sys\nfrom jaxmeta.cli import main\n"
@@ -55,7 +57,7 @@ def test_nothing_heavy_is_imported(environment, command):
 def test_every_option_is_explained(run, command):
     lines = [line.strip("│ ") for line in run(*command.split(), "--help").out.splitlines()]
     starts = [number for number, line in enumerate(lines) if re.match("--[a-z]", line)]
-    assert len(starts) > (3 if "dataset" in command else 20)
+    assert len(starts) > ({"homogenize": 20, "optimize": 20, "train": 14}.get(command, 3))
     for number in starts:
         said = lines[number].partition("  ")[2] or lines[number + 1]
         assert re.match("[A-Z]", said.strip()), lines[number]

@@ -1,0 +1,123 @@
+r"""Denoisers: estimates of a field from a noisy one, with a memory that goes from step to step.
+
+With the noisy field :math:`x = x_0 + \sigma n` and data of unit deviation the network F is wrapped as
+
+.. math:: D(x, \sigma) = c_\mathrm{skip}\, x + c_\mathrm{out}\, F(c_\mathrm{in}\, x, c_\mathrm{noise}), \qquad
+   c_\mathrm{skip} = \frac{1}{1 + \sigma^2}, \; c_\mathrm{out} = \frac{\sigma}{\sqrt{1 + \sigma^2}}, \;
+   c_\mathrm{in} = \frac{1}{\sqrt{1 + \sigma^2}}, \; c_\mathrm{noise} = \tfrac14 \ln \sigma,
+
+so that F sees, and is to give, numbers of unit variance at every level (Karras and others, 2022, Table 1).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ._embedding import Conditions
+from ._model import Model, Weights, apply
+from ._settings import Network
+
+Memory = Any
+"""A pytree of arrays."""
+
+
+class Denoiser(Protocol):
+    """An estimate of the field without noise, and what it remembers."""
+
+    def init(self, x: Float[Array, "m m m"]) -> Memory:
+        """The memory before the first step."""
+        ...
+
+    def __call__(
+        self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Memory
+    ) -> tuple[Float[Array, "m m m"], Memory]:
+        """The estimate and the memory after it."""
+        ...
+
+
+class Coefficients(NamedTuple):
+    """Of the preconditioning at a noise level; see the head of the module."""
+
+    skip: Array
+    out: Array
+    into: Array
+    noise: Array
+
+    @classmethod
+    def at(cls, sigma: Float[Array, "..."]) -> Coefficients:
+        """Those at a level."""
+        root = jnp.sqrt(1 + sigma**2)
+        return cls(1 / root**2, sigma / root, 1 / root, jnp.log(sigma) / 4)
+
+
+def denoise(
+    network: Network, weights: Weights, x: Array, sigma: Array, before: Array, asked: Conditions
+) -> Float[Array, "m m m"]:
+    """The estimate D(x, σ) of the field without noise."""
+    c = Coefficients.at(sigma)
+    return c.skip * x + c.out * apply(network, weights, c.into * x, before, c.noise, asked)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["model", "asked"], meta_fields=[])
+class NetworkDenoiser:
+    """A model under conditions; its memory is its last estimate, which the network sees (self-conditioning).
+
+    Args:
+        model: the network.
+        asked: conditions.
+    """
+
+    def __init__(self, model: Model, asked: Conditions):
+        self.model, self.asked = model, asked
+
+    def init(self, x: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
+        """No estimate yet."""
+        return jnp.zeros_like(x)
+
+    def __call__(
+        self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Float[Array, "m m m"]
+    ) -> tuple[Float[Array, "m m m"], Float[Array, "m m m"]]:
+        """The estimate, twice."""
+        estimate = denoise(self.model.network, self.model.weights, x, sigma, memory, self.asked)
+        return estimate, estimate
+
+    def unconditional(self) -> NetworkDenoiser:
+        """The same model with no condition."""
+        nothing: Bool[Array, "4"] = jnp.zeros_like(self.asked.given)
+        return NetworkDenoiser(self.model, Conditions(self.asked.values, nothing))
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["denoiser", "scale"], meta_fields=[])
+class ClassifierFree:
+    r"""Guidance without a classifier: :math:`D = D_\varnothing + w\, (D_c - D_\varnothing)`.
+
+    Each estimate takes two evaluations of the network, so leave it away where w = 1.
+
+    Args:
+        denoiser: under conditions c.
+        scale: w.
+
+    References:
+        J. Ho, T. Salimans, "Classifier-free diffusion guidance", 2022, Eq. 6, with w one less there.
+    """
+
+    def __init__(self, denoiser: NetworkDenoiser, scale: float | Float[Array, ""]):
+        self.denoiser, self.scale = denoiser, scale
+
+    def init(self, x: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
+        """That of the denoiser."""
+        return self.denoiser.init(x)
+
+    def __call__(
+        self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Float[Array, "m m m"]
+    ) -> tuple[Float[Array, "m m m"], Float[Array, "m m m"]]:
+        """The estimate, twice."""
+        with_, _ = self.denoiser(x, sigma, memory)
+        without, _ = self.denoiser.unconditional()(x, sigma, memory)
+        estimate = without + jnp.asarray(self.scale, x.dtype) * (with_ - without)
+        return estimate, estimate

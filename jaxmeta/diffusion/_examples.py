@@ -1,0 +1,61 @@
+"""Cells of a library in the form in which a network is trained on them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int8
+
+from . import _wedge
+from ._embedding import Conditions
+from ._field import distance_field, squared_distance
+
+_TOGETHER = 64
+
+
+class Examples(NamedTuple):
+    """Cells of one size.
+
+    Attributes:
+        squares: squared distances of the voxels of the wedge to the interface, negative in the void, (n, voxels).
+        values: C11, C12, C44 and volume fraction, (n, 4), in the dtype of the training, float32.
+    """
+
+    squares: Int8[Array, "n voxels"]
+    values: Float[Array, "n 4"]
+
+    @classmethod
+    def of(cls, octants: np.ndarray, constants: np.ndarray, volume_fraction: np.ndarray) -> Examples:
+        """Cells from their octants (n, m, m, m), their C11, C12, C44 (n, 3) and volume fractions (n,)."""
+        squares = [
+            np.asarray(_squares(jnp.asarray(octants[first : first + _TOGETHER])))
+            for first in range(0, len(octants), _TOGETHER)
+        ]
+        values = np.column_stack([constants, volume_fraction]).astype(np.float32)
+        return cls(jnp.asarray(np.concatenate(squares)), jnp.asarray(values))
+
+    def conditions(self) -> Conditions:
+        """All conditions of every cell."""
+        return Conditions(self.values, jnp.ones(self.values.shape, bool))
+
+    def fields(self, numbers: Array, side: int) -> Float[Array, "k m m m"]:
+        """The fields of some cells."""
+        i, j, k = np.sort(np.indices((side,) * 3).reshape(3, -1), axis=0)
+        places = _numbers(side)[i, j, k].reshape((side,) * 3)
+        return distance_field(self.squares[numbers][:, places], self.values.dtype)
+
+
+def _numbers(side: int) -> np.ndarray:
+    numbers = np.zeros((side,) * 3, np.int32)
+    i, j, k = _wedge.blocks(side).T
+    numbers[i, j, k] = np.arange(len(i))
+    return numbers
+
+
+@jax.jit
+def _squares(octants: Array) -> Array:
+    i, j, k = _wedge.blocks(octants.shape[-1]).T
+    return jax.vmap(squared_distance)(octants)[:, i, j, k]

@@ -1,0 +1,112 @@
+"""What a network is and how it is trained: plain numbers, which need no JAX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .._numbers import plain_number, refused, require_numbers, whole_number
+
+
+@dataclass(frozen=True)
+class WedgeNet:
+    """A U-Net on the blocks of the wedge x ≤ y ≤ z, a 48th of the cell.
+
+    Args:
+        side: voxels along an edge of the octant.
+        block: voxels along an edge of a block; the voxels of a block are channels.
+        features: channels on each level, finest first; each level has half as many blocks along an edge as the one
+            before it.
+        depth: residual blocks on each level, on the way down and again on the way up.
+        embedding: channels of the embedding of noise level and conditions.
+    """
+
+    side: int = 32
+    block: int = 4
+    features: tuple[int, ...] = (128, 192, 256)
+    depth: tuple[int, ...] = (1, 2, 0)
+    embedding: int = 256
+
+    def __post_init__(self) -> None:
+        if len(self.features) < 2 or len(self.depth) != len(self.features):
+            raise refused("depth", "have one number for each of two or more levels", f"is {self.depth}")
+        least = self.block * 2 ** (len(self.features) - 1)
+        if self.side % least:
+            raise refused("side", f"be a multiple of {least}", f"is {self.side}")
+
+
+@dataclass(frozen=True)
+class GridNet:
+    """The U-Net of Yang and others (2024), on the octant's voxels: 3³ convolutions, attention on the coarse levels.
+
+    Args:
+        side: voxels along an edge of the octant.
+        features: channels on each level, finest first.
+        attention: largest side of a level with self-attention.
+        heads: of the attention.
+        embedding: channels of the embedding of noise level and conditions.
+    """
+
+    side: int = 64
+    features: tuple[int, ...] = (32, 64, 128, 256, 256)
+    attention: int = 8
+    heads: int = 4
+    embedding: int = 128
+
+    def __post_init__(self) -> None:
+        if self.side % 2 ** (len(self.features) - 1):
+            raise refused("side", f"be a multiple of {2 ** (len(self.features) - 1)}", f"is {self.side}")
+        if any(width % 8 or width % self.heads for width in self.features):
+            raise refused("features", f"be multiples of 8 and of {self.heads} heads", f"are {self.features}")
+
+
+Network = WedgeNet | GridNet
+Preset = Literal["small", "paper", "tiny"]
+PRESETS: dict[str, Network] = {
+    "small": WedgeNet(),
+    "paper": GridNet(),
+    "tiny": WedgeNet(block=8, features=(32, 32), depth=(1, 0), embedding=32),
+}
+"""The network that trains on a processor, that of the paper for octants of 64³, and one to try things with."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained.
+
+    Args:
+        steps: Steps of the optimiser.
+        batch: Cells in a step.
+        rate: Largest rate of AdamW; it grows over the warm-up.
+        warmup: Steps over which the rate grows.
+        cooldown: Share of the steps, the last ones, over which the rate falls to zero.
+        decay: Weight decay of AdamW.
+        clip: Largest norm of the gradient.
+        average: Share that an average of the weights keeps in a step.
+        dropped: Share of the cells that are shown without any condition; as many without stiffness, and as many
+            without volume fraction.
+        seed: Of the weights, of the cells' order and of the noise.
+    """
+
+    steps: int = 20_000
+    batch: int = 16
+    rate: float = 1e-3
+    warmup: int = 200
+    cooldown: float = 0.2
+    decay: float = 1e-2
+    clip: float = 1.0
+    average: float = 0.999
+    dropped: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "warmup"):
+            whole_number(name, getattr(self, name), least=1)
+        whole_number("seed", self.seed)
+        require_numbers(self, "rate", "decay", "clip", "average", "dropped", "cooldown")
+        plain_number("rate", self.rate, "be positive", lambda x: x > 0)
+        plain_number("clip", self.clip, "be positive", lambda x: x > 0)
+        plain_number("decay", self.decay, "not be negative", lambda x: x >= 0)
+        plain_number("average", self.average, "lie in [0, 1)", lambda x: 0 <= x < 1)
+        plain_number("dropped", self.dropped, "lie in [0, 1/3]", lambda x: 0 <= x <= 1 / 3)
+        plain_number("cooldown", self.cooldown, "lie in [0, 1]", lambda x: 0 <= x <= 1)
