@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from .._texts import duration
 from ..diffusion import PRESETS, Training
 from ..diffusion import Preset as PresetName
-from ..runs import stoppable
+from ..runs import Progress, stoppable
 from ._errors import UsageError
 from ._options import Flag, Unset, flat
-from ._progress import Progress
 from ._session import session, versions
 
 if TYPE_CHECKING:
@@ -74,8 +74,9 @@ class Train:
         from jaxmeta import dataset, diffusion
 
         network = PRESETS[self.preset]
-        with Progress(f"Training the network {self.preset} for {self.training.steps} steps.") as progress:
-            return diffusion.train(
+        with Progress() as progress:
+            progress.phase("Training", f"the network {self.preset} for {self.training.steps} steps")
+            model = diffusion.train(
                 network,
                 dataset.load(self.library),
                 self.training,
@@ -85,13 +86,13 @@ class Train:
                 report=progress.update,
                 check=check,
             )
+            progress.phase("")
+        return model
 
     def _tell(self, model: Model, seconds: float) -> None:
         import json
 
         from jaxmeta.io import to_json
-
-        from ._texts import duration
 
         curve = json.loads((self.output / "curve.json").read_bytes())["curve"]
         facts: dict[str, Any] = {
