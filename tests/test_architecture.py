@@ -25,7 +25,7 @@ ARROWS: dict[str, str] = {
     "topology": "elasticity solvers optimizers fem homogenization geometry runs design cells",
     "dataset": "elasticity solvers optimizers homogenization geometry io runs design cells topology",
     "diffusion": "elasticity homogenization geometry io runs dataset",
-    "generation": "elasticity geometry cells dataset",
+    "generation": "elasticity geometry cells dataset diffusion",
     "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset "
     "diffusion generation",
 }

@@ -72,6 +72,10 @@ class Generate:
     """Voxels along an edge of the cells."""
     library: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Library of starts (default: the one that comes with the package)."""
+    source: Literal["library", "model"] = "library"
+    """Where starts come from: cells of a library, or samples of a diffusion model."""
+    weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """Weights of the model, from `jaxmeta train`."""
     fit: Fit = field(default_factory=Fit)
     solid: Solid = field(default_factory=Solid)
     output: CellsOutput = field(default_factory=CellsOutput)
@@ -108,14 +112,17 @@ class Generate:
                             ("max_solves", self.fit.max_solves)):  # fmt: skip
             if value < 1:
                 raise UsageError(f"Argument `{name}` must be at least 1, but is {value}.")
+        if self.weights is not None and self.source != "model":
+            raise UsageError("Argument `weights` must come with `source` model.")
         if self.volume_fraction is not None and not 0 < self.volume_fraction < 1:
             raise UsageError(f"Argument `volume_fraction` must lie between 0 and 1, but is {self.volume_fraction:g}.")
 
     def _make(self, stiffness: np.ndarray, progress: Progress) -> list[Generated]:
-        from jaxmeta import dataset, generate
+        from jaxmeta import dataset, diffusion, generate
 
-        progress.phase("Reading", "the library")
+        progress.phase("Reading", f"the {self.source}")
         library = dataset.load(self.library)
+        model = diffusion.load(self.weights) if self.source == "model" else None
         progress.phase("Fitting", "cells")
 
         def report(made: int, cell: Generated) -> None:
@@ -128,7 +135,9 @@ class Generate:
             resolution=self.resolution,
             key=self.fit.seed,
             solid=self.solid.isotropic(),
+            source=self.source,
             library=library,
+            model=model,
             tolerance=self.fit.tolerance,
             smallest_member=self.fit.smallest_member,
             open_pores=self.fit.open_pores,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import jax
 import numpy as np
@@ -15,7 +15,10 @@ from .._numbers import refused, whole_number
 from ..cells import Cell, FitResult, checked_target, fit_stiffness
 from ..dataset import Library, load, overlap
 from ..elasticity import Isotropic
-from ._starts import Start, library_starts
+from ._starts import Making, Start, library_starts, model_starts
+
+if TYPE_CHECKING:
+    from ..diffusion import Model
 
 ALIKE = 0.75
 """Overlap from which on two cells are not different."""
@@ -50,8 +53,9 @@ def generate(
     resolution: Literal[64, 128] = 64,
     key: Key[Array, ""] | int = 0,
     solid: Isotropic = Isotropic(1.0, 0.3),
-    source: Literal["library"] = "library",
+    source: Literal["library", "model"] = "library",
     library: Library | None = None,
+    model: Model | None = None,
     fit: bool = True,
     tolerance: float = 5e-4,
     smallest_member: int = 2,
@@ -61,9 +65,9 @@ def generate(
 ) -> list[Generated]:
     """Binary cubic cells of a wanted stiffness that differ from each other.
 
-    The nearest cells of a library, of different families, are freed of thin members and hinges, and fitted one after
-    the other by `fit_stiffness`, the nearest first, until enough have the stiffness within the tolerance. Two cells
-    overlap by at most 0.75 (`dataset.overlap`).
+    Starts are the nearest cells of a library, of different families, or samples of a model. They are freed of thin
+    members and hinges, and fitted one after the other by `fit_stiffness`, the nearest first, until enough have the
+    stiffness within the tolerance. Two cells overlap by at most 0.75 (`dataset.overlap`).
 
     Args:
         stiffness: C*, (6, 6), cubic, Voigt 11 22 33 23 13 12 with engineering shear, in the unit of the solid's
@@ -73,8 +77,9 @@ def generate(
         resolution: voxels along an edge of the whole cell: 64, or 128, with starts whose surface is filled anew.
         key: what decides among equals in the fit.
         solid: of which the cells are made; starts are labelled anew with it.
-        source: where starts come from.
+        source: where starts come from: "library", or "model", samples of a diffusion model.
         library: of starts; the one that comes with the package if None.
+        model: of starts; `diffusion.load()` if None.
         fit: False gives the starts as they are, cleaned and scored.
         tolerance: of the error.
         smallest_member: no member is thinner than this, in voxels.
@@ -103,14 +108,17 @@ def generate(
     count, member = whole_number("count", count, 1), whole_number("smallest_member", smallest_member, 1)
     if resolution not in (64, 128):
         raise refused("resolution", "be 64 or 128", f"is {resolution!r}")
-    if source != "library":
-        raise refused("source", "be library", f"is {source!r}")
-    library = load() if library is None else library
-    if library.side != 32:
-        raise refused("library", "have octants of 32³ voxels", f"has some of {library.side}³")
+    if source not in ("library", "model"):
+        raise refused("source", "be library or model", f"is {source!r}")
     seed = key if isinstance(key, int) else int(jax.random.bits(key) >> 1)
-    group = 2 * count + 2
-    starts = library_starts(library, target, solid, resolution // 2, member, open_pores, group)
+    group, making = 2 * count + 2, Making(target, solid, resolution // 2, member, open_pores)
+    if source == "library":
+        library = load() if library is None else library
+        if library.side != 32:
+            raise refused("library", "have octants of 32³ voxels", f"has some of {library.side}³")
+        starts = library_starts(library, making, group)
+    else:
+        starts = model_starts(_model(model), making, group, seed)
     taken: list[Generated] = []
     rest: list[Generated] = []
     for tried, start in enumerate(starts):
@@ -118,7 +126,7 @@ def generate(
             break
         if start.error > _FAR or not _is_new(start.octant, taken):
             continue
-        cell = _fitted(start, target, solid, fit, tolerance, member, max_solves, seed)
+        cell = _fitted(start, making, tolerance, max_solves if fit else 1, seed)
         if not _is_new(cell.density, taken):
             continue
         exact = cell.result == FitResult.converged or not fit
@@ -132,20 +140,26 @@ def generate(
     return taken
 
 
-def _fitted(start: Start, target, solid, fit, tolerance, member, max_solves, seed) -> Generated:
+def _model(given: Model | None) -> Model:
+    from ..diffusion import load
+
+    return load() if given is None else given
+
+
+def _fitted(start: Start, making: Making, tolerance: float, max_solves: int, seed: int) -> Generated:
     found = fit_stiffness(
         start.octant,
-        target.stiffness,
-        solid=solid,
-        volume_fraction=target.volume_fraction,
+        making.target.stiffness,
+        solid=making.solid,
+        volume_fraction=making.target.volume_fraction,
         tolerance=tolerance,
-        smallest_member=member,
-        max_solves=max_solves if fit else 1,
+        smallest_member=making.member,
+        max_solves=max_solves,
         seed=seed,
     )
     scored, provenance = found.scored, {**start.provenance, "start_error": found.start_error}
     return Generated(
-        scored.density, "cubic", scored.stiffness, solid, solver=scored.solver, provenance=provenance,
+        scored.density, "cubic", scored.stiffness, making.solid, solver=scored.solver, provenance=provenance,
         error=found.error, result=found.result, solves=found.solves,
     )  # fmt: skip
 

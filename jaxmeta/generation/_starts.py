@@ -1,11 +1,12 @@
-"""Where cells of a wanted stiffness begin: the nearest cells of a library, of different families."""
+"""Where cells of a wanted stiffness begin: the nearest cells of a library, or samples of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Bool
 
@@ -13,6 +14,9 @@ from .. import geometry
 from ..cells import Cell, Scorer, Target, clean, filled_surface
 from ..dataset import Library, nearest
 from ..elasticity import Isotropic
+
+if TYPE_CHECKING:
+    from ..diffusion import Model
 
 _LOOSE = 1e-4  # relative error of C that orders starts
 
@@ -31,54 +35,92 @@ class Start(NamedTuple):
     provenance: dict[str, Any]
 
 
-def library_starts(
-    library: Library, target: Target, solid: Isotropic, side: int, member: int, open_pores: bool, count: int
-) -> Iterator[Start]:
-    """Starts in the order of their distance, one of each family, in groups that are scored together.
+class Making(NamedTuple):
+    """What starts are to become.
 
-    The order is that of the cleaned cells: what is thin in a cell may carry much of its stiffness, and the library's
-    labels are those of its own solid.
-
-    Args:
-        library: of cells.
+    Attributes:
         target: what is wanted.
         solid: of which the cells will be.
         side: voxels along an edge of the octants.
         member: least thickness of a member, in voxels.
         open_pores: whether closed pores are opened.
+    """
+
+    target: Target
+    solid: Isotropic
+    side: int
+    member: int
+    open_pores: bool
+
+    def starts(self, octants: list[np.ndarray], provenances: list[Mapping[str, Any]]) -> list[Start]:
+        """Octants cleaned and scored, the nearest first; those of which nothing is left that hangs together are not.
+
+        The order is that of the cleaned cells: what is thin in a cell may carry much of its stiffness, and labels of a
+        library are those of its own solid.
+        """
+        prepared = [self._prepared(octant) for octant in octants]
+        whole = [k for k, octant in enumerate(prepared) if octant is not None]
+        score = Scorer(self.solid, residual=None, tolerance=_LOOSE, dtype="float32")
+        cells = score.octants([prepared[k] for k in whole], [provenances[k] for k in whole])
+        starts = [
+            Start(cell.density, self.target.error(cell.stiffness), dict(cell.provenance))
+            for cell in cells
+            if cell is not None
+        ]
+        return sorted(starts, key=lambda start: start.error)
+
+    def _prepared(self, octant: Bool[np.ndarray, "m m m"]) -> Bool[np.ndarray, "m m m"] | None:
+        if self.open_pores:
+            whole = geometry.open_pores(geometry.symmetry.unfold(octant), "cubic").cell
+            octant = whole[: self.side, : self.side, : self.side]
+        octant = clean(octant, "cubic", smallest_member=self.member, fill_hinges=True).density.astype(bool)
+        return octant if octant.any() and geometry.is_connected(geometry.symmetry.unfold(octant)) else None
+
+
+def library_starts(library: Library, making: Making, count: int) -> Iterator[Start]:
+    """The nearest cells of a library, one of each family, in groups that are scored together.
+
+    Args:
+        library: of cells.
+        making: what they are to become.
         count: starts in a group.
     """
-    wanted, seen = target.stiffness / float(solid.young), 0
+    target, seen = making.target, 0
+    wanted = target.stiffness / float(making.solid.young)
     while seen < len(library):
         most = min(len(library), seen + count)
         numbers = nearest(library, wanted, target.volume_fraction, most, per_family=1).numbers[seen:]
         if not len(numbers):
             return
-        yield from _scored([library[int(n)] for n in numbers], target, solid, side, member, open_pores)
+        records = [library[int(number)] for number in numbers]
+        provenances = [{"start": "library", **record.provenance} for record in records]
+        yield from making.starts([_finer(record, making.side) for record in records], provenances)
         seen += count
 
 
-def _scored(
-    records: list[Cell], target: Target, solid: Isotropic, side: int, member: int, open_pores: bool
-) -> list[Start]:
-    octants = [_prepared(record, side, member, open_pores) for record in records]
-    whole = [k for k, octant in enumerate(octants) if octant is not None]
-    score = Scorer(solid, residual=None, tolerance=_LOOSE, dtype="float32")
-    cells = score.octants([octants[k] for k in whole], [records[k].provenance for k in whole])
-    starts = [
-        Start(cell.density, target.error(cell.stiffness), {"start": "library", **cell.provenance})
-        for cell in cells
-        if cell is not None
-    ]
-    return sorted(starts, key=lambda start: start.error)
-
-
-def _prepared(record: Cell, side: int, member: int, open_pores: bool) -> Bool[np.ndarray, "m m m"] | None:
-    """The octant at the resolution that is asked for, cleaned; None if nothing is left that hangs together."""
+def _finer(record: Cell, side: int) -> Bool[np.ndarray, "m m m"]:
+    """The octant at another resolution: the surface, filled with finer voxels."""
     octant = record.density
-    while octant.shape[0] < side:  # the surface, filled with finer voxels
+    while octant.shape[0] < side:
         octant = filled_surface(replace(record, density=octant))
-    if open_pores:
-        octant = geometry.open_pores(geometry.symmetry.unfold(octant), "cubic").cell[:side, :side, :side]
-    octant = clean(octant, "cubic", smallest_member=member, fill_hinges=True).density.astype(bool)
-    return octant if octant.any() and geometry.is_connected(geometry.symmetry.unfold(octant)) else None
+    return octant
+
+
+def model_starts(model: Model, making: Making, count: int, seed: int) -> Iterator[Start]:
+    """Samples of a model, in groups that are drawn and scored together, without end.
+
+    Args:
+        model: of cells of a solid with Young's modulus one.
+        making: what they are to become.
+        count: starts in a group.
+        seed: of the noise.
+    """
+    from ..diffusion import conditions, sample  # Flax takes half a second, which starts of a library need not wait for
+
+    c = making.target.stiffness / float(making.solid.young)
+    asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=making.target.volume_fraction)
+    draw = jax.jit(jax.vmap(lambda key: sample(model, asked, key, resolution=2 * making.side)))
+    for key in (jax.random.fold_in(jax.random.key(seed), group) for group in range(2**31)):
+        side = slice(making.side)
+        octants = [cell[side, side, side] for cell in np.asarray(draw(jax.random.split(key, count)))]
+        yield from making.starts(octants, [{"start": "model", "seed": seed, "family": None}] * count)

@@ -2,15 +2,24 @@
 
 import itertools
 
+import jax
 import numpy as np
 import pytest
 
 import jaxmeta as jm
+from jaxmeta.cells import checked_target
+from jaxmeta.generation._starts import Making, model_starts
+
+SOLID = jm.Isotropic(1.0, 0.3)
 
 
-def independent(cell, solid):
+def unfolded(octant):
+    return np.asarray(jm.symmetry.unfold(octant))
+
+
+def independent(octant, solid=SOLID):
     """C of the whole cell under six periodic loads."""
-    h = jm.homogenize(cell.cell.astype(float), solid, interpolation=jm.SIMP(1.0, 1e-9), tolerance=1e-7)
+    h = jm.homogenize(unfolded(octant).astype(float), solid, interpolation=jm.SIMP(1.0, 1e-9), tolerance=1e-5)
     return np.asarray(h.stiffness)
 
 
@@ -37,9 +46,9 @@ def test_four_different_cells_and_another_solid():
     steel, wanted = jm.Isotropic(210.0, 0.28), np.asarray(jm.Isotropic(40.0, 0.25).stiffness)
     others = jm.generate(wanted, 0.45, count=1, solid=steel, open_pores=True)
     assert abs(others[0].volume_fraction - 0.45) < 0.002 and others[0].facts.open_pores
-    for cell, solid, aim in [*((c, jm.Isotropic(1.0, 0.3), jm.Isotropic(0.1, 0.2).stiffness) for c in cells[:2]),
+    for cell, solid, aim in [*((c, SOLID, jm.Isotropic(0.1, 0.2).stiffness) for c in cells[:2]),
                              (others[0], steel, wanted)]:  # fmt: skip
-        aim, got = np.asarray(aim), independent(cell, solid)
+        aim, got = np.asarray(aim), independent(cell.octant, solid)
         entries = ([0, 0, 3], [0, 1, 3])
         assert np.linalg.norm(got[entries] - aim[entries]) <= 5e-4 * np.linalg.norm(aim[entries])
         assert cell.result == jm.cells.FitResult.converged
@@ -64,3 +73,18 @@ def test_refusals(change, said):
     with pytest.raises(ValueError, match="Argument") as caught:
         jm.generate(given.pop("stiffness"), **given)
     assert said in str(caught.value)
+
+
+def test_starts_from_a_model():
+    """Of weights that were never trained: cells are cleaned and scored all the same, and a key gives them again."""
+    network = jm.diffusion.WedgeNet(side=32, block=8, features=(8, 8), depth=(0, 0), embedding=8)
+    model = jm.diffusion.new_model(network, jax.random.key(0))
+    making = Making(checked_target(jm.Isotropic(0.1, 0.2).stiffness, 0.4, SOLID), SOLID, 32, 2, False)
+    cells = list(itertools.islice(model_starts(model, making, 3, 5), 2))
+    for cell in cells:
+        assert cell.provenance["start"] == "model" and jm.cells.Facts(unfolded(cell.octant)).thin == 0
+    assert cells[0].error == pytest.approx(making.target.error(independent(cells[0].octant)), rel=1e-2)
+    again = next(iter(model_starts(model, making, 3, 5)))
+    np.testing.assert_array_equal(again.octant, cells[0].octant)
+    with pytest.raises(jm.io.FileError, match="trained weights"):
+        jm.generate(jm.Isotropic(0.1, 0.2).stiffness, source="model")
