@@ -96,11 +96,11 @@ def effects(
                 some = pattern == code
                 for i, u in loads.items():
                     forces[i][:, some] = table[code] @ u[:, some]
-        for entry, (i, j) in zip(changes, ENTRIES[orbits.symmetry], strict=True):
+        for number, (i, j) in enumerate(ENTRIES[orbits.symmetry]):
             value = np.einsum("ak,ak->k", loads[i], forces[j])
             if orbits.symmetry == "cubic" and (i, j) == (0, 0):
                 value = 0.5 * (value + np.einsum("ak,ak->k", loads[1], forces[1]))
-            entry[tuple(voxels.T)] = sign * value
+            changes[number][tuple(voxels.T)] = sign * value
     return orbits.sums(changes) / (density.size * np.prod(lengths))
 
 

@@ -11,6 +11,7 @@ that the error of a step grows with the sum of their sizes.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from ..elasticity import Isotropic
 from ..geometry import symmetry as symmetries
 from ..geometry.symmetry import SYMMETRIES, Symmetry
 from ..homogenization import SIMP, homogenize
+from ..solvers import SolverError
 from ._cell import Cell, unfolded
 from ._clean import clean as cleaned
 from ._effects import effects
@@ -153,7 +155,7 @@ def fit_stiffness(
     Raises:
         ValueError: an argument is not as described, the cell is not binary or in several parts, or no cell can have
             this stiffness: it is not positive definite, or above a bound of Hashin and Shtrikman.
-        SolverError: a solve did not converge.
+        SolverError: the solve of the start, or the score of the result, did not converge.
 
     Example:
         >>> import jaxmeta as jm
@@ -229,14 +231,19 @@ class _Fit:
                 result = FitResult.stalled if share < _SMALLEST else FitResult.max_solves_reached
                 break
             flipped, predicted = self._step(state, factors, share)
-            after = self._solved(flipped, state.displacement) if self._whole(flipped, state.bits) else None
-            solves += after is not None
+            after = None
+            if self._whole(flipped, state.bits):
+                solves += 1
+                with suppress(SolverError):  # a cell that cannot be solved is no better
+                    after = self._solved(flipped, state.displacement)
             if after is not None:
                 change = self.target.entries(after.stiffness) - self.target.entries(state.stiffness)
                 steps = [*steps, (predicted, change)][-3:]
                 factors = _learned(steps)
-            better = after is not None and after.distance < state.distance
-            state, share = (after, min(_LARGEST, 1.5 * share)) if better else (state, share / 2)
+            if after is not None and after.distance < state.distance:
+                state, share = after, min(_LARGEST, 1.5 * share)
+            else:
+                share = share / 2
         density = self.orbits.density(state.bits)
         scored = Scorer(self.solid, void=_VOID)(density, self.target.symmetry)
         error = self.target.error(scored.stiffness)

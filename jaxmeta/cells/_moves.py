@@ -184,7 +184,9 @@ def _hinges(w: np.ndarray) -> list[np.ndarray]:
     found = [_diagonal(a, b, c, d), _diagonal(w[:-1], w[1:], z(w[:-1]), z(w[1:])),
              _diagonal(w[:, :-1], w[:, 1:], z(w[:, :-1]), z(w[:, 1:]))]  # fmt: skip
     corner = {(0, 0): a, (1, 0): b, (0, 1): c, (1, 1): d}
-    block = {(i, j, k): (z(lines) if k else lines) for (i, j), lines in corner.items() for k in (0, 1)}
+    block: dict[tuple[int, ...], np.ndarray] = {
+        (i, j, k): (z(lines) if k else lines) for (i, j), lines in corner.items() for k in (0, 1)
+    }
     for i, j in ((0, 0), (1, 0), (0, 1), (1, 1)):
         p = (i, j, 0)
         q = tuple(1 - s for s in p)

@@ -80,7 +80,8 @@ def overlap(first: Shaped[np.ndarray, "m m m"], second: Shaped[np.ndarray, "m m 
             f"Arguments `first` and `second` must be (m, m, m) of one size, but have shapes {first.shape} and "
             f"{second.shape}."
         )
-    return of_two(*(_wedge.pack(octant[None])[0] for octant in (first, second)), first.shape[0])
+    bits = [_wedge.pack(octant[None])[0] for octant in (first, second)]
+    return of_two(bits[0], bits[1], first.shape[0])
 
 
 def distinct(columns: _file.Columns, side: int, threshold: float) -> Bool[np.ndarray, " n"]:

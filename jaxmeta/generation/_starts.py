@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,16 +52,16 @@ class Making(NamedTuple):
     member: int
     open_pores: bool
 
-    def starts(self, octants: list[np.ndarray], provenances: list[Mapping[str, Any]]) -> list[Start]:
+    def starts(self, octants: Sequence[np.ndarray], provenances: Sequence[Mapping[str, Any]]) -> list[Start]:
         """Octants cleaned and scored, the nearest first; those of which nothing is left that hangs together are not.
 
         The order is that of the cleaned cells: what is thin in a cell may carry much of its stiffness, and labels of a
         library are those of its own solid.
         """
-        prepared = [self._prepared(octant) for octant in octants]
-        whole = [k for k, octant in enumerate(prepared) if octant is not None]
+        prepared = zip(map(self._prepared, octants), provenances, strict=True)
+        whole = [(octant, provenance) for octant, provenance in prepared if octant is not None]
         score = Scorer(self.solid, residual=None, tolerance=_LOOSE, dtype="float32")
-        cells = score.octants([prepared[k] for k in whole], [provenances[k] for k in whole])
+        cells = score.octants([octant for octant, _ in whole], [provenance for _, provenance in whole])
         starts = [
             Start(cell.density, self.target.error(cell.stiffness), dict(cell.provenance))
             for cell in cells
@@ -86,7 +86,7 @@ def library_starts(library: Library, making: Making, count: int) -> Iterator[Sta
         count: starts in a group.
     """
     target, seen = making.target, 0
-    wanted = target.stiffness / float(making.solid.young)
+    wanted = target.stiffness / float(np.asarray(making.solid.young))
     while seen < len(library):
         most = min(len(library), seen + count)
         numbers = nearest(library, wanted, target.volume_fraction, most, per_family=1).numbers[seen:]
@@ -117,7 +117,7 @@ def model_starts(model: Model, making: Making, count: int, seed: int) -> Iterato
     """
     from ..diffusion import conditions, sample  # Flax takes half a second, which starts of a library need not wait for
 
-    c = making.target.stiffness / float(making.solid.young)
+    c = making.target.stiffness / float(np.asarray(making.solid.young))
     asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=making.target.volume_fraction)
     draw = jax.jit(jax.vmap(lambda key: sample(model, asked, key, resolution=2 * making.side)))
     for key in (jax.random.fold_in(jax.random.key(seed), group) for group in range(2**31)):

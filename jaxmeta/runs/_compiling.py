@@ -21,11 +21,11 @@ class _Watch:
         self._seconds = 0.0
         jax.monitoring.register_event_duration_secs_listener(self._hear)
 
-    def _hear(self, event: str, duration: float, **_: object) -> None:
+    def _hear(self, event: str, duration_secs: float, **_: str | int) -> None:
         if not event.endswith(_EVENTS):
             return
         end = time.monotonic()
-        begin = end - duration
+        begin = end - duration_secs
         while self._spans and self._spans[-1][1] > begin:
             first, last = self._spans.pop()
             self._seconds -= last - first
