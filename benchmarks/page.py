@@ -93,8 +93,8 @@ loads it is less than ten times slower, in float64; it is on grey fields, and on
 that it takes tens to hundreds of times longer. One cell of 32³ or 64³ alone, from the shell, is its ground: loading
 Python, JAX and the programs from disk takes us three seconds and more. Random cells take our multigrid some seventy
 steps. A batch by `vmap` gains next to nothing over its cells one by one. Peers work in float64 and with an assembled
-matrix, or with FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a user would not
-know.
+matrix, or with FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a user would
+not know.
 
 GPU: not measured.
 """
