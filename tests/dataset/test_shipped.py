@@ -76,7 +76,6 @@ def test_cells_are_sound(library, sample):
         assert cell.mean() == library.volume_fraction[number]
 
 
-@pytest.mark.slow
 def test_no_two_are_alike(library):
     """Among the first few thousand; all of them are compared in experiments/dataset."""
     first = library[:4096]

@@ -161,7 +161,6 @@ def test_importing_the_package_loads_no_network_library():
     assert diffusion.PRESETS["small"].side == 32
 
 
-@pytest.mark.slow
 def test_the_page_of_the_documentation(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save(model, "weights.h5")

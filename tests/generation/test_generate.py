@@ -46,7 +46,7 @@ def test_four_different_cells_and_another_solid():
     steel, wanted = jm.Isotropic(210.0, 0.28), np.asarray(jm.Isotropic(40.0, 0.25).stiffness)
     others = jm.generate(wanted, 0.45, count=1, solid=steel, open_pores=True)
     assert abs(others[0].volume_fraction - 0.45) < 0.002 and others[0].facts.open_pores
-    for cell, solid, aim in [*((c, SOLID, jm.Isotropic(0.1, 0.2).stiffness) for c in cells[:2]),
+    for cell, solid, aim in [*((c, SOLID, jm.Isotropic(0.1, 0.2).stiffness) for c in cells[:1]),
                              (others[0], steel, wanted)]:  # fmt: skip
         aim, got = np.asarray(aim), independent(cell.octant, solid)
         entries = ([0, 0, 3], [0, 1, 3])
