@@ -15,6 +15,7 @@ import jaxmeta as jm
 HERE = Path(__file__).resolve().parent
 COUNT, LEAST, MOST = 200, 0.02, 0.10
 FAR = (0.1, 0.2)
+MOVED = 0.03
 
 
 def drawn(seed: int) -> list[dict]:
@@ -34,9 +35,22 @@ def drawn(seed: int) -> list[dict]:
         distance[(family == family[first]) | (family == family[second])] = np.inf
         starts = {"nearest": int(np.argmin(distance))}
         starts |= {f"{far:g}": int(np.argmin(np.abs(distance - far) + 0.01 * rng.random(len(library)))) for far in FAR}
-        volume = float(library.volume_fraction[starts["nearest"]] + rng.uniform(-0.03, 0.03))
+        shift = float(rng.uniform(-MOVED, MOVED))
+        volume = float(library.volume_fraction[starts["nearest"]]) + shift
+        if not _possible(target, volume):  # there is no cell of this stiffness with so little solid
+            volume -= 2 * shift
         found.append({"between": [first, second], "constants": target.tolist(), "starts": starts, "volume": volume})
     return found
+
+
+def _possible(constants: np.ndarray, volume: float) -> bool:
+    """Whether a cell may have this stiffness at a volume fraction, by the bounds of Hashin and Shtrikman."""
+    try:
+        stiffness = np.asarray(jm.elasticity.CubicConstants(*constants).stiffness)
+        jm.cells.checked_target(stiffness, volume, jm.Isotropic(1.0, 0.3))
+    except ValueError:
+        return False
+    return True
 
 
 if __name__ == "__main__":
