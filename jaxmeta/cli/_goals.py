@@ -26,7 +26,7 @@ class Target:
     E and Poisson's ratio are those of the nearest isotropic stiffness."""
 
     target: Unset[Path] = None
-    """File with a 6 × 6 matrix, for match: .npy .npz or .h5, Voigt order 11 22 33 23 13 12."""
+    """File with a 6 × 6 matrix: .npy .npz or .h5, Voigt order 11 22 33 23 13 12."""
     target_c11: Unset[float] = None
     """C11 of a cubic cell."""
     target_c12: Unset[float] = None
