@@ -32,8 +32,9 @@ from ..solvers import SolverError
 from ._cell import Cell, unfolded
 from ._clean import clean as cleaned
 from ._effects import effects
-from ._moves import COUNT, Rules, candidates
+from ._moves import COUNT, candidates
 from ._orbits import Orbits
+from ._rules import Rules
 from ._score import Scorer
 from ._selection import select
 from ._target import Target, checked_target

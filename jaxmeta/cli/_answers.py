@@ -36,7 +36,7 @@ def asked(goal: Goal, found: Optimization) -> list[dict[str, Any]]:
     """Every constraint and target: what was asked, and what the binary cell has; components of a target first."""
     import jax.numpy as jnp
 
-    rows = [] if goal.target is None else _components(goal.target, found)
+    rows = [] if goal.target is None else components(goal.target, found.stiffness)
     for function, excess in zip(goal.constraints, found.report["constraints_binary"], strict=False):
         quantity, bound = getattr(function, "quantity", None), getattr(function, "bound", None)
         got = None if quantity is None else float(quantity(jnp.asarray(found.stiffness), jnp.asarray(found.cell)))
@@ -52,11 +52,11 @@ def asked(goal: Goal, found: Optimization) -> list[dict[str, Any]]:
     return rows
 
 
-def _components(target: Any, found: Optimization) -> list[dict[str, Any]]:
+def components(target: Any, stiffness: Any) -> list[dict[str, Any]]:
     """Of a whole stiffness that was asked for: three numbers where both are cubic, else every one that is not zero."""
     import numpy as np
 
-    wanted, got = np.asarray(target, float), np.asarray(found.stiffness, float)
+    wanted, got = np.asarray(target, float), np.asarray(stiffness, float)
     size = np.abs(wanted).max()
     places = [(i, j) for i in range(6) for j in range(i, 6) if max(abs(wanted[i, j]), abs(got[i, j])) > 1e-6 * size]
     if all(_is_cubic(matrix) for matrix in (wanted, got)):

@@ -11,6 +11,7 @@ import tyro
 
 from .._texts import duration
 from ..runs import Progress, stoppable
+from ._answers import components
 from ._errors import UsageError, name_flags
 from ._goals import Target
 from ._options import Flag, Output, Solid, Unset, check_positive, flat
@@ -229,7 +230,9 @@ class Generate:
 
 def _answers(cell: Generated, stiffness: np.ndarray, volume_fraction: float | None) -> list[dict[str, Any]]:
     """What was asked, and what the cell has."""
-    rows = [(name, float(stiffness[entry]), float(cell.stiffness[entry])) for name, entry in _CONSTANTS.items()]
+    rows = components(stiffness, cell.stiffness)
     if volume_fraction is not None:
-        rows.append(("volume fraction", volume_fraction, cell.volume_fraction))
-    return [{"name": name, "asked": asked, "got": got, "difference": got - asked} for name, asked, got in rows]
+        difference = cell.volume_fraction - volume_fraction
+        row = {"name": "volume fraction", "asked": volume_fraction, "got": cell.volume_fraction}
+        rows.append(row | {"difference": difference})
+    return rows

@@ -18,12 +18,15 @@ The bounds of Hashin, Shtrikman and Walpole hold for isotropic mixtures. For a c
 bulk modulus and for Voigt's average $(C_{11} - C_{12} + 3 C_{44})/5$, not for each of its two shear moduli.
 """
 
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Real
+from jaxtyping import Array, ArrayLike, Float, Real
 
 from .._arguments import real_array, real_arrays, require_kind, require_values
-from ._averages import Moduli
+from ._averages import Moduli, voigt_average
 from ._cubic import CubicConstants
 from ._materials import Isotropic
 
@@ -199,6 +202,48 @@ def shares(
     """
     upper = hashin_shtrikman(volume_fraction, solid, background)
     return Moduli(bulk=moduli.bulk / upper.bulk, shear=moduli.shear / upper.shear)
+
+
+class Excess(NamedTuple):
+    """A modulus above its bound.
+
+    Attributes:
+        name: "bulk" or "shear".
+        value: of the modulus, unit of stress.
+        bound: upper bound of it.
+    """
+
+    name: str
+    value: float
+    bound: float
+
+
+def exceeded(stiffness: Float[np.ndarray, "6 6"], volume_fraction: float, solid: Isotropic) -> Excess | None:
+    """Return which upper bound of Hashin and Shtrikman a stiffness is above, by more than rounding.
+
+    Args:
+        stiffness: Voigt form, (6, 6), unit of stress; bounded are its bulk modulus and Voigt's average shear modulus.
+        volume_fraction: fraction of `solid` in void, in [0, 1].
+        solid: of the cell.
+
+    Returns:
+        The first of both moduli that is above its bound, or None: a cell may have this stiffness.
+
+    Example:
+        >>> from jaxmeta.elasticity import Isotropic, bounds
+        >>> solid = Isotropic(young=1.0, poisson=0.3)
+        >>> bounds.exceeded(0.2 * solid.stiffness, 0.3, solid).name
+        'bulk'
+        >>> bounds.exceeded(0.1 * solid.stiffness, 0.3, solid)
+    """
+    with jax.enable_x64(True):
+        moduli = voigt_average(np.asarray(stiffness, np.float64))
+        upper = hashin_shtrikman(volume_fraction, solid)
+        for name in ("bulk", "shear"):
+            value, bound = (float(np.asarray(getattr(found, name))) for found in (moduli, upper))
+            if value > bound * (1 + _ROUNDING):
+                return Excess(name, value, bound)
+    return None
 
 
 def _phases(volume_fraction: ArrayLike, solid: Isotropic, background: Isotropic | None) -> tuple[Array, Moduli, Moduli]:

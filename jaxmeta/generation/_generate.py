@@ -15,7 +15,7 @@ from .._numbers import refused, whole_number
 from ..cells import Cell, FitResult, checked_target, fit_stiffness
 from ..dataset import Library, load, overlap
 from ..elasticity import Isotropic
-from ._starts import Making, Start, library_starts, model_starts
+from ._starts import Preparation, Start, library_starts, model_starts
 
 if TYPE_CHECKING:
     from ..diffusion import Model
@@ -111,14 +111,14 @@ def generate(
     if source not in ("library", "model"):
         raise refused("source", "be library or model", f"is {source!r}")
     seed = key if isinstance(key, int) else int(jax.random.bits(key) >> 1)
-    group, making = 2 * count + 2, Making(target, solid, resolution // 2, member, open_pores)
+    group, preparation = 2 * count + 2, Preparation(target, solid, resolution // 2, member, open_pores)
     if source == "library":
         library = load() if library is None else library
         if library.side != 32:
             raise refused("library", "have octants of 32³ voxels", f"has some of {library.side}³")
-        starts = library_starts(library, making, group)
+        starts = library_starts(library, preparation, group)
     else:
-        starts = model_starts(_model(model), making, group, seed)
+        starts = model_starts(_model(model), preparation, group, seed)
     taken: list[Generated] = []
     rest: list[Generated] = []
     for tried, start in enumerate(starts):
@@ -126,7 +126,7 @@ def generate(
             break
         if start.error > _FAR or not _is_new(start.octant, taken):
             continue
-        cell = _fitted(start, making, tolerance, max_solves if fit else 1, seed)
+        cell = _fitted(start, preparation, tolerance, max_solves if fit else 1, seed)
         if not _is_new(cell.density, taken):
             continue
         exact = cell.result == FitResult.converged or not fit
@@ -146,20 +146,20 @@ def _model(given: Model | None) -> Model:
     return load() if given is None else given
 
 
-def _fitted(start: Start, making: Making, tolerance: float, max_solves: int, seed: int) -> Generated:
+def _fitted(start: Start, preparation: Preparation, tolerance: float, max_solves: int, seed: int) -> Generated:
     found = fit_stiffness(
         start.octant,
-        making.target.stiffness,
-        solid=making.solid,
-        volume_fraction=making.target.volume_fraction,
+        preparation.target.stiffness,
+        solid=preparation.solid,
+        volume_fraction=preparation.target.volume_fraction,
         tolerance=tolerance,
-        smallest_member=making.member,
+        smallest_member=preparation.member,
         max_solves=max_solves,
         seed=seed,
     )
     scored, provenance = found.scored, {**start.provenance, "start_error": found.start_error}
     return Generated(
-        scored.density, "cubic", scored.stiffness, making.solid, solver=scored.solver, provenance=provenance,
+        scored.density, "cubic", scored.stiffness, preparation.solid, solver=scored.solver, provenance=provenance,
         error=found.error, result=found.result, solves=found.solves,
     )  # fmt: skip
 

@@ -35,7 +35,7 @@ class Start(NamedTuple):
     provenance: dict[str, Any]
 
 
-class Making(NamedTuple):
+class Preparation(NamedTuple):
     """What starts are to become.
 
     Attributes:
@@ -77,16 +77,16 @@ class Making(NamedTuple):
         return octant if octant.any() and geometry.is_connected(geometry.symmetry.unfold(octant)) else None
 
 
-def library_starts(library: Library, making: Making, count: int) -> Iterator[Start]:
+def library_starts(library: Library, preparation: Preparation, count: int) -> Iterator[Start]:
     """The nearest cells of a library, one of each family, in groups that are scored together.
 
     Args:
         library: of cells.
-        making: what they are to become.
+        preparation: what they are to become.
         count: starts in a group.
     """
-    target, seen = making.target, 0
-    wanted = target.stiffness / float(np.asarray(making.solid.young))
+    target, seen = preparation.target, 0
+    wanted = target.stiffness / float(np.asarray(preparation.solid.young))
     while seen < len(library):
         most = min(len(library), seen + count)
         numbers = nearest(library, wanted, target.volume_fraction, most, per_family=1).numbers[seen:]
@@ -94,7 +94,7 @@ def library_starts(library: Library, making: Making, count: int) -> Iterator[Sta
             return
         records = [library[int(number)] for number in numbers]
         provenances = [{"start": "library", **record.provenance} for record in records]
-        yield from making.starts([_finer(record, making.side) for record in records], provenances)
+        yield from preparation.starts([_finer(record, preparation.side) for record in records], provenances)
         seen += count
 
 
@@ -106,21 +106,21 @@ def _finer(record: Cell, side: int) -> Bool[np.ndarray, "m m m"]:
     return octant
 
 
-def model_starts(model: Model, making: Making, count: int, seed: int) -> Iterator[Start]:
+def model_starts(model: Model, preparation: Preparation, count: int, seed: int) -> Iterator[Start]:
     """Samples of a model, in groups that are drawn and scored together, without end.
 
     Args:
         model: of cells of a solid with Young's modulus one.
-        making: what they are to become.
+        preparation: what they are to become.
         count: starts in a group.
         seed: of the noise.
     """
     from ..diffusion import conditions, sample  # Flax takes half a second, which starts of a library need not wait for
 
-    c = making.target.stiffness / float(np.asarray(making.solid.young))
-    asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=making.target.volume_fraction)
-    draw = jax.jit(jax.vmap(lambda key: sample(model, asked, key, resolution=2 * making.side)))
+    c = preparation.target.stiffness / float(np.asarray(preparation.solid.young))
+    asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=preparation.target.volume_fraction)
+    draw = jax.jit(jax.vmap(lambda key: sample(model, asked, key, resolution=2 * preparation.side)))
     for key in (jax.random.fold_in(jax.random.key(seed), group) for group in range(2**31)):
-        side = slice(making.side)
+        side = slice(preparation.side)
         octants = [cell[side, side, side] for cell in np.asarray(draw(jax.random.split(key, count)))]
-        yield from making.starts(octants, [{"start": "model", "seed": seed, "family": None}] * count)
+        yield from preparation.starts(octants, [{"start": "model", "seed": seed, "family": None}] * count)

@@ -12,8 +12,9 @@ from jaxmeta import geometry
 from jaxmeta.cells import FitResult
 from jaxmeta.cells._cell import unfolded
 from jaxmeta.cells._effects import _condensed, _element, effects
-from jaxmeta.cells._moves import COUNT, SHAPES, Rules, candidates
+from jaxmeta.cells._moves import COUNT, SHAPES, candidates
 from jaxmeta.cells._orbits import Orbits
+from jaxmeta.cells._rules import Rules
 from jaxmeta.cells._selection import select
 from jaxmeta.cells._target import ENTRIES, checked_target
 from jaxmeta.geometry._members import _opened

@@ -8,7 +8,7 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta.cells import checked_target
-from jaxmeta.generation._starts import Making, model_starts
+from jaxmeta.generation._starts import Preparation, model_starts
 
 SOLID = jm.Isotropic(1.0, 0.3)
 
@@ -79,12 +79,12 @@ def test_starts_from_a_model():
     """Of weights that were never trained: cells are cleaned and scored all the same, and a key gives them again."""
     network = jm.diffusion.WedgeNet(side=32, block=8, features=(8, 8), depth=(0, 0), embedding=8)
     model = jm.diffusion.new_model(network, jax.random.key(0))
-    making = Making(checked_target(jm.Isotropic(0.1, 0.2).stiffness, 0.4, SOLID), SOLID, 32, 2, False)
-    cells = list(itertools.islice(model_starts(model, making, 3, 5), 2))
+    preparation = Preparation(checked_target(jm.Isotropic(0.1, 0.2).stiffness, 0.4, SOLID), SOLID, 32, 2, False)
+    cells = list(itertools.islice(model_starts(model, preparation, 3, 5), 2))
     for cell in cells:
         assert cell.provenance["start"] == "model" and jm.cells.Facts(unfolded(cell.octant)).thin == 0
-    assert cells[0].error == pytest.approx(making.target.error(independent(cells[0].octant)), rel=1e-2)
-    again = next(iter(model_starts(model, making, 3, 5)))
+    assert cells[0].error == pytest.approx(preparation.target.error(independent(cells[0].octant)), rel=1e-2)
+    again = next(iter(model_starts(model, preparation, 3, 5)))
     np.testing.assert_array_equal(again.octant, cells[0].octant)
     with pytest.raises(jm.io.FileError, match="trained weights"):
         jm.generate(jm.Isotropic(0.1, 0.2).stiffness, source="model")

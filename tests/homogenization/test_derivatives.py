@@ -220,7 +220,7 @@ def test_forward_over_forward():
 
 
 def test_hessian_is_symmetric():
-    """vᵀ H w = wᵀ H v: what a rule that freezes the fluctuation breaks."""
+    """vᵀ H w = wᵀ H v; that of a frozen fluctuation is symmetric as well, which `test_hessian_products` tells apart."""
     product, values = hessian_product("background", "forward_over_reverse"), point("background")
     one, two = mixed("background", 0), mixed("background", 5)
     np.testing.assert_allclose(along(product(values, one), two), along(product(values, two), one), rtol=1e-9)
