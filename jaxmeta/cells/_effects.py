@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from functools import lru_cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -29,8 +30,9 @@ _TENSORS = {0: [(0, 0)], 1: [(1, 1)], 2: [(2, 2)], 3: [(1, 2), (2, 1)], 4: [(0, 
 
 @lru_cache(maxsize=8)
 def _element(solid: Isotropic, spacing: tuple[float, float, float]) -> Float[np.ndarray, "24 24"]:
-    lmbda, mu = (jnp.full((1, 1, 1), float(constant)) for constant in solid.lame)
-    return np.asarray(element_matrices(IsotropicField(lmbda, mu), spacing), float)[..., 0, 0, 0]
+    with jax.enable_x64(True):  # so that what is kept does not depend on who asked first
+        lmbda, mu = (jnp.full((1, 1, 1), constant, jnp.float64) for constant in solid.lame)
+        return np.asarray(element_matrices(IsotropicField(lmbda, mu), spacing))[..., 0, 0, 0]
 
 
 @lru_cache(maxsize=8)
