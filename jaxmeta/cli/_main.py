@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 
+from ._cloak import CloakCommand
 from ._dataset import ABOUT, NAMES, Dataset
 from ._errors import explain, parse_sentence
 from ._generate import Generate
@@ -25,8 +26,9 @@ Command = (
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Dataset, tyro.conf.subcommand("dataset", description=ABOUT)]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[CloakCommand, tyro.conf.subcommand("cloak")]
 )
-_NAMES = {"homogenize": (), "optimize": (), "generate": (), "dataset": NAMES, "train": ()}
+_NAMES = {"homogenize": (), "optimize": (), "generate": (), "dataset": NAMES, "train": (), "cloak": ()}
 _STYLE = (
     tyro.conf.OmitArgPrefixes,
     tyro.conf.OmitSubcommandPrefixes,
@@ -34,8 +36,8 @@ _STYLE = (
     tyro.conf.DisallowNone,
 )
 _ABOUT = (
-    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, and networks that make "
-    "cells. `--version` tells the version."
+    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, networks that make cells, "
+    "and structures of cells. `--version` tells the version."
 )
 
 
@@ -81,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset | Train:
+def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset | Train | CloakCommand:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

@@ -11,6 +11,7 @@ from ._errors import system_text as system_text
 from ._hdf5_write import write_h5 as write_h5
 from ._json import to_json as to_json
 from ._json import write_json as write_json
+from ._npz_write import write_arrays as write_arrays
 from ._npz_write import write_npz as write_npz
 from ._orders import from_abaqus as from_abaqus
 from ._orders import from_vtk as from_vtk

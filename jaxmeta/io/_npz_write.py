@@ -51,5 +51,26 @@ def write_npz(
     arrays = check_result(density, stiffness, spacing)
     for name, entries in (("units", units), ("settings", settings), ("versions", versions)):
         arrays[name] = np.array(to_json(dict(entries or {}), non_finite="null"))
+    write_arrays(path, arrays, overwrite=overwrite)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], *, overwrite: bool = False) -> None:
+    """Writes arrays to an `.npz` archive that loads without pickle, whole or not at all.
+
+    Args:
+        path: The file, `.npz`; no suffix is added.
+        arrays: By their names.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        FileError: If the file exists or cannot be written.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxmeta.io import write_arrays
+        >>> write_arrays("numbers.npz", {"squares": np.arange(3) ** 2})
+        >>> np.load("numbers.npz")["squares"].tolist()
+        [0, 1, 4]
+    """
     with atomic_path(path, overwrite) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)  # pyright: ignore[reportArgumentType]

@@ -29,7 +29,7 @@ from ..elasticity import Isotropic
 _KNOTS = 48, 40  # of a, and of b for each a
 _NEAR = 250, 60  # cells whose quantiles are taken, for b and for g
 _DEGREES = 7, 4  # of the polynomials
-_CUT = 0.02, 0.05  # share of them that is left outside at each end
+_CUT = 0.005, 0.02  # share of them that is left outside at each end
 _SCALES = 0.5, 0.1  # differences of a and b that count as alike far
 _DENSE = 0.16  # distance of a to the solid's within which the ranges shrink
 
@@ -71,10 +71,8 @@ class PropertySpace(NamedTuple):
         """The inverse of `constants`, with values below 0 or above 1 outside of the space."""
         c11, c12, c44 = jnp.moveaxis(jnp.asarray(constants), -1, 0)
         a = jnp.log(c11)
-        low, high = self._ratios(a)
-        second = (c12 / c11 - low) / (high - low)
-        low, high = self._shears(a, second)
-        third = (c44 / c11 - low) / (high - low)
+        second = _share(c12 / c11, *self._ratios(a))
+        third = _share(c44 / c11, *self._shears(a, second))
         return jnp.stack([(a - self.ends[0]) / (self.ends[1] - self.ends[0]), second, third], axis=-1)
 
     def membership(self, constants: Float[ArrayLike, "*batch 3"]) -> Float[Array, "*batch"]:
@@ -116,7 +114,7 @@ def property_space(
         constants: C11, C12, C44 of the cells, in the unit of the solid's modulus.
         solid: of which they are made.
         softest: least C11.
-        stiffest: largest C11, below that of the solid; 0.97 of the solid's if omitted.
+        stiffest: largest C11, at most that of the solid; the solid's if omitted.
 
     Raises:
         ValueError: there are fewer than 100 cells, or the ends are not in order.
@@ -126,9 +124,9 @@ def property_space(
         raise refused("constants", "have shape (n, 3) with n at least 100", f"has shape {cells.shape}")
     whole = np.asarray(solid.stiffness, float)
     dense = np.array([np.log(whole[0, 0]), whole[0, 1] / whole[0, 0], whole[3, 3] / whole[0, 0]])
-    stiffest = 0.97 * whole[0, 0] if stiffest is None else positive_number("stiffest", stiffest)
-    if not positive_number("softest", softest) < stiffest < whole[0, 0]:
-        raise refused("softest", f"be below `stiffest`, and that below {whole[0, 0]:.4g}", f"is {softest}, {stiffest}")
+    stiffest = float(whole[0, 0]) if stiffest is None else positive_number("stiffest", stiffest)
+    if not positive_number("softest", softest) < stiffest <= whole[0, 0]:
+        raise refused("softest", f"be below `stiffest`, and that at most {whole[0, 0]:.4g}", f"is {softest}, {stiffest}")
     a, b, g = np.log(cells[:, 0]), cells[:, 1] / cells[:, 0], cells[:, 2] / cells[:, 0]
     ends = np.log([softest, stiffest])
     x, y = np.linspace(0, 1, _KNOTS[0]), np.linspace(0, 1, _KNOTS[1])
@@ -153,3 +151,9 @@ def _ends(which: int) -> list[float]:
 def _nearest(distance: np.ndarray, count: int) -> np.ndarray:
     count = min(count, len(distance) // 2)
     return np.argpartition(distance, count)[:count]
+
+
+def _share(value: Array, low: Array, high: Array) -> Array:
+    """Where a value is in a range; at the solid's end, where the range has no width, one half."""
+    width = jnp.maximum(high - low, 1e-9)
+    return 0.5 + (value - (low + high) / 2) / width

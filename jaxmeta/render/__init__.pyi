@@ -11,3 +11,7 @@ from ._modulus_picture import modulus_surface as modulus_surface
 from ._picture import draw_cells as draw_cells
 from ._picture import picture_of_cell as picture_of_cell
 from ._report import write_report as write_report
+from ._structure import Moved as Moved
+from ._structure import draw_sections as draw_sections
+from ._structure import draw_voxels as draw_voxels
+from ._structure import write_structure_report as write_structure_report

@@ -1,0 +1,289 @@
+r"""The mechanical cloak: stiffnesses around a hole for which nobody outside can tell that it is there.
+
+The stiffness of every cell of the cloak has three coordinates in [0, 1] in the space of what cells can be
+(`PropertySpace`), which it cannot leave. They minimise
+
+.. math:: D^2 + \alpha \sum_{\text{neighbours}} |u_a - u_b|^2 ,
+
+D being the distortion of the displacement outside. The second term, small, makes neighbours alike: such cells have
+faces that fit each other, and a structure whose stiffness varies slowly behaves as homogenization says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from .._arguments import positive_number
+from .._numbers import plain_number, refused, whole_number
+from ..design import Continuation, DesignResult, Evaluation, Level, Loop, append, run
+from ..fem import CubicField
+from ..optimizers import LBFGS, Seen
+from ..runs import Checkpoint, digest
+from ._section import Section
+from ._space import PropertySpace
+from ._structure import Structure, distortion
+
+_TOLERANCE = 1e-10  # of the solves: displacements to 1e-5
+_RESTS = 1e-4  # relative change of the objective over ten steps
+
+
+class Record(NamedTuple):
+    """What a step tells.
+
+    Attributes:
+        distortion: D.
+        roughness: Σ |u_a − u_b|².
+    """
+
+    distortion: Array
+    roughness: Array
+
+
+class CloakProblem(NamedTuple):
+    """The design problem of a cloak; see `design.Problem`. Its variables are coordinates (n, 3) in [0, 1].
+
+    Attributes:
+        structure: the block.
+        background: constants of all cells outside of the cloak, zero in the hole, (3, nx, ny).
+        places: numbers (i, j) of the cloak's cells, (2, k).
+        classes: which of the n distinct cells stands at each place, (k,).
+        space: what a cell can be.
+        reference: displacement without hole.
+        outside: weights of the nodes that count.
+        pairs: neighbours among the distinct cells, (2, p); number n is the reference.
+        beside: coordinates of the reference.
+        smoothness: α.
+        held: whether a cell keeps the coordinates that it has, (n,).
+    """
+
+    structure: Structure
+    background: Float[Array, "3 nx ny"]
+    places: Int[Array, "2 k"]
+    classes: Int[Array, " k"]
+    space: PropertySpace
+    reference: Float[Array, "x y z 3"]
+    outside: Float[Array, "x y z"]
+    pairs: Int[Array, "2 p"]
+    beside: Float[Array, "3"]
+    smoothness: Float[Array, ""]
+    held: Array
+
+    noise = 1e-6
+
+    def field(self, constants: Float[Array, "n 3"]) -> CubicField:
+        """Stiffness of every cell of the block."""
+        i, j = self.places
+        sections = (
+            all_.at[i, j].set(own) for all_, own in zip(self.background, constants[self.classes].T, strict=True)
+        )
+        depth = self.structure.cells[2]
+        return CubicField(*(jnp.repeat(section[..., None], depth, axis=2) for section in sections))
+
+    def distortion(self, constants: Float[Array, "n 3"]) -> Float[Array, ""]:
+        """D of constants C11, C12, C44 of the distinct cells."""
+        found = self.structure.solve(self.field(constants), tolerance=_TOLERANCE, throw=False)
+        return distortion(found.displacement[0], self.reference, self.outside)
+
+    def bounds(self, variables: Float[Array, "n 3"]) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"]]:
+        """0 and 1, or what a held cell has."""
+        held = self.held[:, None]
+        return jnp.where(held, variables, 0.0), jnp.where(held, variables, 1.0)
+
+    def evaluate(self, variables: Float[Array, "n 3"], level: Level, memory: Any) -> Evaluation:
+        """Objective with its gradient: one solve and one adjoint solve."""
+        (value, record), gradient = jax.value_and_grad(self._objective, has_aux=True)(variables)
+        none = jnp.zeros((0, *variables.shape), variables.dtype)
+        return Evaluation(Seen(value, gradient, none[:, 0, 0], none), record, memory, jnp.isfinite(value))
+
+    def values(self, variables: Float[Array, "n 3"], level: Level, memory: Any) -> tuple[Array, Array]:
+        """The objective alone."""
+        return self._objective(variables)[0], jnp.zeros(0, variables.dtype)
+
+    def cheap(self, variables: Float[Array, "n 3"], level: Level) -> Array:
+        """There is no constraint."""
+        return jnp.zeros((), variables.dtype)
+
+    def _objective(self, variables: Float[Array, "n 3"]) -> tuple[Array, Record]:
+        found = self.distortion(self.space.constants(variables))
+        either, other = jnp.concatenate([variables, self.beside[None]])[self.pairs]
+        roughness = jnp.sum((either - other) ** 2)
+        return found**2 + self.smoothness * roughness, Record(found, roughness)
+
+
+class CloakDesign(NamedTuple):
+    """A designed cloak.
+
+    Attributes:
+        problem: what was designed; `problem.field(constants)` is the stiffness of every cell.
+        places: (i, j) of the cloak's cells, (k, 2).
+        classes: which of the n distinct cells stands at each place, (k,).
+        constants: C11, C12, C44 of the distinct cells, (n, 3).
+        pairs: neighbours among them, (2, p); number n is the reference.
+        distortion_without: of the hole alone.
+        distortion: with the cloak, of these constants.
+        share_outside: share of the cells outside of the property space.
+        history: distortion, roughness, seconds of every step.
+        result: how the design ended.
+    """
+
+    problem: CloakProblem
+    places: Int[np.ndarray, "k 2"]
+    classes: Int[np.ndarray, " k"]
+    constants: Float[np.ndarray, "n 3"]
+    pairs: Int[np.ndarray, "2 p"]
+    distortion_without: float
+    distortion: float
+    share_outside: float
+    history: dict[str, list]
+    result: DesignResult
+
+
+def cloak_problem(
+    section: Section,
+    reference: Float[Array, "3"] | tuple[float, ...],
+    space: PropertySpace,
+    smoothness: float = 1e-6,
+    mirrored: bool = False,
+) -> CloakProblem:
+    """The problem of a section whose cells have constants C11, C12, C44 as a reference.
+
+    Args:
+        section: hole, cloak, supports and loads.
+        reference: of the undisturbed structure, in the unit of the space.
+        space: what a cell of the cloak can be.
+        smoothness: α.
+        mirrored: whether cells at −x and x are the same, which halves their number where the supports differ.
+
+    Raises:
+        ValueError: the reference lies outside of the space.
+    """
+    given = np.asarray(reference, float)
+    if given.shape != (3,) or not (given[[0, 2]] > 0).all() or not -given[0] / 2 < given[1] < given[0]:
+        raise refused("reference", "be C11, C12, C44 of a stable solid", f"is {given.tolist()}")
+    plain_number("smoothness", smoothness, "not be negative", lambda value: value >= 0)
+    beside = np.asarray(space.coordinates(jnp.asarray(given)))
+    if (beside < -0.02).any() or (beside > 1.02).any():
+        raise refused("reference", "lie in the space of what cells can be", f"has coordinates {beside.round(3)}")
+    structure = section.structure()
+    everywhere = np.broadcast_to(given[:, None, None], (3, *section.shape[:2]))
+    undisturbed = [np.repeat(values[..., None], section.depth, axis=2) for values in everywhere]
+    moved = structure.solve(CubicField(*map(jnp.asarray, undisturbed)), tolerance=_TOLERANCE).displacement[0]
+    background = jnp.asarray(np.where(section.in_hole, 0.0, everywhere))
+    places = np.argwhere(section.in_cloak)
+    distinct = places.copy()
+    if mirrored and section.pull == "rollers":
+        distinct[:, 0] = np.minimum(places[:, 0], section.cells - 1 - places[:, 0])
+    kinds, classes = np.unique(distinct, axis=0, return_inverse=True)
+    pairs = _neighbours(section, classes.ravel(), len(kinds))
+    return CloakProblem(
+        structure, background, jnp.asarray(places.T), jnp.asarray(classes.ravel()), space, moved,
+        jnp.asarray(section.outside()), jnp.asarray(pairs), jnp.asarray(np.clip(beside, 0, 1)),
+        jnp.asarray(float(smoothness)), jnp.zeros(len(kinds), bool),
+    )  # fmt: skip
+
+
+def _neighbours(section: Section, classes: np.ndarray, count: int) -> Int[np.ndarray, "2 p"]:
+    """Pairs of cells with a common face, at least one in the cloak, by their classes; number `count` is the reference."""
+    number = np.where(section.in_hole, -1, count)
+    number[section.in_cloak] = classes
+    pairs = [
+        np.stack([number[:-1].ravel(), number[1:].ravel()]),
+        np.stack([number[:, :-1].ravel(), number[:, 1:].ravel()]),
+    ]
+    both = np.concatenate(pairs, axis=1)
+    return both[:, (both >= 0).all(axis=0) & (both < count).any(axis=0)]
+
+
+def design_cloak(
+    problem: CloakProblem,
+    *,
+    gap: tuple[float, float] | None = None,
+    max_steps: int = 200,
+    checkpoint: str | Path | None = None,
+    callback: Callable[[int, dict[str, float]], None] | None = None,
+) -> CloakDesign:
+    """Design the stiffnesses of a cloak.
+
+    Args:
+        problem: from `cloak_problem`.
+        gap: ends of a range of C11 in which no cell is to be. Cells that come to lie in it go to the nearer end, are
+            held there, and the others are designed on.
+        max_steps: evaluations, those after the rounding included at most half as many again.
+        checkpoint: folder from which an interrupted design goes on.
+        callback: called as callback(step, numbers) after every step.
+
+    Returns:
+        A `CloakDesign`.
+
+    Raises:
+        ValueError: an argument is not as described.
+        SolverError: a solve did not converge.
+    """
+    steps = whole_number("max_steps", max_steps, 1)
+    i, j = problem.places[:, jnp.unique(problem.classes, return_index=True)[1]]
+    without = float(problem.distortion(problem.background[:, i, j].T))
+    loop = Loop(LBFGS(), Continuation(1.0, 1.0, 1, 1.0), _RESTS)
+    start = jnp.tile(problem.beside, (len(problem.held), 1))
+    settings = {"what": "cloak", "problem": digest(jax.tree.map(np.asarray, jax.tree.leaves(problem))),
+                "gap": None if gap is None else list(gap), "steps": steps}  # fmt: skip
+    history: dict[str, list] = {}
+    stages = [("design", steps)] if gap is None else [("design", steps), ("rounded", steps // 2)]
+    result, variables = DesignResult.max_steps_reached, start
+    for name, most in stages:
+        if name == "rounded":
+            assert gap is not None
+            variables, held = _rounded(problem, variables, gap)
+            problem = problem._replace(held=held)
+        folder = None if checkpoint is None else Checkpoint(Path(checkpoint) / name, settings)
+        try:
+            state, rows = loop.init(problem, variables), {}
+            if folder is not None and (found := folder.restore(state)) is not None:
+                state, rows = found
+            for turn in run(loop, problem, state, most):
+                state = turn.state
+                numbers = {"distortion": float(turn.info.record.distortion),
+                           "roughness": float(turn.info.record.roughness), "seconds": turn.seconds}  # fmt: skip
+                append(rows, numbers)
+                if folder is not None:
+                    folder.save(state, rows)
+                if callback is not None:
+                    try:
+                        callback(len(history.get("distortion", ())) + int(state.step), numbers)
+                    except KeyboardInterrupt:
+                        if folder is not None:
+                            folder.save(state, rows, force=True)
+                        raise
+            if folder is not None:
+                folder.save(state, rows, force=True)
+        finally:
+            if folder is not None:
+                folder.close()
+        for key, values in rows.items():
+            history.setdefault(key, []).extend(values)
+        variables, result = state.kept.variables, DesignResult(int(state.result))
+    constants = np.asarray(problem.space.constants(variables))
+    outside = np.asarray(problem.space.membership(constants)) < -1e-3
+    return CloakDesign(
+        problem, np.asarray(problem.places).T, np.asarray(problem.classes), constants, np.asarray(problem.pairs), without,
+        float(problem.distortion(jnp.asarray(constants))),
+        float(outside.mean()), history, result,
+    )  # fmt: skip
+
+
+def _rounded(problem: CloakProblem, variables: Array, gap: tuple[float, float]) -> tuple[Array, Array]:
+    low, high = (positive_number("gap", end) for end in gap)
+    if not low < high:
+        raise refused("gap", "have its ends in order", f"is {gap}")
+    ends = problem.space.ends
+    first = (jnp.log(jnp.array([low, high])) - ends[0]) / (ends[1] - ends[0])
+    inside = (variables[:, 0] > first[0]) & (variables[:, 0] <= first[1])
+    nearer = jnp.where(variables[:, 0] > first.mean(), jnp.minimum(first[1], 1.0), first[0])
+    return variables.at[:, 0].set(jnp.where(inside, nearer, variables[:, 0])), inside
