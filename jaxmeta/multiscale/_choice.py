@@ -15,6 +15,7 @@ SMALLER, LARGER = 0.8, 0.5
 _NEAR = 40  # cells of the library that are looked at for each
 _SCALE, _WEIGHT = 0.05, 0.1  # a relative difference of C of 5 % costs a tenth of a pair that does not fit
 _FAR, _TOO_FAR = 0.12, 5.0  # from which on a fit is not to be hoped for, and what that costs
+_HOPELESS = 0.5  # from which on there is no start at all
 _NONE = 20.0  # what a pair costs that has nothing in common
 _SWEEPS, _COOLING, _HOT = 60, 0.9, 50  # of the search: sweeps, factor on the noise, sweeps with noise
 
@@ -89,7 +90,7 @@ def choose(
     """
     count, rng = len(constants), np.random.default_rng(seed)
     near, distance = _candidates(catalogue, constants)
-    if not (distance.min(axis=1) < 1).all():
+    if not (distance.min(axis=1) < _HOPELESS).all():
         place = int(distance.min(axis=1).argmax())
         raise refused("constants", "be near some cell of the library", f"has {constants[place].tolist()}")
     faces = np.concatenate([catalogue.faces[0][near], catalogue.faces[1][near]], axis=1).astype(np.float32)

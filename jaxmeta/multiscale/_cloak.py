@@ -33,6 +33,7 @@ from ._structure import Structure, distortion
 
 _TOLERANCE = 1e-10  # of the solves: displacements to 1e-5
 _RESTS = 1e-4  # relative change of the objective over ten steps
+_BEYOND = 0.1  # how far a reference may lie outside of the space, in shares of its ranges
 
 
 class Record(NamedTuple):
@@ -62,6 +63,7 @@ class CloakProblem(NamedTuple):
         beside: coordinates of the reference.
         smoothness: α.
         held: whether a cell keeps the coordinates that it has, (n,).
+        ceiling: largest first coordinate of the others.
     """
 
     structure: Structure
@@ -75,6 +77,7 @@ class CloakProblem(NamedTuple):
     beside: Float[Array, "3"]
     smoothness: Float[Array, ""]
     held: Array
+    ceiling: Float[Array, ""]
 
     noise = 1e-6
 
@@ -93,9 +96,10 @@ class CloakProblem(NamedTuple):
         return distortion(found.displacement[0], self.reference, self.outside)
 
     def bounds(self, variables: Float[Array, "n 3"]) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"]]:
-        """0 and 1, or what a held cell has."""
+        """0 and 1, below a ceiling of the first coordinate, or what a held cell has."""
         held = self.held[:, None]
-        return jnp.where(held, variables, 0.0), jnp.where(held, variables, 1.0)
+        upper = jnp.ones_like(variables).at[:, 0].set(self.ceiling)
+        return jnp.where(held, variables, 0.0), jnp.where(held, variables, upper)
 
     def evaluate(self, variables: Float[Array, "n 3"], level: Level, memory: Any) -> Evaluation:
         """Objective with its gradient: one solve and one adjoint solve."""
@@ -170,7 +174,7 @@ def cloak_problem(
         raise refused("reference", "be C11, C12, C44 of a stable solid", f"is {given.tolist()}")
     plain_number("smoothness", smoothness, "not be negative", lambda value: value >= 0)
     beside = np.asarray(space.coordinates(jnp.asarray(given)))
-    if (beside < -0.02).any() or (beside > 1.02).any():
+    if (beside < -_BEYOND).any() or (beside > 1 + _BEYOND).any():
         raise refused("reference", "lie in the space of what cells can be", f"has coordinates {beside.round(3)}")
     structure = section.structure()
     everywhere = np.broadcast_to(given[:, None, None], (3, *section.shape[:2]))
@@ -186,7 +190,7 @@ def cloak_problem(
     return CloakProblem(
         structure, background, jnp.asarray(places.T), jnp.asarray(classes.ravel()), space, moved,
         jnp.asarray(section.outside()), jnp.asarray(pairs), jnp.asarray(np.clip(beside, 0, 1)),
-        jnp.asarray(float(smoothness)), jnp.zeros(len(kinds), bool),
+        jnp.asarray(float(smoothness)), jnp.zeros(len(kinds), bool), jnp.ones(()),
     )  # fmt: skip
 
 
@@ -214,8 +218,8 @@ def design_cloak(
 
     Args:
         problem: from `cloak_problem`.
-        gap: ends of a range of C11 in which no cell is to be. Cells that come to lie in it go to the nearer end, are
-            held there, and the others are designed on.
+        gap: ends of a range of C11 in which no cell is to be, up to the stiffest. Cells that come to lie in it go to
+            the nearer end, are held there, and the others are designed on.
         max_steps: evaluations, those after the rounding included at most half as many again.
         checkpoint: folder from which an interrupted design goes on.
         callback: called as callback(step, numbers) after every step.
@@ -240,8 +244,7 @@ def design_cloak(
     for name, most in stages:
         if name == "rounded":
             assert gap is not None
-            variables, held = _rounded(problem, variables, gap)
-            problem = problem._replace(held=held)
+            problem, variables = _rounded(problem, variables, gap)
         folder = None if checkpoint is None else Checkpoint(Path(checkpoint) / name, settings)
         try:
             state, rows = loop.init(problem, variables), {}
@@ -278,7 +281,10 @@ def design_cloak(
     )  # fmt: skip
 
 
-def _rounded(problem: CloakProblem, variables: Array, gap: tuple[float, float]) -> tuple[Array, Array]:
+def _rounded(
+    problem: CloakProblem, variables: Array, gap: tuple[float, float]
+) -> tuple[CloakProblem, Float[Array, "n 3"]]:
+    """No cell in the gap, nor on the way to it."""
     low, high = (positive_number("gap", end) for end in gap)
     if not low < high:
         raise refused("gap", "have its ends in order", f"is {gap}")
@@ -286,4 +292,5 @@ def _rounded(problem: CloakProblem, variables: Array, gap: tuple[float, float]) 
     first = (jnp.log(jnp.array([low, high])) - ends[0]) / (ends[1] - ends[0])
     inside = (variables[:, 0] > first[0]) & (variables[:, 0] <= first[1])
     nearer = jnp.where(variables[:, 0] > first.mean(), jnp.minimum(first[1], 1.0), first[0])
-    return variables.at[:, 0].set(jnp.where(inside, nearer, variables[:, 0])), inside
+    rounded = variables.at[:, 0].set(jnp.where(inside, nearer, variables[:, 0]))
+    return problem._replace(held=inside, ceiling=jnp.minimum(first[0], 1.0)), rounded

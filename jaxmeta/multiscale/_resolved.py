@@ -115,7 +115,7 @@ def _displacement(
         )  # fmt: skip
     if int(found.result) != 0:
         raise SolverError(f"{Result(int(found.result)).text} {voxels.shape} voxels.")
-    return np.asarray(found.displacement), _weights(section, voxels), int(found.stats.steps)
+    return np.array(found.displacement), _weights(section, voxels), int(found.stats.steps)
 
 
 def _weights(section: Section, voxels: np.ndarray) -> Float[np.ndarray, "x y z"]:

@@ -29,7 +29,7 @@ from ..elasticity import Isotropic
 _KNOTS = 48, 40  # of a, and of b for each a
 _NEAR = 250, 60  # cells whose quantiles are taken, for b and for g
 _DEGREES = 7, 4  # of the polynomials
-_CUT = 0.005, 0.02  # share of them that is left outside at each end
+_CUT = 0.02, 0.05  # share of them that is left outside at each end
 _SCALES = 0.5, 0.1  # differences of a and b that count as alike far
 _DENSE = 0.16  # distance of a to the solid's within which the ranges shrink
 
@@ -88,21 +88,22 @@ class PropertySpace(NamedTuple):
         """Constants with each coordinate brought to its range; those inside are unchanged."""
         return self.constants(jnp.clip(self.coordinates(constants), 0, 1))
 
-    def _ratios(self, a: Array) -> Array:
+    def _ratios(self, a: Array) -> tuple[Array, Array]:
         x = (a - self.ends[0]) / (self.ends[1] - self.ends[0])
-        powers = x[..., None] ** jnp.arange(self.ratios.shape[1])
+        powers = _powers(x, self.ratios.shape[1])
         return self._drawn(a, 0, jnp.einsum("...k,ek->e...", powers, self.ratios, precision="highest"))
 
-    def _shears(self, a: Array, second: Array) -> Array:
+    def _shears(self, a: Array, second: Array) -> tuple[Array, Array]:
         x = (a - self.ends[0]) / (self.ends[1] - self.ends[0])
         k, m = self.shears.shape[1:]
-        powers = x[..., None] ** jnp.arange(k), second[..., None] ** jnp.arange(m)
+        powers = _powers(x, k), _powers(second, m)
         return self._drawn(a, 1, jnp.einsum("...k,...m,ekm->e...", *powers, self.shears, precision="highest"))
 
-    def _drawn(self, a: Array, which: int, ends: Array) -> Array:
+    def _drawn(self, a: Array, which: int, ends: Array) -> tuple[Array, Array]:
         """Ends of a range, drawn towards the solid's value at its end."""
-        own = self.solid[1 + which]
-        return own + jnp.tanh((self.solid[0] - a) / _DENSE) * (ends - own)
+        own, left = self.solid[1 + which], jnp.tanh((self.solid[0] - a) / _DENSE)
+        low, high = (own + left * (end - own) for end in ends)
+        return low, high
 
 
 def property_space(
@@ -142,6 +143,10 @@ def property_space(
     powers = np.polynomial.polynomial.polyvander2d(*np.meshgrid(x, y, indexing="ij"), _DEGREES)
     shears = np.linalg.lstsq(powers.reshape(x.size * y.size, -1), table.reshape(2, -1).T, rcond=None)[0].T
     return PropertySpace(*map(jnp.asarray, (ends, ratios, shears.reshape(2, *(np.add(_DEGREES, 1))), dense)))
+
+
+def _powers(x: Array, count: int) -> Array:
+    return jnp.stack([x**k for k in range(count)], axis=-1)
 
 
 def _ends(which: int) -> list[float]:

@@ -204,7 +204,7 @@ def distortion(
         0.1
     """
     u, reference_ = real_array("displacement", displacement), real_array("reference", reference)
-    weights = real_array("outside", jnp.asarray(outside) * jnp.ones((), u.dtype))
+    weights = jnp.asarray(outside).astype(u.dtype)
     if u.shape != reference_.shape or u.shape != (*weights.shape, 3):
         raise refused(
             "displacement",

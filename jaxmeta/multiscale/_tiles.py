@@ -17,6 +17,7 @@ from ..runs import Run, digest
 from ._choice import Catalogue, Choice, choose, fits, ranked
 
 _TRIES = 4  # starts that are fitted for a cell at most
+_MEMBERS, _SOLVES = (2, 1), 12  # least thickness of members, in voxels, and where that leads nowhere; solves of each
 
 
 class Tile(NamedTuple):
@@ -116,12 +117,17 @@ def _fitted(
         if start.all():
             tile = Tile(start, catalogue.constants[record], error, record, moved, 0)
         else:
-            found = fit_stiffness(
-                start, np.asarray(cubic_stiffness(*wanted)), solid=catalogue.library.solid, tolerance=tolerance
-            )
-            solves += found.solves
+            for member in _MEMBERS:
+                found = fit_stiffness(
+                    start, np.asarray(cubic_stiffness(*wanted)), solid=catalogue.library.solid, tolerance=tolerance,
+                    smallest_member=member, max_solves=_SOLVES,
+                )  # fmt: skip
+                solves += found.solves
+                start = found.cell > 0.5
+                if found.error <= tolerance:
+                    break
             c = np.array(cubic_constants(found.stiffness))
-            tile = Tile(found.cell > 0.5, c, found.error, record, moved, solves)
+            tile = Tile(start, c, found.error, record, moved, solves)
         if best is None or tile.error < best.error:
             best = tile
         if best.error <= tolerance:
