@@ -8,6 +8,7 @@ from . import generation as generation
 from . import geometry as geometry
 from . import homogenization as homogenization
 from . import io as io
+from . import nano as nano
 from . import optimizers as optimizers
 from . import render as render
 from . import runs as runs
