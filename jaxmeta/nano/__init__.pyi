@@ -1,3 +1,5 @@
+from ._crystal import Crystal as Crystal
+from ._crystal import crystal as crystal
 from ._curvature import Hessian as Hessian
 from ._curvature import hessian as hessian
 from ._eam import EAM as EAM
@@ -14,5 +16,11 @@ from ._evaluate import stress as stress
 from ._lattice import Lattice as Lattice
 from ._neighbors import Neighbors as Neighbors
 from ._neighbors import neighbors as neighbors
+from ._relax import Relaxation as Relaxation
+from ._relax import RelaxationError as RelaxationError
+from ._relax import relax as relax
 from ._splines import Spline as Spline
+from ._stiffness import Stiffness as Stiffness
+from ._stiffness import stiffness as stiffness
+from ._stiffness import stiffness_by_curvature as stiffness_by_curvature
 from ._zhou import zhou2004 as zhou2004

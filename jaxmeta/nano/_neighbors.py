@@ -31,7 +31,7 @@ FAR = 1e3
 SKIN = 0.7
 """How much further than the cutoff tables reach, in Å. In an FCC crystal of aluminium five shells are then in them."""
 _LEAST_DISTANCE = 1.0
-_MULTIPLE = 8
+_MULTIPLE = 40
 """Rows are as long as a multiple of this, so that one compiled program serves several tables."""
 
 
