@@ -16,9 +16,14 @@ from ._evaluate import stress as stress
 from ._lattice import Lattice as Lattice
 from ._neighbors import Neighbors as Neighbors
 from ._neighbors import neighbors as neighbors
+from ._patches import Changes as Changes
+from ._patches import additions as additions
+from ._patches import removals as removals
 from ._relax import Relaxation as Relaxation
 from ._relax import RelaxationError as RelaxationError
 from ._relax import relax as relax
+from ._sensitivity import Sensitivities as Sensitivities
+from ._sensitivity import sensitivities as sensitivities
 from ._splines import Spline as Spline
 from ._stiffness import Stiffness as Stiffness
 from ._stiffness import stiffness as stiffness
