@@ -9,6 +9,7 @@ from . import geometry as geometry
 from . import homogenization as homogenization
 from . import io as io
 from . import multiscale as multiscale
+from . import nano as nano
 from . import optimizers as optimizers
 from . import render as render
 from . import runs as runs

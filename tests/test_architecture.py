@@ -26,8 +26,10 @@ ARROWS: dict[str, str] = {
     "dataset": "elasticity solvers optimizers homogenization geometry io runs design cells topology",
     "diffusion": "elasticity homogenization geometry io runs dataset",
     "generation": "elasticity geometry cells dataset diffusion",
+    "multiscale": "elasticity solvers optimizers fem geometry io runs design cells dataset",
+    "nano": "elasticity solvers optimizers fem io runs design",
     "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset "
-    "diffusion generation",
+    "diffusion generation multiscale nano",
 }
 """What each package may import, lowest package first."""
 

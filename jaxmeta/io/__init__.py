@@ -13,6 +13,7 @@ from ._json import to_json as to_json
 from ._json import write_json as write_json
 from ._npz_write import write_arrays as write_arrays
 from ._npz_write import write_npz as write_npz
+from ._open import open_binary as open_binary
 from ._orders import from_abaqus as from_abaqus
 from ._orders import from_vtk as from_vtk
 from ._orders import to_abaqus as to_abaqus

@@ -1,0 +1,112 @@
+"""Atoms in their reference positions, with all that relaxation and stiffness need of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from .._numbers import refused
+from ._cells import Cell
+from ._coarse import Coarse, block_inverses, coarse_grid
+from ._crystal import crystal
+from ._curvature import Hessian, hessian
+from ._eam import EAM, derivatives
+from ._energy import Geometry
+from ._neighbors import SKIN, Neighbors, table_of
+
+_NEAR, _SMOOTH = 0.02, 1e-6
+"""A cutoff is on a shell if pairs are nearer to it, in Å, and a slope there is larger, in eV/Å."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Body:
+    """Atoms, the last of which may be there to fill up a round number only. A pytree.
+
+    Args:
+        potential: of the atoms.
+        table: of their neighbours in the reference positions.
+        occupancy: (n,).
+        free: one for atoms that move, zero for those that are held or not there, (n,).
+        coarse: grid for the preconditioner; None where nothing is held, or the cell is skew.
+    """
+
+    potential: EAM
+    table: Neighbors
+    occupancy: Array
+    free: Array
+    coarse: Coarse | None
+
+    def geometry(self, displacement: Float[Array, "3 n"]) -> Geometry:
+        """The atoms displaced."""
+        return Geometry(self.table, displacement, self.occupancy)
+
+    def hessian(self, displacement: Float[Array, "3 n"]) -> Hessian:
+        """The Hessian of the atoms displaced, held ones included."""
+        return hessian(self.potential, self.geometry(displacement))
+
+    def corrections(self) -> Callable[[Array], Array]:
+        """The part of the preconditioner that does not change with the displacement."""
+        return jnp.zeros_like if self.coarse is None else self.coarse.correction()
+
+    def preconditioner(self, operator: Hessian, corrections: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        """Near the inverse of the Hessian of the free atoms; symmetric and positive on them."""
+        local = block_inverses(operator, self.free)
+        return lambda residual: local(residual) + corrections(residual)
+
+
+def body_of(
+    potential: EAM, where: np.ndarray, held: np.ndarray, box: Cell, occupancy: np.ndarray | None = None
+) -> Body:
+    """The body of checked arguments."""
+    count = len(where)
+    total = rounded(count)
+    table = table_of(where, potential.cutoff + SKIN, box, total)
+    _require_off_shells(potential, table)
+    straight = not np.count_nonzero(box.vectors[list(box.pbc)] * (1 - np.eye(3))[list(box.pbc)])
+    free, there = np.zeros(total), np.zeros(total)
+    there[:count] = 1 if occupancy is None else occupancy
+    free[:count] = ~held & (there[:count] > 0)
+    coarse = None
+    if held.any() and straight:
+        coarse = coarse_grid(where, there[:count] > 0, free[:count], box, crystal(potential), total)
+    return Body(potential, table.sorted(), jnp.asarray(there), jnp.asarray(free), coarse)
+
+
+def rounded(count: int) -> int:
+    """A number of atoms, and a few per cent more, so that one compiled program serves bodies of nearly one size."""
+    step = max(64, 1 << max(count.bit_length() - 5, 0))
+    return -(-count // step) * step
+
+
+def _require_off_shells(potential: EAM, table: Neighbors) -> None:
+    end = jnp.asarray([potential.cutoff * (1 - 1e-9)])
+    slopes = [abs(float(d[0])) for f in (potential.pair, potential.density) for d in derivatives(f, end, 1)]
+    if max(slopes) < _SMOOTH:
+        return
+    distance = np.linalg.norm(table.offset, axis=1)[np.asarray(table.index) < table.count]
+    if (abs(distance - potential.cutoff) < _NEAR).any():
+        raise refused("potential", "end off the shells of neighbours", f"ends at {potential.cutoff:g} Å, on one")
+
+
+def checked_held(held: Any, count: int) -> np.ndarray:
+    """An argument that says which atoms are held.
+
+    Raises:
+        ValueError: it is no array of truth values of shape (n,).
+    """
+    if held is None:
+        return np.zeros(count, bool)
+    flags = np.asarray(held)
+    if flags.shape != (count,):
+        raise refused("held", f"have shape ({count},)", f"has shape {flags.shape}")
+    if flags.dtype != bool and not (flags.dtype.kind in "iuf" and ((flags == 0) | (flags == 1)).all()):
+        raise refused("held", "hold truth values", f"is {flags.dtype}")
+    return flags.astype(bool)

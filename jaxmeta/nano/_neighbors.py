@@ -1,0 +1,159 @@
+"""Tables of neighbours, with the images of periodic cells.
+
+A table is made at reference positions X. It holds for every atom i its neighbours j and their *offsets*, the vectors
+X_j + images − X_i, nearest first, up to a radius R. Whatever is computed from it takes displacements u from X: an
+interatomic vector is offset + u_j − u_i. So a cell thinner than the cutoff is no special case (one atom is several
+neighbours of another, or of itself), and differences of small displacements keep their digits.
+
+**Certificate.** Two atoms that are not in the table are further than R apart at X, hence further than the cutoff as
+long as no two displacements differ by more than R less the cutoff.
+
+**Dummy.** Atoms have different numbers of neighbours. Rows are filled up with the number n, of an atom that is not
+there: it has displacement `FAR` and no weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float, Int
+from scipy.spatial import cKDTree
+
+from .._numbers import plain_number, refused
+from ._cells import Cell, checked_cell, checked_positions
+
+FAR = 1e3
+"""Displacement in Å of the atom that is not there: no distance to it is below a cutoff."""
+SKIN = 0.7
+"""How much further than the cutoff tables reach, in Å. In an FCC crystal of aluminium five shells are then in them."""
+_LEAST_DISTANCE = 1.0
+_MULTIPLE = 40
+"""Rows are as long as a multiple of this, so that one compiled program serves several tables."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Neighbors:
+    """A table of neighbours. A pytree.
+
+    Args:
+        index: numbers of the neighbours of every atom, nearest first, (k, n); n where there is none.
+        offset: vectors from every atom to its neighbours in the reference positions, in Å, (k, 3, n).
+        radius: in Å; up to it all pairs are in the table.
+        nearest: shortest offset of every row, (k,), by which sums leave out rows beyond the cutoff. Without it sums are
+            of all rows, and can be differentiated backwards, too.
+    """
+
+    index: Int[np.ndarray, "k n"] | Array
+    offset: Float[np.ndarray, "k 3 n"] | Array
+    radius: float | Array
+    nearest: Float[np.ndarray, "k"] | Array | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of atoms."""
+        return self.index.shape[1]
+
+    def certified(self, displacement: Float[Array, "3 n"], cutoff: float) -> Bool[Array, ""]:
+        """Whether no pair within the cutoff can be missing: no two displacements differ by more than R less it."""
+        return _parting(displacement) <= self.radius - cutoff
+
+    def rows(self, displacement: Float[Array, "3 n"], cutoff: float) -> int | Int[Array, ""]:
+        """How many rows hold neighbours within the cutoff."""
+        if self.nearest is None:
+            return self.index.shape[0]
+        return jnp.sum(jnp.asarray(self.nearest) < cutoff + _parting(displacement), dtype=jnp.int32)
+
+    def sorted(self) -> Neighbors:
+        """The table with `nearest`, as arrays of JAX."""
+        shortest = np.linalg.norm(self.offset, axis=1)
+        shortest = np.where(np.asarray(self.index) < self.count, shortest, np.inf).min(1, initial=np.inf)
+        return Neighbors(jnp.asarray(self.index), jnp.asarray(self.offset), self.radius, jnp.asarray(shortest))
+
+
+def _parting(displacement: Array) -> Array:
+    """A bound of the difference of two displacements."""
+    middle = 0.5 * (displacement.max(1) + displacement.min(1))
+    return 2 * jnp.sqrt(jnp.sum((displacement - middle[:, None]) ** 2, 0).max(initial=0.0))
+
+
+def neighbors(
+    positions: Float[np.ndarray, "n 3"],
+    radius: float,
+    cell: Float[np.ndarray, "3 3"] | None = None,
+    pbc: tuple[bool, bool, bool] = (False, False, False),
+) -> Neighbors:
+    """The table of all neighbours up to a radius.
+
+    Args:
+        positions: in Å.
+        radius: in Å.
+        cell: its rows are the lattice vectors, in Å; those of axes that are not periodic do not matter.
+        pbc: along which of them the atoms repeat.
+
+    Raises:
+        ValueError: an argument is not as described, or two atoms are less than 1 Å apart.
+
+    Example:
+        Every atom of an FCC crystal has 12 nearest neighbours, also in a cell of one atom.
+
+        >>> import numpy as np, jaxmeta as jm
+        >>> cell = 4.05 / 2 * (1 - np.eye(3))
+        >>> table = jm.nano.neighbors(np.zeros((1, 3)), 3.0, cell, pbc=(True, True, True))
+        >>> int((table.index < table.count).sum())
+        12
+    """
+    radius = plain_number("radius", radius, "be positive and finite", lambda x: 0 < x < np.inf)
+    where = checked_positions("positions", positions)
+    return table_of(where, radius, checked_cell(cell, pbc))
+
+
+def table_of(
+    where: np.ndarray, radius: float, cell: Cell, total: int | None = None, least: float = _LEAST_DISTANCE
+) -> Neighbors:
+    """The table of checked atoms.
+
+    Args:
+        where: their positions.
+        radius: of the table.
+        cell: of the atoms.
+        total: number of atoms in the table; those added have no neighbours.
+        least: atoms that are nearer to each other are refused.
+    """
+    count = len(where)
+    total = count if total is None else total
+    inside, moved = cell.wrapped(where)
+    images, source = cell.images(inside, radius)
+    tree = cKDTree(np.concatenate([inside, images]))
+    number = np.concatenate([np.arange(count), source])
+    some = inside[:: max(1, count // 1000)]
+    most = int(tree.query_ball_point(some, radius, return_length=True).max(initial=0)) + 1
+    while True:
+        distance, found = tree.query(inside, k=np.arange(1, most + 2), distance_upper_bound=radius, workers=-1)
+        if count == 0 or not np.isfinite(distance[:, -1]).any():
+            break
+        most += 16
+    distance, found = distance[:, 1:], found[:, 1:]  # the nearest is the atom itself
+    _require_apart(distance, found, number, least)
+    full = np.isfinite(distance)
+    rows = max(_MULTIPLE, -(-int(full.sum(1).max(initial=0)) // _MULTIPLE) * _MULTIPLE)
+    index = np.full((rows, total), total, np.int32)
+    offset = np.zeros((rows, 3, total))
+    for k in range(min(rows, full.shape[1])):
+        atoms = np.flatnonzero(full[:, k])
+        place = found[atoms, k]
+        index[k, atoms] = number[place]
+        offset[k][:, atoms] = (tree.data[place] - inside[atoms]).T
+    return Neighbors(index, offset, radius)
+
+
+def _require_apart(distance: np.ndarray, found: np.ndarray, number: np.ndarray, least: float) -> None:
+    if distance.size and distance[:, 0].min() < least:
+        first = int(distance[:, 0].argmin())
+        second = int(number[found[first, 0]])
+        what = f"atoms {first} and {second} are" if first != second else f"atom {first} and its image are"
+        raise refused("positions", f"keep atoms {least:g} Å apart", f"{what} at {distance[first, 0]:.3g} Å")
