@@ -18,7 +18,7 @@ import numpy as np
 from jaxmeta import multiscale
 
 HERE = Path(__file__).resolve().parent
-CASES = {
+CASES: dict[str, tuple[multiscale.Hole, multiscale.Reference, multiscale.Pull]] = {
     f"{hole}-{reference}{'' if pull == 'rollers' else '-sides'}": (hole, reference, pull)
     for pull in ("rollers", "sides")
     for reference in ("plates", "isotropic")

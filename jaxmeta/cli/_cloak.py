@@ -275,8 +275,8 @@ def _sentences(facts: dict[str, Any]) -> list[str]:
     if facts["distortion_cells"] is not None:
         contacts = facts["contacts"]
         lines.append(
-            f"With the stiffness that its cells of voxels have it is {_percent(facts['distortion_cells'])}; the largest "
-            f"error of a cell is {_percent(facts['largest_error'])}."
+            f"With the stiffness that its cells of voxels have it is {_percent(facts['distortion_cells'])}; the "
+            f"largest error of a cell is {_percent(facts['largest_error'])}."
         )
         lines.append(
             f"{_percent(contacts['fitting'])} of neighbours have faces that fit each other, {contacts['apart']} have "
@@ -284,8 +284,9 @@ def _sentences(facts: dict[str, Any]) -> list[str]:
         )
     if facts["distortion_resolved"] is not None:
         lines.append(
-            f"With all voxels, nothing homogenized, the hole distorts by {_percent(facts['distortion_resolved_without'])} "
-            f"and the cloaked hole by {_percent(facts['distortion_resolved'])}."
+            "With all voxels, nothing homogenized, the hole distorts by "
+            f"{_percent(facts['distortion_resolved_without'])} and the cloaked hole by "
+            f"{_percent(facts['distortion_resolved'])}."
         )
     return lines
 

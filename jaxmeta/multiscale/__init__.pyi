@@ -8,12 +8,15 @@ from ._cloak import cloak_problem as cloak_problem
 from ._cloak import design_cloak as design_cloak
 from ._make import Cloak as Cloak
 from ._make import make_cloak as make_cloak
+from ._reference import Reference as Reference
 from ._reference import ReferenceCell as ReferenceCell
 from ._reference import reference_cell as reference_cell
 from ._resolved import Resolved as Resolved
 from ._resolved import is_one_piece as is_one_piece
 from ._resolved import resolve as resolve
 from ._resolved import section_voxels as section_voxels
+from ._section import Hole as Hole
+from ._section import Pull as Pull
 from ._section import Section as Section
 from ._space import PropertySpace as PropertySpace
 from ._space import property_space as property_space

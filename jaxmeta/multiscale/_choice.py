@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..dataset import Library
 from .._numbers import refused
+from ..dataset import Library
 
 SMALLER, LARGER = 0.8, 0.5
 """Shares of the smaller and of the larger face's solid that two faces which fit have in common."""
@@ -63,7 +63,9 @@ class Choice(NamedTuple):
     distances: Float[np.ndarray, " n"]
 
 
-def fits(one: Bool[np.ndarray, "*batch pixels"], other: Bool[np.ndarray, "*batch pixels"]) -> Bool[np.ndarray, "*batch"]:
+def fits(
+    one: Bool[np.ndarray, "*batch pixels"], other: Bool[np.ndarray, "*batch pixels"]
+) -> Bool[np.ndarray, "*batch"]:
     """Whether two faces have 80 % of the smaller one's solid and 50 % of the larger one's in common."""
     common, sizes = (one & other).sum(-1), (one.sum(-1), other.sum(-1))
     return (common >= SMALLER * np.minimum(*sizes)) & (common >= LARGER * np.maximum(*sizes)) & (common > 0)

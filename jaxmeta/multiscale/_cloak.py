@@ -11,7 +11,6 @@ faces that fit each other, and a structure whose stiffness varies slowly behaves
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from .._arguments import positive_number
 from .._numbers import plain_number, refused, whole_number
@@ -152,7 +151,7 @@ class CloakDesign(NamedTuple):
 
 def cloak_problem(
     section: Section,
-    reference: Float[Array, "3"] | tuple[float, ...],
+    reference: Float[ArrayLike, "3"] | tuple[float, ...],
     space: PropertySpace,
     smoothness: float = 1e-6,
     mirrored: bool = False,
@@ -195,7 +194,7 @@ def cloak_problem(
 
 
 def _neighbours(section: Section, classes: np.ndarray, count: int) -> Int[np.ndarray, "2 p"]:
-    """Pairs of cells with a common face, at least one in the cloak, by their classes; number `count` is the reference."""
+    """Pairs of cells with a common face, one at least in the cloak, by their classes; the reference is number `count`."""
     number = np.where(section.in_hole, -1, count)
     number[section.in_cloak] = classes
     pairs = [
@@ -275,10 +274,17 @@ def design_cloak(
     constants = np.asarray(problem.space.constants(variables))
     outside = np.asarray(problem.space.membership(constants)) < -1e-3
     return CloakDesign(
-        problem, np.asarray(problem.places).T, np.asarray(problem.classes), constants, np.asarray(problem.pairs), without,
-        float(problem.distortion(jnp.asarray(constants))),
-        float(outside.mean()), history, result,
-    )  # fmt: skip
+        problem=problem,
+        places=np.asarray(problem.places).T,
+        classes=np.asarray(problem.classes),
+        constants=constants,
+        pairs=np.asarray(problem.pairs),
+        distortion_without=without,
+        distortion=float(problem.distortion(jnp.asarray(constants))),
+        share_outside=float(outside.mean()),
+        history=history,
+        result=result,
+    )
 
 
 def _rounded(

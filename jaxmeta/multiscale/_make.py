@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from .._numbers import plain_number
 from ..dataset import Library, load
@@ -115,7 +115,7 @@ def make_cloak(
     base = reference_cell(catalogue, reference)
     usual = _DEFAULTS[reference]
     alpha = usual[0] if smoothness is None else plain_number("smoothness", smoothness, "not be negative")
-    young = float(given.solid.young)
+    young = float(np.asarray(given.solid.young))
     whole = float(catalogue.constants[-1, 0])
     tell = callback or (lambda *_: None)
     with jax.enable_x64(True):
@@ -140,7 +140,5 @@ def make_cloak(
     with jax.enable_x64(True):
         achieved = jnp.asarray(np.stack([tile.constants for tile in tiles]))
         found = float(problem.distortion(achieved))
-    made = dataclasses.replace(
-        made, tiles=tiles, distortion_cells=found, contacts=contacts(tiles, pairs, base.face)
-    )
+    made = dataclasses.replace(made, tiles=tiles, distortion_cells=found, contacts=contacts(tiles, pairs, base.face))
     return dataclasses.replace(made, one_piece=is_one_piece(section, made.octants()))

@@ -58,7 +58,7 @@ def reference_cell(catalogue: Catalogue, kind: Reference) -> ReferenceCell:
     if kind != "isotropic":
         raise refused("reference", "be plates or isotropic", f"is {kind!r}")
     constants = cubic_constants(np.asarray(catalogue.library.stiffness))
-    c11 = catalogue.constants[:-1, 0] / float(catalogue.library.solid.young)
+    c11 = catalogue.constants[:-1, 0] / float(np.asarray(catalogue.library.solid.young))
     nu, zener = np.asarray(constants.poisson), np.asarray(constants.zener)
     alike = np.abs(zener - 1) < _ZENER
     alike &= (nu > _POISSON[0]) & (nu < _POISSON[1]) & (c11 > _C11[0]) & (c11 < _C11[1])

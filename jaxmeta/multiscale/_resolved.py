@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -32,9 +31,7 @@ class Resolved(NamedTuple):
     voxels: int
 
 
-def section_voxels(
-    section: Section, octants: Bool[np.ndarray, "n m k k k"]
-) -> Bool[np.ndarray, "X Y Z"]:
+def section_voxels(section: Section, octants: Bool[np.ndarray, "n m k k k"]) -> Bool[np.ndarray, "X Y Z"]:
     """The voxels of the part of a section that is computed, half a cell deep: its middle is a mirror.
 
     Args:

@@ -8,10 +8,10 @@ and the cells of a library fill, to a good approximation, what lies between two 
 
 .. math:: b_0(a) \le b \le b_1(a), \qquad g_0(a, b) \le g \le g_1(a, b).
 
-These are quantiles among the cells near by, as polynomials, so that a design meets no kinks. Towards the solid itself, where a library has no cells, both
-ranges shrink to the solid's b and g in proportion to the distance in a: in the dilute limit a pore changes C in
-proportion to its volume, in a direction that its shape decides. Shares u ∈ [0, 1]³ of the three ranges are coordinates
-of the space.
+These are quantiles among the cells near by, as polynomials, so that a design meets no kinks. Towards the solid itself,
+where a library has no cells, both ranges shrink to the solid's b and g in proportion to the distance in a: in the
+dilute limit a pore changes C in proportion to its volume, in a direction that its shape decides. Shares u ∈ [0, 1]³ of
+the three ranges are coordinates of the space.
 """
 
 from __future__ import annotations
@@ -125,11 +125,13 @@ def property_space(
         raise refused("constants", "have shape (n, 3) with n at least 100", f"has shape {cells.shape}")
     whole = np.asarray(solid.stiffness, float)
     dense = np.array([np.log(whole[0, 0]), whole[0, 1] / whole[0, 0], whole[3, 3] / whole[0, 0]])
-    stiffest = float(whole[0, 0]) if stiffest is None else positive_number("stiffest", stiffest)
-    if not positive_number("softest", softest) < stiffest <= whole[0, 0]:
-        raise refused("softest", f"be below `stiffest`, and that at most {whole[0, 0]:.4g}", f"is {softest}, {stiffest}")
+    highest = float(whole[0, 0]) if stiffest is None else float(positive_number("stiffest", stiffest))
+    if not positive_number("softest", softest) < highest <= whole[0, 0]:
+        raise refused(
+            "softest", f"be below `stiffest`, and that at most {whole[0, 0]:.4g}", f"is {softest}, {stiffest}"
+        )
     a, b, g = np.log(cells[:, 0]), cells[:, 1] / cells[:, 0], cells[:, 2] / cells[:, 0]
-    ends = np.log([softest, stiffest])
+    ends = np.log([softest, highest])
     x, y = np.linspace(0, 1, _KNOTS[0]), np.linspace(0, 1, _KNOTS[1])
     logs = np.minimum(ends[0] + (ends[1] - ends[0]) * x, dense[0] - _DENSE)
     table = np.stack([np.quantile(b[_nearest(np.abs(a - log), _NEAR[0])], _ends(0)) for log in logs], axis=1)

@@ -122,7 +122,7 @@ class Structure:
             SolverError: not converged.
         """
         field = self._elements(stiffness)
-        spacing = (1 / self.elements,) * 3
+        edge = 1 / self.elements
 
         def one(load: Array, prescribed: Array | None) -> Response:
             found = solve(
@@ -130,7 +130,7 @@ class Structure:
                 truth_values("supports", self.supports),
                 load,
                 faces=self.faces,
-                spacing=spacing,
+                spacing=(edge, edge, edge),
                 prescribed=prescribed,
                 tolerance=tolerance,
                 throw=False,
@@ -171,7 +171,7 @@ class Structure:
 
         def energy(factors: Array) -> Array:
             scaled = field.map(lambda modulus: modulus * self._repeated(factors))
-            return 0.5 * inner(Stiffness(scaled, spacing, Block(("free",) * 3))(nodal), nodal)
+            return 0.5 * inner(Stiffness(scaled, spacing, Block(("free", "free", "free")))(nodal), nodal)
 
         return jax.grad(energy)(jnp.ones(self.cells, nodal.dtype))
 

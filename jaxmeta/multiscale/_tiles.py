@@ -112,22 +112,8 @@ def _fitted(
     best: Tile | None = None
     solves = 0
     for record, moved in ranked(catalogue, choice, place, wanted, pairs, beside)[:_TRIES]:
-        start = catalogue.octant(record)
-        error = float(np.linalg.norm(catalogue.constants[record] - wanted) / np.linalg.norm(wanted))
-        if start.all():
-            tile = Tile(start, catalogue.constants[record], error, record, moved, 0)
-        else:
-            for member in _MEMBERS:
-                found = fit_stiffness(
-                    start, np.asarray(cubic_stiffness(*wanted)), solid=catalogue.library.solid, tolerance=tolerance,
-                    smallest_member=member, max_solves=_SOLVES,
-                )  # fmt: skip
-                solves += found.solves
-                start = found.cell > 0.5
-                if found.error <= tolerance:
-                    break
-            c = np.array(cubic_constants(found.stiffness))
-            tile = Tile(start, c, found.error, record, moved, solves)
+        tile = _from(catalogue, record, moved, wanted, tolerance)
+        solves += tile.solves
         if best is None or tile.error < best.error:
             best = tile
         if best.error <= tolerance:
@@ -135,6 +121,26 @@ def _fitted(
     assert best is not None
     octant = best.octant[::-1, ::-1, ::-1] if best.moved else best.octant
     return best._replace(octant=octant, solves=solves)
+
+
+def _from(catalogue: Catalogue, record: int, moved: bool, wanted: np.ndarray, tolerance: float) -> Tile:
+    """A record of the catalogue, fitted; not yet moved."""
+    octant, constants = catalogue.octant(record), catalogue.constants[record]
+    error, solves = float(np.linalg.norm(constants - wanted) / np.linalg.norm(wanted)), 0
+    for member in () if octant.all() else _MEMBERS:
+        found = fit_stiffness(
+            octant,
+            np.asarray(cubic_stiffness(*wanted)),
+            solid=catalogue.library.solid,
+            tolerance=tolerance,
+            smallest_member=member,
+            max_solves=_SOLVES,
+        )
+        octant, constants, error = found.cell > 0.5, np.array(cubic_constants(found.stiffness)), found.error
+        solves += found.solves
+        if error <= tolerance:
+            break
+    return Tile(octant, constants, error, record, moved, solves)
 
 
 def _write(path: Path, tile: Tile) -> None:

@@ -28,7 +28,7 @@ class LBFGSState(NamedTuple):
         length: share of the direction that the trial took.
         steps: the last changes of the base, newest first, (memory, *shape).
         slopes: changes of the gradient over them.
-        count: updates done.
+        updates: their number.
         result: an `Outcome`.
     """
 
@@ -39,7 +39,7 @@ class LBFGSState(NamedTuple):
     length: Float[Array, ""]
     steps: Float[Array, "memory *shape"]
     slopes: Float[Array, "memory *shape"]
-    count: Int[Array, ""]
+    updates: Int[Array, ""]
     result: Int[Array, ""]
 
 
@@ -133,11 +133,13 @@ class LBFGS:
             The next design to evaluate, of the shape and dtype of x, and the new state.
         """
         dtype = x.dtype
-        lower, upper = (jnp.broadcast_to(jnp.asarray(bound, dtype), x.shape) for bound in (problem.lower, problem.upper))
+        lower, upper = (
+            jnp.broadcast_to(jnp.asarray(bound, dtype), x.shape) for bound in (problem.lower, problem.upper)
+        )
         value, gradient = seen.objective.astype(dtype), seen.gradient.astype(dtype)
         finite = jnp.isfinite(value) & jnp.isfinite(gradient).all()
         foretold = jnp.vdot(state.gradient, x - state.base)
-        first = state.count == 0
+        first = state.updates == 0
         accepted = finite & (first | (value <= state.value + self.decrease * foretold))
 
         # A step along which the gradient does not grow says nothing of a minimum.
@@ -168,7 +170,7 @@ class LBFGS:
 
         result = jnp.where(finite, Outcome.solved, Outcome.not_finite)
         result = jnp.where(finite & lost & (state.steps == 0).all(), Outcome.stalled, result).astype(jnp.int32)
-        new = LBFGSState(base, value, gradient, direction, length, steps, slopes, state.count + 1, result)
+        new = LBFGSState(base, value, gradient, direction, length, steps, slopes, state.updates + 1, result)
         return jnp.where(finite | ~first, trial, x), new
 
 

@@ -48,7 +48,7 @@ def draw_sections(
     from matplotlib.figure import Figure
 
     count = len(sections)
-    figure = Figure(figsize=(4.2 * (count + 1), 7.2), layout="constrained")
+    figure = Figure(figsize=(4.6 * (count + 1), 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, count + 1)
     x, y = (np.arange(side, dtype=float) for side in undisturbed.shape[:2])
@@ -64,8 +64,9 @@ def draw_sections(
         gap = np.ma.array(_centres(_gaps(one, undisturbed)), mask=~one.there)
         lower = below.pcolormesh(x, y, gap.T, cmap="magma_r", vmin=0, vmax=apart)
         below.set_title("distance from the undisturbed one", fontsize=9)
-    figure.colorbar(shown, ax=axes[0, count - 1], label="displacement")
-    figure.colorbar(lower, ax=axes[1, count - 1], label="distance")
+        if column == count - 1:
+            figure.colorbar(shown, ax=top, label="displacement")
+            figure.colorbar(lower, ax=below, label="distance")
     there = sections[-1].there
     picture = axes[0, count].pcolormesh(
         x, y, np.ma.array(stiffness, mask=~there).T, cmap="cividis", norm=_logarithmic(stiffness[there])

@@ -10,8 +10,20 @@ import pytest
 import jaxmeta as jm
 from jaxmeta.fem import CubicField
 from jaxmeta.multiscale import (
-    Catalogue, Section, Structure, choose, cloak_problem, contacts, design_cloak, distortion, fit_tiles, fits,
-    is_one_piece, property_space, resolve, section_voxels,
+    Catalogue,
+    Section,
+    Structure,
+    choose,
+    cloak_problem,
+    contacts,
+    design_cloak,
+    distortion,
+    fit_tiles,
+    fits,
+    is_one_piece,
+    property_space,
+    resolve,
+    section_voxels,
 )  # fmt: skip
 from jaxmeta.multiscale._cloak import CloakProblem
 from jaxmeta.multiscale._tiles import Tile
@@ -44,7 +56,9 @@ def test_a_section_is_what_it_says():
         assert float(loads.sum()) == pytest.approx(20.0) and float(loads[0, -1, ..., 0].sum()) == pytest.approx(20.0)
     # Weights of the part are those of the whole section.
     x = np.arange(41) - 20
-    assert section.outside()[..., 0].sum() == pytest.approx((np.hypot(x[:, None], x) > 40 / 3).sum() / 4)
+    assert Section("square", "sides").outside()[..., 0].sum() == pytest.approx(
+        (np.hypot(x[:, None], x) > 40 / 3).sum() / 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,7 +199,7 @@ def test_tiles_are_exact_and_kept(library, tmp_path):
     assert all(tile.error <= 5e-4 for tile in tiles) and tiles[1].octant.all()
     h = jm.homogenize(tiles[0].octant.astype(float), library.solid, symmetry="cubic", residual=1e-7)
     found = np.array([h.stiffness[0, 0], h.stiffness[0, 1], h.stiffness[3, 3]])
-    np.testing.assert_allclose(found, wanted[0], atol=6e-4 * np.linalg.norm(wanted[0]))
+    np.testing.assert_allclose(found, wanted[0], atol=6e-4 * float(np.linalg.norm(wanted[0])))
     made = []
     again = fit_tiles(catalogue, wanted, pairs, beside, folder=tmp_path, callback=lambda *told: made.append(told))
     assert not made and all((one.octant == other.octant).all() for one, other in zip(tiles, again, strict=True))

@@ -38,7 +38,8 @@ def test_against_the_block_solver(elements):
     for load in range(3):
         block = jm.fem.solve(fine, structure.supports, structure.loads[load], spacing=(1 / elements,) * 3,
                              tolerance=1e-12)  # fmt: skip
-        np.testing.assert_allclose(found.displacement[load], block.displacement, atol=1e-7 * abs(block.displacement).max())
+        scale = float(abs(block.displacement).max())
+        np.testing.assert_allclose(found.displacement[load], block.displacement, atol=1e-7 * scale)
         np.testing.assert_allclose(found.compliance[load], block.compliance, rtol=1e-10)
         np.testing.assert_allclose(found.reactions[load], block.reactions, atol=1e-5)
     np.testing.assert_allclose(2 * found.energies.sum((1, 2, 3)), found.compliance, rtol=1e-9)
@@ -53,7 +54,9 @@ def test_energies_are_those_of_each_cell():
     matrices = np.moveaxis(np.asarray(jm.fem.element_matrices(field, (1.0, 1.0, 1.0))), (0, 1), (-2, -1))
     u = np.asarray(found.displacement[0])
     for place in np.ndindex(*cells):
-        corners = np.stack([u[place[0] + a, place[1] + b, place[2] + c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+        corners = np.stack(
+            [u[place[0] + a, place[1] + b, place[2] + c] for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+        )
         own = corners.T.ravel()
         np.testing.assert_allclose(found.energies[0][place], 0.5 * own @ matrices[place] @ own, rtol=1e-8)
 

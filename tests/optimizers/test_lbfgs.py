@@ -1,5 +1,7 @@
 """L-BFGS within bounds, against SciPy's and against known minima."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ import scipy.optimize
 from jaxmeta.optimizers import LBFGS, Outcome, Problem, Seen
 
 
-def minimise(f, x, steps, lower=0.0, upper=1.0, method=LBFGS()):
+def minimise(f, x, steps, lower: Any = 0.0, upper: Any = 1.0, method=LBFGS()):
     problem = Problem(lower, upper, m=0)
 
     @jax.jit
@@ -111,4 +113,4 @@ def test_refusals():
         LBFGS().init(jnp.zeros(3), Problem(m=1))
     for name, value in (("move", 0.0), ("memory", 0), ("shorten", 1.0), ("decrease", 0.6)):
         with pytest.raises(ValueError, match=f"Argument `{name}` must"):
-            LBFGS(**{name: value})
+            LBFGS(**{name: value})  # pyright: ignore[reportArgumentType]
