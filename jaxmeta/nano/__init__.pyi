@@ -24,3 +24,9 @@ from ._stiffness import Stiffness as Stiffness
 from ._stiffness import stiffness as stiffness
 from ._stiffness import stiffness_by_curvature as stiffness_by_curvature
 from ._zhou import zhou2004 as zhou2004
+from ._optimize import Design as Design
+from ._optimize import optimize as optimize
+from ._problem import Problem as Problem
+from ._problem import cantilever as cantilever
+from ._problem import pillar as pillar
+from ._problem import read_problem as read_problem

@@ -174,7 +174,7 @@ def settle(
         ended = Ended(int(state.ended))
         if ended is Ended.table:
             where = where + np.asarray(state.displacement).T[: len(where)]
-            body = body_of(potential, where, held, box, occupancy)
+            body = body_of(potential, where, held, box, occupancy, body.table.count)
             start = jnp.zeros_like(start)
             continue
         if ended is Ended.going:
