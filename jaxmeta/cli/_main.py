@@ -15,6 +15,9 @@ from ._dataset import ABOUT, NAMES, Dataset
 from ._errors import explain, parse_sentence
 from ._generate import Generate
 from ._homogenize import Homogenize
+from ._nano import ABOUT as NANO
+from ._nano import NAMES as NANO_NAMES
+from ._nano import Nano
 from ._optimize import Optimize
 from ._options import REGISTRY
 from ._train import Train
@@ -25,8 +28,9 @@ Command = (
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Dataset, tyro.conf.subcommand("dataset", description=ABOUT)]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Nano, tyro.conf.subcommand("nano", description=NANO)]
 )
-_NAMES = {"homogenize": (), "optimize": (), "generate": (), "dataset": NAMES, "train": ()}
+_NAMES = {"homogenize": (), "optimize": (), "generate": (), "dataset": NAMES, "train": (), "nano": NANO_NAMES}
 _STYLE = (
     tyro.conf.OmitArgPrefixes,
     tyro.conf.OmitSubcommandPrefixes,
@@ -34,8 +38,8 @@ _STYLE = (
     tyro.conf.DisallowNone,
 )
 _ABOUT = (
-    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, and networks that make "
-    "cells. `--version` tells the version."
+    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, networks that make "
+    "cells, and bodies of atoms. `--version` tells the version."
 )
 
 
@@ -81,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset | Train:
+def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset | Train | Nano:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

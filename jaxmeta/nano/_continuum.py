@@ -1,7 +1,7 @@
 """A start for atoms: the optimum of the same beam as an elastic solid, by finite elements.
 
-Every orbit of sites has a density z in [0, 1]; a voxel, of half a lattice constant, has the mean of the sites around it,
-weighted by a cone. Optimality criteria minimise −k(z) at the mean density that is asked for, with the moduli of the
+Every orbit of sites has a density z in [0, 1]; a voxel, of half a lattice constant, has the mean of the sites around
+it, weighted by a cone. Optimality criteria minimise −k(z) at the mean density that is asked for, with the moduli of the
 crystal averaged over directions, times ρᵖ, with p from 1 to 3.
 """
 

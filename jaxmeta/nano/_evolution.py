@@ -31,6 +31,8 @@ _SETTLING = 3
 """Steps with all atoms taken out in which thinning still exchanges atoms; the best of them goes on."""
 _NEAR = 3
 """A site gets an atom only where so many neighbours are."""
+_HANGING = 5
+"""Thinning makes up for dropped atoms where so many neighbours are."""
 _PAIRS = 4
 """Single exchanges that are tried at the end: so many best removals with so many best additions."""
 _GROWTH = 1e-6
@@ -155,22 +157,23 @@ class Evolution:
         return state._replace(occupancy=new.astype(np.int8)), self._info("thin", found, new, occupied, 0)
 
     def _thinned(self, occupied: np.ndarray, memory: np.ndarray, rate: float) -> np.ndarray:
-        """The sites of highest rank, cleaned, and the target not exceeded at the end."""
+        """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank."""
         count = max(self.target, int(np.count_nonzero(occupied) * (1 - rate)))
         sites, problem = self.oracle.sites, self.oracle.problem
         new = sites.cleaned(self.highest(memory, count), problem, self.least, self.full)
-        if np.count_nonzero(new) <= max(count, self.target):
-            return new
-        return self.highest(np.where(new, memory, -np.inf), count)
+        if np.count_nonzero(new) > count:
+            return self.highest(np.where(new, memory, -np.inf), count)
+        supported = sites.neighbors(new) >= _HANGING
+        return self.highest(np.where(new, np.inf, np.where(supported, memory, -np.inf)), count)
 
     def highest(self, values: Float[np.ndarray, "n"], count: int) -> Bool[np.ndarray, "n"]:
         """Whole orbits of the highest values, grips first, as many as make no more than `count` atoms."""
         sites, problem = self.oracle.sites, self.oracle.problem
         of_orbit = np.where(problem.held, np.inf, np.where(problem.domain, values, -np.inf))[sites.first]
         order = np.argsort(-of_orbit, kind="stable")
-        taken = np.cumsum(sites.size[order]) <= count
+        taken = (np.cumsum(sites.size[order]) <= count) & (of_orbit[order] > -np.inf)
         chosen = np.zeros(len(sites.size), bool)
-        chosen[order[taken & np.isfinite(np.where(of_orbit[order] > 0, 0.0, of_orbit[order]))]] = True
+        chosen[order[taken]] = True
         return chosen[sites.orbit]
 
     def _exchange(self, state: State) -> tuple[State, Info]:

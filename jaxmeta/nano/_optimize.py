@@ -16,9 +16,11 @@ from .._arguments import require_kind
 from .._numbers import plain_number, refused, told, whole_number
 from ..design import DesignResult, append
 from ..runs import Checkpoint, digest
+from ._atoms import Atoms
 from ._continuum import continuum
 from ._crystal import crystal
 from ._eam import EAM
+from ._evaluate import energies
 from ._evolution import Evolution, Info, State
 from ._oracle import Oracle
 from ._orbits import sites_of
@@ -71,6 +73,19 @@ class Design:
     def held(self) -> Bool[np.ndarray, "m"]:
         """Which of them are held."""
         return self.problem.held[self.occupancy]
+
+    def energies(self, potential: EAM) -> Float[np.ndarray, "m"]:
+        """Of the relaxed atoms, in eV."""
+        return energies(potential, self.positions, self.problem.lattice.cell, self.problem.pbc)
+
+    def atoms(self, potential: EAM) -> Atoms:
+        """The relaxed atoms with their grips, sites and energies, to be written."""
+        problem, there = self.problem, self.occupancy
+        numbers = {"energy": self.energies(potential), "site": np.flatnonzero(there)}
+        return Atoms(
+            self.positions, problem.lattice.cell, problem.pbc, potential.element, self.held, problem.direction[there],
+            numbers | {"displacement": self.scored.displacement},
+        )  # fmt: skip
 
     @property
     def volume_fraction(self) -> float:
@@ -150,12 +165,21 @@ def optimize(
         loop = Evolution(Oracle(potential, problem, sites), target, rate, trials, batch, least, full)
         chosen = _checked_start(start, problem)
         asked = {
-            "kind": "nano", "potential": [digest(leaf) for leaf in jax.tree.leaves(potential)],
-            "lattice": [list(problem.lattice.cells), problem.lattice.lattice_constant, np.array(problem.lattice.axes).tolist()],
-            "pbc": list(problem.pbc), "problem": [digest(x) for x in (problem.held, problem.direction, problem.domain)],
-            "start": chosen if isinstance(chosen, str) else digest(chosen), "seed": seed, "target": target,
-            "symmetric": symmetric, "rate": rate, "trials": trials, "batch": batch, "least": least, "full": full,
-        }  # fmt: skip
+            "potential": [digest(leaf) for leaf in jax.tree.leaves(potential)],
+            "problem": [
+                digest(x) for x in (problem.lattice.positions, problem.held, problem.direction, problem.domain)
+            ],
+            "pbc": list(problem.pbc),
+            "start": chosen if isinstance(chosen, str) else digest(chosen),
+            "seed": seed,
+            "target": target,
+            "symmetric": symmetric,
+            "rate": rate,
+            "trials": trials,
+            "batch": batch,
+            "least": least,
+            "full": full,
+        }
         return _run(loop, chosen, seed, fraction, asked, max_steps, checkpoint, callback)
 
 

@@ -134,7 +134,9 @@ def _shares(body: Body, still: Array, u: Array) -> Array:
     load = second_derivative(lambda x: gradient(body.potential, body.geometry(x)), still, u)
     method = PCG(residual=_SECOND, max_steps=2000)
     solved = method(
-        lambda p: body.free[None] * operator(p), -body.free[None] * load, body.preconditioner(operator, body.corrections())
+        lambda p: body.free[None] * operator(p),
+        -body.free[None] * load,
+        body.preconditioner(operator, body.corrections()),
     )
     return second_derivative(lambda x: site_energies(body.potential, body.geometry(x)), still, u, solved.value)
 
