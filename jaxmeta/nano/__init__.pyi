@@ -26,9 +26,14 @@ from ._problem import Problem as Problem
 from ._problem import cantilever as cantilever
 from ._problem import pillar as pillar
 from ._problem import read_problem as read_problem
+from ._patches import Changes as Changes
+from ._patches import additions as additions
+from ._patches import removals as removals
 from ._relax import Relaxation as Relaxation
 from ._relax import RelaxationError as RelaxationError
 from ._relax import relax as relax
+from ._sensitivity import Sensitivities as Sensitivities
+from ._sensitivity import sensitivities as sensitivities
 from ._splines import Spline as Spline
 from ._stiffness import Stiffness as Stiffness
 from ._stiffness import stiffness as stiffness

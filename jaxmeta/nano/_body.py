@@ -69,12 +69,14 @@ def body_of(
     box: Cell,
     occupancy: np.ndarray | None = None,
     total: int | None = None,
+    frame: np.ndarray | None = None,
 ) -> Body:
     """The body of checked arguments.
 
     Args:
         potential, where, held, box, occupancy: of the atoms.
         total: length of its arrays; the number of atoms, `rounded`, if omitted.
+        frame: lowest and highest positions of the preconditioner's grid, (2, 3); those of the atoms if omitted.
     """
     count = len(where)
     total = rounded(count) if total is None else total
@@ -86,7 +88,7 @@ def body_of(
     free[:count] = ~held & (there[:count] > 0)
     coarse = None
     if held.any() and straight:
-        coarse = coarse_grid(where, there[:count] > 0, free[:count], box, crystal(potential), total)
+        coarse = coarse_grid(where, there[:count] > 0, free[:count], box, crystal(potential), total, frame)
     arrays = Neighbors(jnp.asarray(table.index), jnp.asarray(table.offset), table.radius)
     return Body(potential, arrays, jnp.asarray(there), jnp.asarray(free), coarse)
 

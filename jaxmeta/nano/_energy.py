@@ -61,11 +61,13 @@ class Geometry(NamedTuple):
         table: of their neighbours.
         displacement: (3, n), in Å.
         occupancy: (n,).
+        background: part of ρ that comes from atoms which are not in the table, (n,).
     """
 
     table: Neighbors
     displacement: Array
     occupancy: Array
+    background: Array | float = 0.0
 
     def over(self, cutoff: float, function: Callable[[Pairs, Any], Any], start: Any, rows: Array | None = None) -> Any:
         """A loop over the rows of the table: function(pairs, sums) gives the next sums."""
@@ -98,7 +100,7 @@ def _sums(potential: EAM, geometry: Geometry) -> tuple[Array, Array]:
         return rho + s * potential.density(r), energy + s * potential.pair(r)
 
     zero = jnp.zeros_like(geometry.occupancy)
-    return geometry.over(potential.cutoff, add, (zero, zero))
+    return geometry.over(potential.cutoff, add, (zero + geometry.background, zero))
 
 
 def site_energies(potential: EAM, geometry: Geometry) -> Float[Array, "n"]:
@@ -139,7 +141,7 @@ def densities(potential: EAM, geometry: Geometry) -> Float[Array, "n"]:
     def add(pairs: Pairs, rho: Array) -> Array:
         return rho + pairs.weight * potential.density(pairs.distance)
 
-    return geometry.over(potential.cutoff, add, jnp.zeros_like(geometry.occupancy))
+    return geometry.over(potential.cutoff, add, jnp.zeros_like(geometry.occupancy) + geometry.background)
 
 
 def gradient(potential: EAM, geometry: Geometry) -> Float[Array, "3 n"]:

@@ -93,8 +93,18 @@ def neighbors(
     return table_of(where, radius, checked_cell(cell, pbc))
 
 
-def table_of(where: np.ndarray, radius: float, cell: Cell, total: int | None = None) -> Neighbors:
-    """The table of checked atoms, with rows for as many atoms as `total` says; those added have no neighbours."""
+def table_of(
+    where: np.ndarray, radius: float, cell: Cell, total: int | None = None, least: float = _LEAST_DISTANCE
+) -> Neighbors:
+    """The table of checked atoms.
+
+    Args:
+        where: their positions.
+        radius: of the table.
+        cell: of the atoms.
+        total: number of atoms in the table; those added have no neighbours.
+        least: atoms that are nearer to each other are refused.
+    """
     count = len(where)
     total = count if total is None else total
     inside, moved = cell.wrapped(where)
@@ -109,7 +119,7 @@ def table_of(where: np.ndarray, radius: float, cell: Cell, total: int | None = N
             break
         most += 16
     distance, found = distance[:, 1:], found[:, 1:]  # the nearest is the atom itself
-    _require_apart(distance, found, number)
+    _require_apart(distance, found, number, least)
     full = np.isfinite(distance)
     rows = max(_MULTIPLE, -(-int(full.sum(1).max(initial=0)) // _MULTIPLE) * _MULTIPLE)
     index = np.full((rows, total), total, np.int32)
@@ -122,9 +132,9 @@ def table_of(where: np.ndarray, radius: float, cell: Cell, total: int | None = N
     return Neighbors(index, offset, radius)
 
 
-def _require_apart(distance: np.ndarray, found: np.ndarray, number: np.ndarray) -> None:
-    if distance.size and distance[:, 0].min() < _LEAST_DISTANCE:
+def _require_apart(distance: np.ndarray, found: np.ndarray, number: np.ndarray, least: float) -> None:
+    if distance.size and distance[:, 0].min() < least:
         first = int(distance[:, 0].argmin())
         second = int(number[found[first, 0]])
         what = f"atoms {first} and {second} are" if first != second else f"atom {first} and its image are"
-        raise refused("positions", f"keep atoms {_LEAST_DISTANCE:g} Å apart", f"{what} at {distance[first, 0]:.3g} Å")
+        raise refused("positions", f"keep atoms {least:g} Å apart", f"{what} at {distance[first, 0]:.3g} Å")

@@ -5,7 +5,6 @@ Whatever is known of a design follows from its occupancy alone, so that a run ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from ._grips import padded, require_held
 from ._orbits import Sites
 from ._problem import Problem
 from ._relax import RelaxationError, settle
+from ._sensitivity import second_derivative
 from ._stiffness import respond
 
 _TOLERANCE, _MAX_STEPS = 1e-6, 100
@@ -76,6 +76,15 @@ class Oracle:
         """Atoms in the arrays: as many for every design, so that one compiled program serves all."""
         return rounded(int(np.count_nonzero(self.problem.domain)))
 
+    @cached_property
+    def _frame(self) -> np.ndarray:
+        """Of the preconditioner's grid, for the same reason."""
+        where = self.problem.lattice.positions[self.problem.domain]
+        return np.stack([where.min(0), where.max(0)])
+
+    def _body(self, where: np.ndarray, held: np.ndarray) -> Body:
+        return body_of(self.potential, where, held, self.problem.box, total=self._total, frame=self._frame)
+
     def evaluate(self, occupied: Bool[np.ndarray, "n"], shares: bool = False) -> Evaluated:
         """A design, relaxed from its lattice sites, in a context of float64.
 
@@ -88,10 +97,11 @@ class Oracle:
         where, held = lattice.positions[atoms], problem.held[atoms]
         positions, share = lattice.positions.copy(), np.zeros(len(occupied))
         try:
-            body = body_of(self.potential, where, held, problem.box, total=self._total)
+            body = self._body(where, held)
             require_held(body.table, self.potential.cutoff, held)
+            there = np.ones(len(atoms))
             done = settle(
-                self.potential, where, held, problem.box, np.ones(len(atoms)), _TOLERANCE, _MAX_STEPS, body=body
+                self.potential, where, held, problem.box, there, _TOLERANCE, _MAX_STEPS, body=body, frame=self._frame
             )
         except (RelaxationError, ValueError) as error:
             return Evaluated(0.0, 0.0, positions, share, str(error))
@@ -110,7 +120,7 @@ class Oracle:
         atoms = np.flatnonzero(occupied)
         where, problem = positions[atoms], self.problem
         try:
-            body = body_of(self.potential, where, problem.held[atoms], problem.box, total=self._total)
+            body = self._body(where, problem.held[atoms])
         except ValueError:
             return 0.0
         still = jnp.zeros((3, self._total))
@@ -139,9 +149,3 @@ def _shares(body: Body, still: Array, u: Array) -> Array:
         body.preconditioner(operator, body.corrections()),
     )
     return second_derivative(lambda x: site_energies(body.potential, body.geometry(x)), still, u, solved.value)
-
-
-def second_derivative(function: Callable[[Array], Array], x: Array, u: Array, second: Array | None = None) -> Array:
-    """Of function(x + t u + ½ t² u₂) by t, at zero."""
-    bend = jax.jvp(lambda x: jax.jvp(function, (x,), (u,))[1], (x,), (u,))[1]
-    return bend if second is None else bend + jax.jvp(function, (x,), (second,))[1]

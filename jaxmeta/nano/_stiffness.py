@@ -26,7 +26,7 @@ from ._body import Body, body_of, checked_held
 from ._cells import Cell, checked_cell, checked_positions
 from ._eam import EAM
 from ._energy import gradient
-from ._evaluate import Flags
+from ._evaluate import Flags, checked_occupancy
 from ._grips import checked_direction, padded, require_apart, require_held
 from ._relax import Settled, settle
 
@@ -94,6 +94,7 @@ def stiffness(
     cell: Float[ArrayLike, "3 3"] | None = None,
     pbc: Flags = _FREE,
     *,
+    occupancy: Float[ArrayLike, "n"] | None = None,
     tolerance: float = 1e-9,
     follow: bool = True,
 ) -> Stiffness:
@@ -106,6 +107,7 @@ def stiffness(
         direction: unit displacement of the grips, (n, 3), zero elsewhere; every grip moves as a rigid body.
         cell: its rows are the lattice vectors, in Å. It may be thinner than the cutoff.
         pbc: along which of them the atoms repeat.
+        occupancy: from 0 for a site without an atom to 1; 1 everywhere if omitted.
         tolerance: largest component of a force on a free atom after relaxation, in eV/Å.
         follow: leave saddles along the unstable mode; an error otherwise.
 
@@ -126,7 +128,7 @@ def stiffness(
         >>> print(f"{s.k:.4f} {s.lowest_eigenvalue > 0}")
         0.9487 True
     """
-    asked = checked(potential, positions, held, direction, cell, pbc)
+    asked = checked(potential, positions, held, direction, cell, pbc, occupancy)
     tolerance = plain_number("tolerance", tolerance, "be positive", lambda x: x > 0)
     with jax.enable_x64(True):
         done, response = settled_response(asked, tolerance, follow)
@@ -169,13 +171,14 @@ def stiffness_by_curvature(
     """
     asked = checked(potential, positions, held, direction, cell, pbc)
     delta = plain_number("delta", delta, "be positive", lambda x: x > 0)
-    ones = np.ones(len(asked.where))
     with jax.enable_x64(True):
 
         def relaxed(where: np.ndarray) -> Settled:
-            return settle(asked.potential, where, asked.held, asked.box, ones, tolerance)
+            return settle(asked.potential, where, asked.held, asked.box, asked.occupancy, tolerance)
 
-        middle = settle(asked.potential, asked.where, asked.held, asked.box, ones, tolerance, body=asked.body())
+        middle = settle(
+            asked.potential, asked.where, asked.held, asked.box, asked.occupancy, tolerance, body=asked.body()
+        )
         ends = [relaxed(middle.positions + sign * delta * asked.direction) for sign in (1.0, -1.0)]
         change = sum((np.asarray(end.state.energies - middle.state.energies)).sum() for end in ends)
         return float(change / delta**2)
@@ -189,30 +192,46 @@ class Asked(NamedTuple):
     held: np.ndarray
     direction: np.ndarray
     box: Cell
+    occupancy: np.ndarray
 
     def body(self) -> Body:
         """The body, with checks that take its table of neighbours."""
-        made = body_of(self.potential, self.where, self.held, self.box)
+        made = body_of(self.potential, self.where, self.held, self.box, self.occupancy)
         require_held(made.table, self.potential.cutoff, self.held)
         require_apart(made.table, self.potential.cutoff, self.held, self.where, self.direction)
         return made
 
 
-def checked(potential: object, positions: object, held: object, direction: object, cell: object, pbc: object) -> Asked:
+def checked(
+    potential: object,
+    positions: object,
+    held: object,
+    direction: object,
+    cell: object,
+    pbc: object,
+    occupancy: object = None,
+) -> Asked:
     """The arguments, looked at."""
     require_kind("potential", potential, (EAM,))
     where = checked_positions("positions", positions)
     flags = checked_held(held, len(where))
     moved = checked_direction(direction, flags)
     assert isinstance(potential, EAM)
-    return Asked(potential, where, flags, moved, checked_cell(cell, pbc))
+    there = checked_occupancy(occupancy, len(where))
+    return Asked(potential, where, flags, moved, checked_cell(cell, pbc), there)
 
 
 def settled_response(asked: Asked, tolerance: float, follow: bool) -> tuple[Settled, Response]:
     """The relaxed body and its response, in a context of float64."""
-    ones = np.ones(len(asked.where))
     done = settle(
-        asked.potential, asked.where, asked.held, asked.box, ones, tolerance, follow=follow, body=asked.body()
+        asked.potential,
+        asked.where,
+        asked.held,
+        asked.box,
+        asked.occupancy,
+        tolerance,
+        follow=follow,
+        body=asked.body(),
     )
     response = respond(done.body, done.state.displacement, padded(asked.direction, done.body.table.count))
     result = Result(int(response.stats.result))
