@@ -22,13 +22,13 @@ from ._neighbors import Neighbors as Neighbors
 from ._neighbors import neighbors as neighbors
 from ._optimize import Design as Design
 from ._optimize import optimize as optimize
+from ._patches import Changes as Changes
+from ._patches import additions as additions
+from ._patches import removals as removals
 from ._problem import Problem as Problem
 from ._problem import cantilever as cantilever
 from ._problem import pillar as pillar
 from ._problem import read_problem as read_problem
-from ._patches import Changes as Changes
-from ._patches import additions as additions
-from ._patches import removals as removals
 from ._relax import Relaxation as Relaxation
 from ._relax import RelaxationError as RelaxationError
 from ._relax import relax as relax

@@ -133,13 +133,16 @@ class Evolution:
     def _thin(self, state: State) -> tuple[State, Info]:
         occupied = state.occupancy.astype(bool)
         found = self.oracle.evaluate(occupied, shares=True)
+        if not found.sound and state.k > 0:  # the target is reached
+            after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
+            return after, self._info("thin", found, state.best.astype(bool), occupied, 0)
         if not found.sound:
-            rate = state.rate / 2
-            first = not state.memory.any()
-            failed = DesignResult.solver_failed if first or rate < _LEAST_RATE else DesignResult.max_steps_reached
-            sound = state.best.astype(bool)
-            new = self._thinned(sound, state.memory, float(rate))
-            after = state._replace(occupancy=new.astype(np.int8), rate=rate, result=np.asarray(int(failed)))
+            rate = float(state.rate) / 2
+            failed = DesignResult.solver_failed if not state.memory.any() or rate < _LEAST_RATE else state.result
+            new = self._cut(state.best.astype(bool), state.memory, rate)
+            after = state._replace(
+                occupancy=new.astype(np.int8), rate=np.asarray(rate), result=np.asarray(int(failed))
+            )  # fmt: skip
             return after, self._info("thin", found, new, occupied, 0)
         domain = self.oracle.problem.domain
         ranks = self.oracle.sites.filtered(self.oracle.sites.filtered(found.shares, domain), domain)
@@ -149,6 +152,7 @@ class Evolution:
         state = state._replace(
             memory=memory, k=np.asarray(found.k if there and best else float(state.k)),
             best=state.occupancy if best else state.best, left=state.left - there,
+            rate=np.asarray(min(2 * float(state.rate), self.rate)),
         )  # fmt: skip
         if there and (state.left <= 0 or found.k < state.k):
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
@@ -165,6 +169,12 @@ class Evolution:
             return self.highest(np.where(new, memory, -np.inf), count)
         supported = sites.neighbors(new) >= _HANGING
         return self.highest(np.where(new, np.inf, np.where(supported, memory, -np.inf)), count)
+
+    def _cut(self, occupied: np.ndarray, memory: np.ndarray, rate: float) -> np.ndarray:
+        """Atoms of lowest rank taken out of a sound design, an orbit at least, and nothing else."""
+        there = np.count_nonzero(occupied)
+        count = max(self.target, min(int(there * (1 - rate)), there - int(self.oracle.sites.size.min())))
+        return self.highest(np.where(occupied, memory, -np.inf), count)
 
     def highest(self, values: Float[np.ndarray, "n"], count: int) -> Bool[np.ndarray, "n"]:
         """Whole orbits of the highest values, grips first, as many as make no more than `count` atoms."""
