@@ -2,8 +2,8 @@
 
 **Thinning.** While there are more atoms than asked for, a step ranks all sites by their filtered shares of k, averaged
 over steps, and keeps those of highest rank: fewer atoms than before by a rate, and others than before, as sites next to
-atoms with high shares come back. A step that ends in an unsound design is taken anew from the last sound one, with half
-the rate.
+atoms with high shares come back. A step that ends in an unsound design, or loses much of k, gives way to
+smaller ones from the last sound design, which only take atoms out.
 
 **Exchange.** Then atoms move at a constant number. The shares say which atoms may go and which sites may get one; each
 of these changes is tried by relaxing the whole body anew. Several removals and additions, the best ones, are made at
@@ -36,7 +36,9 @@ _HANGING = 5
 _PAIRS = 4
 """Single exchanges that are tried at the end: so many best removals with so many best additions."""
 _GROWTH = 1e-6
-_LEAST_RATE = 2e-3
+_FALL, _SLOW = 0.7, 0.1
+"""A step after which k is below this share of what it was is not made, but a smaller one, unless it is small already."""
+_LEAST_RATE = 1e-4
 
 
 class Phase(IntEnum):
@@ -57,8 +59,9 @@ class State(NamedTuple):
         rate: share of the atoms that the next thinning takes out.
         left: steps in which thinning still exchanges atoms.
         batch: removals and additions that the next exchange begins with.
-        k: stiffness of the best design with the atoms asked for; zero before there is one.
-        best: that design.
+        last: stiffness of the last sound design.
+        k: that of the best one with the atoms asked for; zero before there is one.
+        best: that design, the last sound one before there is one.
         result: a `DesignResult`; `max_steps_reached` as long as the run goes on.
     """
 
@@ -69,6 +72,7 @@ class State(NamedTuple):
     rate: np.ndarray
     left: np.ndarray
     batch: np.ndarray
+    last: np.ndarray
     k: np.ndarray
     best: np.ndarray
     result: np.ndarray
@@ -121,7 +125,7 @@ class Evolution:
         phase = Phase.thin if np.count_nonzero(occupied) > self.target else Phase.exchange
         return State(
             occupancy=occupied.astype(np.int8), memory=np.zeros(len(occupied)), step=none, phase=number(int(phase)),
-            rate=number(self.rate), left=number(_SETTLING), batch=number(self.batch), k=number(0.0),
+            rate=number(self.rate), left=number(_SETTLING), batch=number(self.batch), last=number(0.0), k=number(0.0),
             best=occupied.astype(np.int8), result=number(int(DesignResult.max_steps_reached)),
         )  # fmt: skip
 
@@ -133,10 +137,11 @@ class Evolution:
     def _thin(self, state: State) -> tuple[State, Info]:
         occupied = state.occupancy.astype(bool)
         found = self.oracle.evaluate(occupied, shares=True)
-        if not found.sound and state.k > 0:  # the target is reached
+        fell = found.k < _FALL * float(state.last) and float(state.rate) > _SLOW * self.rate
+        if (fell or not found.sound) and state.k > 0:  # the target is reached
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
             return after, self._info("thin", found, state.best.astype(bool), occupied, 0)
-        if not found.sound:
+        if fell or not found.sound:
             rate = float(state.rate) / 2
             failed = DesignResult.solver_failed if not state.memory.any() or rate < _LEAST_RATE else state.result
             new = self._cut(state.best.astype(bool), state.memory, rate)
@@ -152,7 +157,7 @@ class Evolution:
         state = state._replace(
             memory=memory, k=np.asarray(found.k if there and best else float(state.k)),
             best=state.occupancy if best else state.best, left=state.left - there,
-            rate=np.asarray(min(2 * float(state.rate), self.rate)),
+            rate=np.asarray(min(2 * float(state.rate), self.rate)), last=np.asarray(found.k),
         )  # fmt: skip
         if there and (state.left <= 0 or found.k < state.k):
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))

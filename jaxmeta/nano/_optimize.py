@@ -215,7 +215,7 @@ def _run(
             if callback is not None:
                 callback(int(state.step), info)
         phase("Scoring", "the design")
-        occupancy = (state.best if state.k > 0 else state.occupancy).astype(bool)
+        occupancy = state.best.astype(bool)
         lattice = problem.lattice
         scored = stiffness(
             loop.oracle.potential, lattice.positions[occupancy], problem.held[occupancy], problem.direction[occupancy],

@@ -30,6 +30,8 @@ from ._stiffness import respond
 _TOLERANCE, _MAX_STEPS = 1e-6, 100
 _ROUGH, _ROUGH_STEPS = 2e-3, 20
 """Largest force in eV/Å of a trial, and its most Newton steps."""
+_NONE = 1e-6
+"""Stiffness in eV/Å² of a body whose grips do not hang together."""
 _SOLVED, _SECOND = 1e-6, 1e-5
 """Relative residuals: of a response that counts, and of the solve for u₂, which only ranks."""
 
@@ -54,7 +56,7 @@ class Evaluated(NamedTuple):
     @property
     def sound(self) -> bool:
         """Whether there is a stiffness, and the atoms are stable."""
-        return self.k > 0 and self.lowest > 0
+        return self.k > _NONE and self.lowest > 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -136,10 +136,10 @@ def _ends(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _inside_ellipse(lattice: Lattice) -> np.ndarray:
-    """Sites inside the ellipse around the middle of the section that touches its outermost sites."""
+    """Sites inside the ellipse whose axes are as long as the box's edges, around the middle of its sites."""
     section = lattice.positions[:, 1:]
-    low, high = section.min(0), section.max(0)
-    return (((section - (low + high) / 2) / ((high - low) / 2)) ** 2).sum(1) <= 1 + _EDGE
+    middle = (section.min(0) + section.max(0)) / 2
+    return (((section - middle) / (lattice.lengths[1:] / 2)) ** 2).sum(1) <= 1 + _EDGE
 
 
 _KEYS = {"cells", "periodic", "axes", "envelope", "held", "moved"}
