@@ -26,8 +26,8 @@ class Potential:
     """How atoms act on each other."""
 
     potential: str = "zhou"
-    """zhou (Zhou and others 2004, tapered), mishin (Mishin and others 1999), or a file of the form eam/alloy or
-    eam/fs."""
+    """One of zhou (Zhou and others 2004, tapered) and mishin (Mishin and others 1999), or a file of the form eam/alloy
+    or eam/fs."""
     element: Unset[str] = None
     """Which element of such a file, where it has several."""
 
