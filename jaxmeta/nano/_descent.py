@@ -3,7 +3,8 @@
 At every step H p = −g is solved by preconditioned CG, the more accurately the smaller the force. No atom moves further
 than the trust radius. A step that does not lower the energy by a share of what its slope promises is tried anew, four
 times shorter. Where CG meets a direction of negative curvature, what it has found before lowers the energy and is
-taken; near a place without forces the descent ends there, for then it is a saddle.
+taken, and H is shifted by a multiple of unity in the steps that follow, as long as it takes; near a place without
+forces the descent ends there, for then it is a saddle.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _RADIUS, _WIDEST = 0.2, 0.3
 """First and largest trust radius, in Å. Two atoms can part by less than tables are certified for, after any step."""
 _DECREASE = 1e-4
 _SHORTEST = 1e-6
+_SHIFTS = 1e-3, 0.2
+"""Least and first shift of the Hessian, in eV/Å²."""
 _SADDLE = 1e-2
 """Force in eV/Å below which negative curvature ends the descent."""
 _ROUNDING = 1e-15
@@ -48,6 +51,7 @@ class State(NamedTuple):
         energies: of the atoms, (n,).
         slope: gradient on the free atoms, (3, n).
         radius: of the trust region, in Å.
+        shift: of the Hessian, in eV/Å².
         steps, products: Newton and CG steps taken.
         ended: an `Ended`.
     """
@@ -56,6 +60,7 @@ class State(NamedTuple):
     energies: Array
     slope: Array
     radius: Array
+    shift: Array
     steps: Array
     products: Array
     ended: Array
@@ -95,8 +100,10 @@ def descend(body: Body, start: Array, tolerance: Array, max_steps: Array, insist
         operator = body.hessian(state.displacement)
         approximate = body.preconditioner(operator, corrections)
         method = PCG(residual=jnp.clip(state.force, _TIGHTEST, _LOOSEST), max_steps=1000)
-        solved = method(lambda p: body.free[None] * operator(p), -state.slope, approximate)
+        solved = method(lambda p: body.free[None] * operator(p) + state.shift * p, -state.slope, approximate)
         bent = solved.result == Result.breakdown.value
+        shift = jnp.where(bent, jnp.maximum(2 * state.shift, _SHIFTS[1]), 0.25 * state.shift)
+        shift = jnp.where(shift < _SHIFTS[0], 0, shift)
         move = jnp.where(solved.stats.steps > 0, solved.value, -approximate(state.slope))
         furthest = jnp.sqrt(jnp.max(jnp.sum(move**2, 0)))
         share = jnp.minimum(1, state.radius / jnp.maximum(furthest, 1e-300))
@@ -113,9 +120,11 @@ def descend(body: Body, start: Array, tolerance: Array, max_steps: Array, insist
             )
 
         def again(trial: _Trial) -> Array:
-            return ~trial.accepted & trial.certified & (trial.share * furthest > _SHORTEST)
+            long = (trial.share > share) | (trial.share * furthest > _SHORTEST)
+            return ~trial.accepted & trial.certified & long
 
-        trial = lax.while_loop(again, lambda trial: attempt(0.25 * trial.share), attempt(share))
+        none = _Trial(4 * share, state.displacement, state.energies, jnp.asarray(False), jnp.asarray(True))
+        trial = lax.while_loop(again, lambda trial: attempt(0.25 * trial.share), none)
         taken = trial.accepted & trial.certified
         displacement = jnp.where(taken, trial.displacement, state.displacement)
         there = slope(displacement)
@@ -126,6 +135,7 @@ def descend(body: Body, start: Array, tolerance: Array, max_steps: Array, insist
             jnp.where(taken, trial.energies, state.energies),
             there,
             jnp.where(taken, radius, state.radius),
+            shift,
             state.steps + 1,
             state.products + solved.stats.steps,
             state.ended,
@@ -136,8 +146,8 @@ def descend(body: Body, start: Array, tolerance: Array, max_steps: Array, insist
         ended = jnp.where(after.force <= tolerance, Ended.relaxed.value, ended)
         return after._replace(ended=ended.astype(jnp.int32))
 
-    zero = jnp.zeros((), jnp.int32)
+    zero, none = jnp.zeros((), jnp.int32), jnp.zeros((), start.dtype)
     energies = site_energies(body.potential, body.geometry(start))
-    state = State(start, energies, slope(start), jnp.asarray(_RADIUS, start.dtype), zero, zero, zero)
+    state = State(start, energies, slope(start), jnp.asarray(_RADIUS, start.dtype), none, zero, zero, zero)
     state = state._replace(ended=jnp.where(state.force <= tolerance, Ended.relaxed.value, zero).astype(jnp.int32))
     return lax.while_loop(lambda s: (s.ended == Ended.going.value) & (s.steps < max_steps), step, state)

@@ -44,10 +44,14 @@ def main():
         changes = []
         for atom in chosen(held):
             rest = np.arange(len(held)) != atom
-            less = jm.nano.stiffness(
-                jm.nano.zhou2004("Al"), whole.positions[rest], held[rest], direction[rest], cell, PBC
-            )
-            changes.append(less.k - whole.k)
+            try:
+                less = jm.nano.stiffness(
+                    jm.nano.zhou2004("Al"), whole.positions[rest], held[rest], direction[rest], cell, PBC
+                )
+                changes.append(less.k - whole.k)
+            except jm.nano.RelaxationError as error:
+                print(name, atom, error)
+                changes.append(np.nan)
         out |= {f"{name}.k": whole.k, f"{name}.changes": np.array(changes)}
         print(name, len(where), whole.k)
     np.savez(FILE, **out)
