@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 POTENTIAL = jm.nano.zhou2004("Al")
 A0 = jm.nano.crystal(POTENTIAL).lattice_constant
 FRACTION = 0.46
-THICKNESSES = (1, 2, 3, 4, 6, 8)
+THICKNESSES = (1, 2, 3, 4, 6)
 DESIGNED = ((12, 6, 2, True), (12, 6, 2, False), (12, 6, 4, False))
 
 
@@ -53,12 +53,12 @@ def score(problem, occupied):
     began = time.time()
     try:
         s = jm.nano.stiffness(
-            POTENTIAL, problem.lattice.positions[occupied], problem.held[occupied], problem.direction[occupied],
-            problem.lattice.cell, problem.pbc, tolerance=1e-6,
+            POTENTIAL, problem.lattice.positions, problem.held, problem.direction, problem.lattice.cell, problem.pbc,
+            occupancy=occupied.astype(float), tolerance=1e-6,
         )  # fmt: skip
     except (RuntimeError, ValueError) as error:
         return {"atoms": int(occupied.sum()), "failed": str(error)}
-    hop = np.linalg.norm(s.positions - problem.lattice.positions[occupied], axis=1).max()
+    hop = np.linalg.norm(s.positions - problem.lattice.positions, axis=1)[occupied].max()
     return {
         "atoms": int(occupied.sum()), "fraction": float(occupied.mean()), "k": s.k,
         "lowest_eigenvalue": s.lowest_eigenvalue, "saddles_left": s.instabilities, "furthest": float(hop),
