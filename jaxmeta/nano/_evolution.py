@@ -27,6 +27,10 @@ from ._oracle import Evaluated, Oracle
 
 _MEMORY = 0.5
 """Weight of the last step's ranks in those of this one."""
+_OUTLIER = 8.0
+"""Shares count up to so many times their mean."""
+_ADMITTED = 0.05
+"""Sites that a step of thinning may fill, over its atoms."""
 _SETTLING = 3
 """Steps with all atoms taken out in which thinning still exchanges atoms; the best of them goes on."""
 _NEAR = 3
@@ -142,15 +146,19 @@ class Evolution:
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
             return after, self._info("thin", found, state.best.astype(bool), occupied, 0)
         if fell or not found.sound:
-            rate = float(state.rate) / 2
-            failed = DesignResult.solver_failed if not state.memory.any() or rate < _LEAST_RATE else state.result
-            new = self._cut(state.best.astype(bool), state.memory, rate)
+            rate, memory = float(state.rate) / 2, state.memory
+            if rate < _SLOW * self.rate:  # what was taken out last is needed
+                memory = np.where(state.best.astype(bool) & ~occupied, memory.max(), memory)
+            failed = DesignResult.solver_failed if not memory.any() or rate < _LEAST_RATE else state.result
+            new = self._cut(state.best.astype(bool), memory, rate)
             after = state._replace(
-                occupancy=new.astype(np.int8), rate=np.asarray(rate), result=np.asarray(int(failed))
-            )  # fmt: skip
+                occupancy=new.astype(np.int8), memory=memory, rate=np.asarray(rate), result=np.asarray(int(failed))
+            )
             return after, self._info("thin", found, new, occupied, 0)
         domain = self.oracle.problem.domain
-        ranks = self.oracle.sites.filtered(self.oracle.sites.filtered(found.shares, domain), domain)
+        most = _OUTLIER * found.k / np.count_nonzero(occupied)  # an atom that nearly hops has a share beyond all reason
+        ranks = self.oracle.sites.filtered(np.clip(found.shares, -most, most), domain)
+        ranks = self.oracle.sites.filtered(ranks, domain)
         memory = _MEMORY * state.memory + (1 - _MEMORY) * ranks if state.memory.any() else ranks
         there = np.count_nonzero(occupied) <= self.target
         best = (there and found.k > state.k) or not state.k
@@ -169,7 +177,10 @@ class Evolution:
         """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank."""
         count = max(self.target, int(np.count_nonzero(occupied) * (1 - rate)))
         sites, problem = self.oracle.sites, self.oracle.problem
-        new = sites.cleaned(self.highest(memory, count), problem, self.least, self.full)
+        few = int(_ADMITTED * count) + np.count_nonzero(problem.held)
+        admitted = self.highest(np.where(occupied, -np.inf, memory), few)
+        ranks = np.where(occupied | admitted, memory, -np.inf)
+        new = sites.cleaned(self.highest(ranks, count), problem, self.least, self.full)
         if np.count_nonzero(new) > count:
             return self.highest(np.where(new, memory, -np.inf), count)
         supported = sites.neighbors(new) >= _HANGING

@@ -23,7 +23,7 @@ def beam():
 
 @cache
 def full():
-    return jm.nano.optimize(ZHOU, beam(), 0.7, start="full", rate=0.1, **SMALL)
+    return jm.nano.optimize(ZHOU, beam(), 0.85, start="full", rate=0.1, **SMALL)
 
 
 def score(occupancy):
@@ -36,8 +36,8 @@ def score(occupancy):
 
 def test_design_from_all_sites():
     d = full()
-    assert d.result == DesignResult.converged
-    assert np.count_nonzero(d.occupancy) <= 89 and d.occupancy[beam().held].all() and d.volume_fraction <= 0.7
+    assert d.result == DesignResult.converged, d.history
+    assert np.count_nonzero(d.occupancy) <= 108 and d.occupancy[beam().held].all() and d.volume_fraction <= 0.85
     again = score(d.occupancy)
     assert d.k == pytest.approx(again.k, rel=1e-9) and d.scored.lowest_eigenvalue > 0
     exchanged = [k for k, phase in zip(d.history["stiffness"], d.history["phase"], strict=True) if phase == "exchange"]
@@ -65,19 +65,19 @@ def test_an_interrupted_run_goes_on(tmp_path):
         pass
 
     def stop(step, info):
-        if step == 3:
+        if step == 2:
             raise Stop
 
     options = {"start": "full", "rate": 0.1, **SMALL, "checkpoint": tmp_path}
     with pytest.raises(Stop):
-        jm.nano.optimize(ZHOU, beam(), 0.7, callback=stop, **options)
+        jm.nano.optimize(ZHOU, beam(), 0.85, callback=stop, **options)
     seen = []
-    d = jm.nano.optimize(ZHOU, beam(), 0.7, callback=lambda step, info: seen.append(step), **options)
-    assert seen[0] == 4
+    d = jm.nano.optimize(ZHOU, beam(), 0.85, callback=lambda step, info: seen.append(step), **options)
+    assert seen[0] == 3
     np.testing.assert_array_equal(d.occupancy, full().occupancy)
     assert d.history["stiffness"] == full().history["stiffness"]
     with pytest.raises(ValueError, match="checkpoint"):
-        jm.nano.optimize(ZHOU, beam(), 0.7, **(options | {"rate": 0.2}))
+        jm.nano.optimize(ZHOU, beam(), 0.85, **(options | {"rate": 0.2}))
 
 
 def test_continuum_start_and_exchanges_beat_a_slab():
