@@ -3,7 +3,7 @@
     python -m experiments.nano.properties
 
 Vacancy: one site less in a periodic cell of 6×6×6 cubic cells, relaxed; its energy is E(n − 1) − (n − 1) e, with e the
-energy of an atom in the crystal. Surface: a slab, periodic along it, with two free faces, relaxed; (E − n e)/2A. The slab
+energy of an atom in the crystal. Surface: a slab, periodic along it, with two free faces, relaxed; (E − n e)/2A. That
 of {100} is 12 cells thick (24 planes), that of {110} 16 periods (32 planes), that of {111} 6 periods (18 planes).
 """
 

@@ -1,7 +1,7 @@
 """Which topology is stiff at which thickness: braces and walls of one volume, between free faces or repeated along z.
 
-`families` scores hand-made bodies of both kinds, of equal atoms, on a beam of 24 × 12 × t cells; `designs` lets the optimiser choose on
-a smaller one. Results go to families.json and designs.json beside this file; `plot` draws them.
+`families` scores hand-made bodies of both kinds, of equal atoms, on a beam of 24 × 12 × t cells; `designs` lets the
+optimiser choose on a smaller one. Results go to families.json and designs.json beside this file; `plot` draws them.
 
     python experiments/nano/selection.py families | designs | plot
 """
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 POTENTIAL = jm.nano.zhou2004("Al")
 A0 = jm.nano.crystal(POTENTIAL).lattice_constant
 FRACTION = 0.47
-THICKNESSES = (2, 3, 4, 6)
+THICKNESSES = (3, 4, 6)
 DESIGNED = ((12, 6, 2, True), (12, 6, 2, False))
 
 

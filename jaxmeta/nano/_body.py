@@ -89,8 +89,7 @@ def body_of(
     coarse = None
     if held.any() and straight:
         coarse = coarse_grid(where, there[:count] > 0, free[:count], box, crystal(potential), total, frame)
-    arrays = Neighbors(jnp.asarray(table.index), jnp.asarray(table.offset), table.radius)
-    return Body(potential, arrays, jnp.asarray(there), jnp.asarray(free), coarse)
+    return Body(potential, table.sorted(), jnp.asarray(there), jnp.asarray(free), coarse)
 
 
 def rounded(count: int) -> int:

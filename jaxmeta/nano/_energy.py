@@ -69,14 +69,14 @@ class Geometry(NamedTuple):
     occupancy: Array
     background: Array | float = 0.0
 
-    def over(self, cutoff: float, function: Callable[[Pairs, Any], Any], start: Any, rows: Array | None = None) -> Any:
+    def over(self, cutoff: float, function: Callable[[Pairs, Any], Any], start: Any) -> Any:
         """A loop over the rows of the table: function(pairs, sums) gives the next sums."""
         moved, weights = with_dummy(self.displacement, FAR), with_dummy(self.occupancy)
 
         def step(k: Array, sums: Any) -> Any:
             return function(self._pairs(k, cutoff, moved, weights), sums)
 
-        return lax.fori_loop(0, self.table.index.shape[0] if rows is None else rows, step, start)
+        return lax.fori_loop(0, self.table.rows(self.displacement, cutoff), step, start)
 
     def each(self, cutoff: float, function: Callable[[Pairs], Any]) -> Any:
         """What a function gives for the pairs of every row, stacked."""

@@ -44,11 +44,14 @@ class Neighbors:
         index: numbers of the neighbours of every atom, nearest first, (k, n); n where there is none.
         offset: vectors from every atom to its neighbours in the reference positions, in Å, (k, 3, n).
         radius: in Å; up to it all pairs are in the table.
+        nearest: shortest offset of every row, (k,), by which sums leave out rows beyond the cutoff. Without it sums are
+            of all rows, and can be differentiated backwards, too.
     """
 
     index: Int[np.ndarray, "k n"] | Array
     offset: Float[np.ndarray, "k 3 n"] | Array
     radius: float | Array
+    nearest: Float[np.ndarray, "k"] | Array | None = None
 
     @property
     def count(self) -> int:
@@ -57,9 +60,25 @@ class Neighbors:
 
     def certified(self, displacement: Float[Array, "3 n"], cutoff: float) -> Bool[Array, ""]:
         """Whether no pair within the cutoff can be missing: no two displacements differ by more than R less it."""
-        middle = 0.5 * (displacement.max(1) + displacement.min(1))
-        furthest = jnp.sqrt(jnp.sum((displacement - middle[:, None]) ** 2, 0).max())
-        return 2 * furthest <= self.radius - cutoff
+        return _parting(displacement) <= self.radius - cutoff
+
+    def rows(self, displacement: Float[Array, "3 n"], cutoff: float) -> int | Int[Array, ""]:
+        """How many rows hold neighbours within the cutoff."""
+        if self.nearest is None:
+            return self.index.shape[0]
+        return jnp.sum(jnp.asarray(self.nearest) < cutoff + _parting(displacement), dtype=jnp.int32)
+
+    def sorted(self) -> Neighbors:
+        """The table with `nearest`, as arrays of JAX."""
+        shortest = np.linalg.norm(self.offset, axis=1)
+        shortest = np.where(np.asarray(self.index) < self.count, shortest, np.inf).min(1, initial=np.inf)
+        return Neighbors(jnp.asarray(self.index), jnp.asarray(self.offset), self.radius, jnp.asarray(shortest))
+
+
+def _parting(displacement: Array) -> Array:
+    """A bound of the difference of two displacements."""
+    middle = 0.5 * (displacement.max(1) + displacement.min(1))
+    return 2 * jnp.sqrt(jnp.sum((displacement - middle[:, None]) ** 2, 0).max(initial=0.0))
 
 
 def neighbors(

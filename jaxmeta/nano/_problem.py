@@ -139,7 +139,7 @@ def _inside_ellipse(lattice: Lattice) -> np.ndarray:
     """Sites inside the ellipse whose axes are as long as the box's edges, around the middle of its sites."""
     section = lattice.positions[:, 1:]
     middle = (section.min(0) + section.max(0)) / 2
-    return (((section - middle) / (lattice.lengths[1:] / 2)) ** 2).sum(1) <= 1 + _EDGE
+    return np.asarray((((section - middle) / (lattice.lengths[1:] / 2)) ** 2).sum(1) <= 1 + _EDGE)
 
 
 _KEYS = {"cells", "periodic", "axes", "envelope", "held", "moved"}

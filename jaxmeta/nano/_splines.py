@@ -43,9 +43,9 @@ class Spline:
         """The function; derivatives of any order are those of the cubics."""
         table = jnp.asarray(self.coefficients)
         place = x * jnp.asarray(self.per_step, x.dtype)
-        interval = jnp.clip(jnp.floor(place), 0, len(table) - 1)
-        rest = place - interval
+        interval = jnp.clip(place, 0, len(table) - 1).astype(jnp.int32)
+        rest = place - interval.astype(x.dtype)
         within = jnp.minimum(rest, 1)
-        c = table.at[interval.astype(jnp.int32)].get(mode="promise_in_bounds")
+        c = table.at[interval].get(mode="promise_in_bounds")
         value = ((c[..., 3] * within + c[..., 2]) * within + c[..., 1]) * within + c[..., 0]
         return value + (3 * c[..., 3] + 2 * c[..., 2] + c[..., 1]) * (rest - within)
