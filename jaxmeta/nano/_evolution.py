@@ -41,7 +41,7 @@ _PAIRS = 4
 """Single exchanges that are tried at the end: so many best removals with so many best additions."""
 _GROWTH = 1e-6
 _FALL, _SLOW = 0.7, 0.1
-"""A step after which k is below this share of what it was is not made, but a smaller one, unless it is small already."""
+"""A step after which k is below this share of what it was gives way to a smaller one, unless it is small already."""
 _LEAST_RATE = 1e-4
 
 
