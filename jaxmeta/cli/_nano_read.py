@@ -226,10 +226,12 @@ class Info(_Reading):
 
 def coordination(atoms: Atoms, lattice_constant: float) -> np.ndarray:
     """Neighbours of every atom up to the middle between the first two shells."""
+    import numpy as np
+
     from jaxmeta.nano import neighbors
 
     table = neighbors(atoms.positions, 0.854 * lattice_constant, atoms.cell, atoms.pbc)
-    return (table.index < table.count).sum(0)
+    return np.asarray(table.index < table.count).sum(0)
 
 
 def check_output(path: Path, overwrite: bool) -> None:

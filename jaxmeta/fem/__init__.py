@@ -24,4 +24,5 @@ from ._medium import per_voxel as per_voxel
 from ._multigrid import Multigrid as Multigrid
 from ._operator import Stiffness as Stiffness
 from ._solve import BlockSolution as BlockSolution
+from ._solve import Face as Face
 from ._solve import solve as solve

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from .. import optimizers
 from ..elasticity import Isotropic
-from ..fem import SIMP, solve
+from ..fem import SIMP, Face, solve
 from ._crystal import Crystal
 from ._orbits import Sites
 from ._problem import Problem
@@ -73,7 +73,7 @@ class _Grid:
         middles = np.stack(np.meshgrid(*[np.arange(n) for n in count], indexing="ij"), -1).reshape(-1, 3) * spacing
         inside, _ = problem.box.wrapped(where)
         images, source = problem.box.images(inside, 2 * a)
-        tree, number = cKDTree(np.concatenate([inside, images])), np.concatenate([np.arange(len(where)), source])
+        tree, number = KDTree(np.concatenate([inside, images])), np.concatenate([np.arange(len(where)), source])
         distance, near = tree.query(middles, k=32, distance_upper_bound=_RADIUS * a)
         weight = np.maximum(_RADIUS * a - distance, 0.0, where=np.isfinite(distance), out=np.zeros(distance.shape))
         near = np.where(np.isfinite(distance), number[np.minimum(near, len(number) - 1)], 0)
@@ -93,7 +93,7 @@ class _Grid:
             held[x, y, z] = True
             moved[x, y, z] = motion
         self.held, self.moved = jnp.asarray(held), jnp.asarray(moved)
-        self.faces = tuple("periodic" if p else "free" for p in problem.pbc)
+        self.faces: list[Face | tuple[Face, Face]] = ["periodic" if p else "free" for p in problem.pbc]
         shear, bulk = (solid.c11 - solid.c12 + 3 * solid.c44) / 5, (solid.c11 + 2 * solid.c12) / 3
         self.solid = Isotropic(9 * bulk * shear / (3 * bulk + shear), (1.5 * bulk - shear) / (3 * bulk + shear))
 

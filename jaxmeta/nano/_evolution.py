@@ -177,7 +177,7 @@ class Evolution:
         """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank."""
         count = max(self.target, int(np.count_nonzero(occupied) * (1 - rate)))
         sites, problem = self.oracle.sites, self.oracle.problem
-        few = int(_ADMITTED * count) + np.count_nonzero(problem.held)
+        few = int(_ADMITTED * count) + int(np.count_nonzero(problem.held))
         admitted = self.highest(np.where(occupied, -np.inf, memory), few)
         ranks = np.where(occupied | admitted, memory, -np.inf)
         new = sites.cleaned(self.highest(ranks, count), problem, self.least, self.full)
@@ -188,7 +188,7 @@ class Evolution:
 
     def _cut(self, occupied: np.ndarray, memory: np.ndarray, rate: float) -> np.ndarray:
         """Atoms of lowest rank taken out of a sound design, an orbit at least, and nothing else."""
-        there = np.count_nonzero(occupied)
+        there = int(np.count_nonzero(occupied))
         count = max(self.target, min(int(there * (1 - rate)), there - int(self.oracle.sites.size.min())))
         return self.highest(np.where(occupied, memory, -np.inf), count)
 

@@ -196,9 +196,9 @@ def _run(
     problem, began = loop.oracle.problem, time.monotonic()
     phase = getattr(callback, "phase", lambda *_, **__: None)
     history: dict[str, list] = {}
+    state = loop.init(problem.domain)
     saved = None if checkpoint is None else Checkpoint(checkpoint, asked)
     try:
-        state = loop.init(problem.domain)
         found = None if saved is None else saved.restore(state)
         if found is not None:
             state, history = _host(found[0]), found[1]

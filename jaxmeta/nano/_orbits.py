@@ -87,7 +87,7 @@ def _symmetries(problem: Problem) -> Int[np.ndarray, "g n"]:
     size = (lattice.periods * axes).sum(1) * np.array(lattice.cells)
     steps = np.gcd.reduce(place - place[0], axis=0)
     shifts = [range(0, size[k], steps[k]) if problem.pbc[k] and steps[k] else range(1) for k in range(3)]
-    keys = np.ravel_multi_index(tuple(place.T), tuple(size))
+    keys = np.asarray(np.ravel_multi_index(tuple(place.T), tuple(size)))
     sort = np.argsort(keys)
     found = []
     for signs in product((1, -1), repeat=3):

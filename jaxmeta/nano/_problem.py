@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .._numbers import refused, whole_number
+from .._numbers import refused
 from ..io import FileError, brief, file_error, open_binary
 from ..io import Path as FileName
 from ._cells import Cell, checked_cell
@@ -135,7 +135,7 @@ def _ends(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
     return along < 1 - _EDGE, along >= lattice.cells[0] - 1 - _EDGE
 
 
-def _inside_ellipse(lattice: Lattice) -> np.ndarray:
+def _inside_ellipse(lattice: Lattice) -> Bool[np.ndarray, "n"]:
     """Sites inside the ellipse whose axes are as long as the box's edges, around the middle of its sites."""
     section = lattice.positions[:, 1:]
     middle = (section.min(0) + section.max(0)) / 2
@@ -218,8 +218,8 @@ def _numbers(part: dict[str, Any], key: str, place: str) -> np.ndarray:
 
 def _inside(lattice: Lattice, part: dict[str, Any], place: str) -> np.ndarray:
     low, high = (_numbers(part, key, place) for key in ("low", "high"))
-    along = lattice.positions / (lattice.lengths / np.array([whole_number("cells", n) for n in lattice.cells]))
-    inside = ((along >= low - _EDGE) & (along < high - _EDGE)).all(1)
+    along = lattice.positions / (lattice.lengths / np.array(lattice.cells))
+    inside = np.asarray((along >= low - _EDGE) & (along < high - _EDGE)).all(1)
     if not inside.any():
         raise refused(place, "hold some sites", f"holds none from {low.tolist()} to {high.tolist()}")
     return inside
