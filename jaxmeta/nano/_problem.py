@@ -219,7 +219,7 @@ def _numbers(part: dict[str, Any], key: str, place: str) -> np.ndarray:
 def _inside(lattice: Lattice, part: dict[str, Any], place: str) -> np.ndarray:
     low, high = (_numbers(part, key, place) for key in ("low", "high"))
     along = lattice.positions / (lattice.lengths / np.array(lattice.cells))
-    inside = np.asarray((along >= low - _EDGE) & (along < high - _EDGE)).all(1)
+    inside = np.all((along >= low - _EDGE) & (along < high - _EDGE), axis=1)
     if not inside.any():
         raise refused(place, "hold some sites", f"holds none from {low.tolist()} to {high.tolist()}")
     return inside
