@@ -9,7 +9,11 @@ _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _RULE = re.compile(r"^[─-]{4,}$")
 
 
-_EXPECTED = ("SolverError", "PictureError")  # by name: their modules load JAX, which takes longer than the rest
+_EXPECTED = (
+    "SolverError",
+    "PictureError",
+    "RelaxationError",
+)  # by name: their modules load JAX, which takes longer than the rest
 
 
 class UsageError(ValueError):

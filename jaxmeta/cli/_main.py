@@ -16,6 +16,9 @@ from ._dataset import ABOUT, NAMES, Dataset
 from ._errors import explain, parse_sentence
 from ._generate import Generate
 from ._homogenize import Homogenize
+from ._nano import ABOUT as NANO
+from ._nano import NAMES as NANO_NAMES
+from ._nano import Nano
 from ._optimize import Optimize
 from ._options import REGISTRY
 from ._train import Train
@@ -27,8 +30,17 @@ Command = (
     | Annotated[Dataset, tyro.conf.subcommand("dataset", description=ABOUT)]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[CloakCommand, tyro.conf.subcommand("cloak")]
+    | Annotated[Nano, tyro.conf.subcommand("nano", description=NANO)]
 )
-_NAMES = {"homogenize": (), "optimize": (), "generate": (), "dataset": NAMES, "train": (), "cloak": ()}
+_NAMES = {
+    "homogenize": (),
+    "optimize": (),
+    "generate": (),
+    "dataset": NAMES,
+    "train": (),
+    "cloak": (),
+    "nano": NANO_NAMES,
+}
 _STYLE = (
     tyro.conf.OmitArgPrefixes,
     tyro.conf.OmitSubcommandPrefixes,
@@ -37,7 +49,7 @@ _STYLE = (
 )
 _ABOUT = (
     "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, networks that make cells, "
-    "and structures of cells. `--version` tells the version."
+    "structures of cells, and bodies of atoms. `--version` tells the version."
 )
 
 
@@ -83,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset | Train | CloakCommand:
+def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset | Train | CloakCommand | Nano:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

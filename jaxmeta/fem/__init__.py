@@ -24,5 +24,6 @@ from ._medium import per_voxel as per_voxel
 from ._multigrid import Multigrid as Multigrid
 from ._operator import Stiffness as Stiffness
 from ._solve import BlockSolution as BlockSolution
+from ._solve import Face as Face
 from ._solve import Faces as Faces
 from ._solve import solve as solve

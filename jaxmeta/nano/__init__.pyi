@@ -1,3 +1,6 @@
+from ._atoms import Atoms as Atoms
+from ._atoms import read_atoms as read_atoms
+from ._atoms import write_atoms as write_atoms
 from ._crystal import Crystal as Crystal
 from ._crystal import crystal as crystal
 from ._curvature import Hessian as Hessian
@@ -13,12 +16,19 @@ from ._evaluate import energy as energy
 from ._evaluate import forces as forces
 from ._evaluate import hessian_product as hessian_product
 from ._evaluate import stress as stress
+from ._evolution import Info as Info
 from ._lattice import Lattice as Lattice
 from ._neighbors import Neighbors as Neighbors
 from ._neighbors import neighbors as neighbors
+from ._optimize import Design as Design
+from ._optimize import optimize as optimize
 from ._patches import Changes as Changes
 from ._patches import additions as additions
 from ._patches import removals as removals
+from ._problem import Problem as Problem
+from ._problem import cantilever as cantilever
+from ._problem import pillar as pillar
+from ._problem import read_problem as read_problem
 from ._relax import Relaxation as Relaxation
 from ._relax import RelaxationError as RelaxationError
 from ._relax import relax as relax

@@ -63,11 +63,23 @@ class Body:
 
 
 def body_of(
-    potential: EAM, where: np.ndarray, held: np.ndarray, box: Cell, occupancy: np.ndarray | None = None
+    potential: EAM,
+    where: np.ndarray,
+    held: np.ndarray,
+    box: Cell,
+    occupancy: np.ndarray | None = None,
+    total: int | None = None,
+    frame: np.ndarray | None = None,
 ) -> Body:
-    """The body of checked arguments."""
+    """The body of checked arguments.
+
+    Args:
+        potential, where, held, box, occupancy: of the atoms.
+        total: length of its arrays; the number of atoms, `rounded`, if omitted.
+        frame: lowest and highest positions of the preconditioner's grid, (2, 3); those of the atoms if omitted.
+    """
     count = len(where)
-    total = rounded(count)
+    total = rounded(count) if total is None else total
     table = table_of(where, potential.cutoff + SKIN, box, total)
     _require_off_shells(potential, table)
     straight = not np.count_nonzero(box.vectors[list(box.pbc)] * (1 - np.eye(3))[list(box.pbc)])
@@ -76,7 +88,7 @@ def body_of(
     free[:count] = ~held & (there[:count] > 0)
     coarse = None
     if held.any() and straight:
-        coarse = coarse_grid(where, there[:count] > 0, free[:count], box, crystal(potential), total)
+        coarse = coarse_grid(where, there[:count] > 0, free[:count], box, crystal(potential), total, frame)
     return Body(potential, table.sorted(), jnp.asarray(there), jnp.asarray(free), coarse)
 
 

@@ -31,6 +31,8 @@ from ._curvature import Hessian
 from ._energy import at, with_dummy
 
 Linear = Callable[[Array], Array]
+_ROWS = 48
+"""Least atoms around a node in the tables: a crystal has 32, and one compiled program serves most bodies."""
 
 
 @jax.tree_util.register_dataclass
@@ -75,7 +77,13 @@ class Coarse:
 
 
 def coarse_grid(
-    where: Float[np.ndarray, "n 3"], there: np.ndarray, free: np.ndarray, box: Cell, solid: Crystal, total: int
+    where: Float[np.ndarray, "n 3"],
+    there: np.ndarray,
+    free: np.ndarray,
+    box: Cell,
+    solid: Crystal,
+    total: int,
+    frame: np.ndarray | None = None,
 ) -> Coarse:
     """The grid of some atoms.
 
@@ -86,12 +94,14 @@ def coarse_grid(
         box: their cell, whose periodic vectors lie along the axes.
         solid: their crystal.
         total: number of atoms in the arrays, the last of which are not there.
+        frame: lowest and highest positions, (2, 3); those of the atoms if omitted.
     """
     a = solid.lattice_constant
     periodic = np.array(box.pbc)
     inside, _ = box.wrapped(where)
-    low = np.where(periodic, 0.0, inside.min(0) - a / 4)
-    high = np.where(periodic, np.diag(box.vectors), inside.max(0) + a / 4)
+    first, last = (inside.min(0), inside.max(0)) if frame is None else frame
+    low = np.where(periodic, 0.0, first - a / 4)
+    high = np.where(periodic, np.diag(box.vectors), last + a / 4)
     count = np.maximum(1, np.rint((high - low) / a).astype(int))
     spacing = (high - low) / count
     place = (inside - low) / spacing
@@ -126,7 +136,7 @@ def _transposed(nodes: np.ndarray, weights: np.ndarray, size: int) -> tuple[Arra
     node = nodes.ravel()[entries]
     counts = np.bincount(node, minlength=size)
     slot = np.arange(len(node)) - (np.cumsum(counts) - counts)[node]
-    rows = max(8, -(-int(counts.max(initial=0)) // 8) * 8)
+    rows = max(_ROWS, -(-int(counts.max(initial=0)) // 8) * 8)
     atoms, shares = np.full((rows, size), total, np.int32), np.zeros((rows, size))
     atoms[slot, node] = entries % total
     shares[slot, node] = weights.ravel()[entries]

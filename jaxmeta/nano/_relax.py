@@ -157,11 +157,13 @@ def settle(
     max_steps: int = 200,
     follow: bool = True,
     body: Body | None = None,
+    frame: np.ndarray | None = None,
 ) -> Settled:
     """`relax` of checked arguments, in a context of float64.
 
     Args:
         body: of the atoms at `where`, if it is there already.
+        frame: of its grid, where it is not that of the atoms.
     """
     body = body_of(potential, where, held, box, occupancy) if body is None else body
     start = jnp.zeros((3, body.table.count))
@@ -174,7 +176,7 @@ def settle(
         ended = Ended(int(state.ended))
         if ended is Ended.table:
             where = where + np.asarray(state.displacement).T[: len(where)]
-            body = body_of(potential, where, held, box, occupancy)
+            body = body_of(potential, where, held, box, occupancy, body.table.count, frame)
             start = jnp.zeros_like(start)
             continue
         if ended is Ended.going:

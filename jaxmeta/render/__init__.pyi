@@ -1,4 +1,5 @@
 from ._apart import drawn_apart as drawn_apart
+from ._atoms import picture_of_atoms as picture_of_atoms
 from ._errors import PictureError as PictureError
 from ._history import history_plot as history_plot
 from ._library import contact_sheet as contact_sheet

@@ -79,14 +79,14 @@ def draw_cells(
         PictureError: If PyVista or off-screen OpenGL is missing; the text says how to install it.
         ValueError: If the cell has the wrong shape, or is empty.
     """
-    pyvista = _import_pyvista()
-    with _off_screen_window():
+    pyvista = import_pyvista()
+    with off_screen_window():
         return {
             tile: _draw(pyvista, cell_mesh(cell, tile=tile, spacing=spacing, limit=1_000_000), size) for tile in tiles
         }
 
 
-def _import_pyvista() -> ModuleType:
+def import_pyvista() -> ModuleType:
     try:
         import pyvista
     except ImportError:
@@ -103,7 +103,7 @@ def _has_library(name: str) -> bool:
 
 
 @contextmanager
-def _off_screen_window() -> Iterator[None]:
+def off_screen_window() -> Iterator[None]:
     """Has VTK draw without a screen meanwhile; on Linux it would look for an X server first, and complain."""
     if not sys.platform.startswith("linux") or _WINDOW in os.environ:
         yield

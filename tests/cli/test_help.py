@@ -8,12 +8,16 @@ import sys
 import pytest
 
 from jaxmeta.cli._dataset import NAMES
+from jaxmeta.cli._nano import NAMES as NANO_NAMES
 
-COMMANDS = ["homogenize", "optimize", "train", *(f"dataset {name}" for name in NAMES)]
+COMMANDS = [
+    "homogenize", "optimize", "train", *(f"dataset {name}" for name in NAMES), *(f"nano {name}" for name in NANO_NAMES)
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "command", ["", "homogenize", "optimize", "dataset", "dataset generate", "dataset info", "train"]
+    "command",
+    ["", "homogenize", "optimize", "dataset", "dataset generate", "dataset info", "train", "nano", "nano optimize"],
 )
 def test_help_answers(shell, command):
     answer = shell(*command.split(), "--help")
@@ -42,7 +46,9 @@ def test_help_is_quick(shell, command):
     assert min(own for own, _ in times) < 5 * min(least for _, least in times)
 
 
-@pytest.mark.parametrize("command", ["optimize", "dataset", "dataset generate", "dataset nearest", "train"])
+@pytest.mark.parametrize(
+    "command", ["optimize", "dataset", "dataset generate", "dataset nearest", "train", "nano optimize", "nano info"]
+)
 def test_nothing_heavy_is_imported(environment, command):
     program = (
         "import sys\nfrom jaxmeta.cli import main\n"

@@ -76,6 +76,6 @@ def test_without_opengl(tmp_path, monkeypatch):
 
 def test_the_user_chooses_the_window(monkeypatch):
     monkeypatch.setenv(VARIABLE, "vtkOSOpenGLRenderWindow")
-    with module._off_screen_window():
+    with module.off_screen_window():
         assert os.environ[VARIABLE] == "vtkOSOpenGLRenderWindow"
     assert os.environ[VARIABLE] == "vtkOSOpenGLRenderWindow"

@@ -1,0 +1,153 @@
+"""The stiffness of a design, relaxed from its lattice sites; and what a change of it does, relaxed from there on.
+
+Whatever is known of a design follows from its occupancy alone, so that a run can be taken up anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float
+
+from ..solvers import PCG
+from ._body import Body, body_of, rounded
+from ._descent import Ended, descend
+from ._eam import EAM
+from ._energy import gradient, site_energies
+from ._grips import padded, require_held
+from ._orbits import Sites
+from ._problem import Problem
+from ._relax import RelaxationError, settle
+from ._sensitivity import second_derivative
+from ._stiffness import respond
+
+_TOLERANCE, _MAX_STEPS = 1e-6, 100
+_ROUGH, _ROUGH_STEPS = 2e-3, 20
+"""Largest force in eV/Å of a trial, and its most Newton steps."""
+_NONE = 1e-6
+"""Stiffness in eV/Å² of a body whose grips do not hang together."""
+_SOLVED, _SECOND = 1e-6, 1e-5
+"""Relative residuals: of a response that counts, and of the solve for u₂, which only ranks."""
+
+
+class Evaluated(NamedTuple):
+    """A design, relaxed.
+
+    Attributes:
+        k: its stiffness, in eV/Å²; zero where it could not be relaxed, or hangs on nothing.
+        lowest: eigenvalue of the Hessian of the free atoms, in eV/Å².
+        positions: of all sites, in Å: atoms relaxed, empty sites moved with their neighbours, (n, 3).
+        shares: of k by the site rule, they sum to it; zero at empty sites, (n,).
+        why: what was wrong, or nothing.
+    """
+
+    k: float
+    lowest: float
+    positions: Float[np.ndarray, "n 3"]
+    shares: Float[np.ndarray, "n"]
+    why: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is a stiffness, and the atoms are stable."""
+        return self.k > _NONE and self.lowest > 0
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle:
+    """Stiffness of designs.
+
+    Args:
+        potential: of the atoms.
+        problem: what is designed.
+        sites: of it.
+    """
+
+    potential: EAM
+    problem: Problem
+    sites: Sites
+
+    @cached_property
+    def _total(self) -> int:
+        """Atoms in the arrays: as many for every design, so that one compiled program serves all."""
+        return rounded(int(np.count_nonzero(self.problem.domain)))
+
+    @cached_property
+    def _frame(self) -> np.ndarray:
+        """Of the preconditioner's grid, for the same reason."""
+        where = self.problem.lattice.positions[self.problem.domain]
+        return np.stack([where.min(0), where.max(0)])
+
+    def _body(self, where: np.ndarray, held: np.ndarray) -> Body:
+        return body_of(self.potential, where, held, self.problem.box, total=self._total, frame=self._frame)
+
+    def evaluate(self, occupied: Bool[np.ndarray, "n"], shares: bool = False) -> Evaluated:
+        """A design, relaxed from its lattice sites, in a context of float64.
+
+        Args:
+            occupied: where atoms are.
+            shares: whether they are needed; they cost one solve more.
+        """
+        problem, lattice = self.problem, self.problem.lattice
+        atoms = np.flatnonzero(occupied)
+        where, held = lattice.positions[atoms], problem.held[atoms]
+        positions, share = lattice.positions.copy(), np.zeros(len(occupied))
+        try:
+            body = self._body(where, held)
+            require_held(body.table, self.potential.cutoff, held)
+            there = np.ones(len(atoms))
+            done = settle(
+                self.potential, where, held, problem.box, there, _TOLERANCE, _MAX_STEPS, body=body, frame=self._frame
+            )
+        except (RelaxationError, ValueError) as error:
+            return Evaluated(0.0, 0.0, positions, share, str(error))
+        still = done.state.displacement
+        response = respond(done.body, still, padded(problem.direction[atoms], self._total))
+        if float(response.stats.residual) > _SOLVED:
+            return Evaluated(0.0, done.lowest_eigenvalue, positions, share, "The solve for the response failed.")
+        positions[atoms] = done.positions
+        if shares:
+            share[atoms] = np.asarray(_shares(done.body, still, response.displacement))[: len(atoms)]
+        moved = self._followed(positions - lattice.positions, occupied)
+        return Evaluated(float(response.k), done.lowest_eigenvalue, lattice.positions + moved, share)
+
+    def trial(self, occupied: Bool[np.ndarray, "n"], positions: Float[np.ndarray, "n 3"]) -> float:
+        """k of a design near a relaxed one, relaxed from there; zero where that takes long."""
+        atoms = np.flatnonzero(occupied)
+        where, problem = positions[atoms], self.problem
+        try:
+            body = self._body(where, problem.held[atoms])
+        except ValueError:
+            return 0.0
+        still = jnp.zeros((3, self._total))
+        state = descend(body, still, jnp.asarray(_ROUGH), jnp.asarray(_ROUGH_STEPS), jnp.asarray(False))
+        if int(state.ended) != Ended.relaxed:
+            return 0.0
+        response = respond(body, state.displacement, padded(problem.direction[atoms], self._total))
+        return float(response.k) if float(response.stats.residual) <= _SOLVED else 0.0
+
+    def _followed(self, moved: np.ndarray, occupied: np.ndarray) -> np.ndarray:
+        """Displacements with those of empty sites: the mean of their nearest atoms'."""
+        near = (self.sites.shell == 1) & occupied[self.sites.index]
+        mean = sum(n[:, None] * moved[i] for n, i in zip(near, self.sites.index, strict=True))
+        return np.where(occupied[:, None], moved, mean / np.maximum(near.sum(0), 1)[:, None])
+
+
+@jax.jit
+def _shares(body: Body, still: Array, u: Array) -> Array:
+    """D²eᵢ[u, u] + Deᵢ · u₂, with eᵢ the energies of the atoms and u₂ the second-order part of the relaxed path."""
+    operator = body.hessian(still)
+    load = second_derivative(lambda x: gradient(body.potential, body.geometry(x)), still, u)
+    method = PCG(residual=_SECOND, max_steps=2000)
+    solved = method(
+        lambda p: body.free[None] * operator(p),
+        -body.free[None] * load,
+        body.preconditioner(operator, body.corrections()),
+    )
+    return second_derivative(lambda x: site_energies(body.potential, body.geometry(x)), still, u, solved.value)

@@ -1,0 +1,110 @@
+"""Sites that the symmetry of a problem makes alike, their neighbours by shell, and filters and rules on them.
+
+The stiffness is a quadratic form of the grips' motion d, and does not change when both grips move as one. So a mirror,
+or a product of mirrors and shifts along periodic axes, is a symmetry if it takes sites to sites, grips to grips,
+and d to ±d up to a common translation. It takes a design to one of the same stiffness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ._neighbors import table_of
+from ._problem import Problem
+
+SHELLS = (1.0, 1.0, 0.5, 0.5, 0.25)
+"""Weights of a site and of its first four shells of neighbours in the filter."""
+_SAME = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """Relations between the sites of a problem.
+
+    Args:
+        index: numbers of the neighbours up to the fourth shell, (k, n); any where there is none.
+        shell: which shell they are of, from 1; 0 where there is none, (k, n).
+        orbit: which orbit of the symmetry group a site is of, (n,).
+        size: sites of every orbit, (m,).
+        first: the first of them, (m,).
+        order: of the group.
+    """
+
+    index: Int[np.ndarray, "k n"]
+    shell: Int[np.ndarray, "k n"]
+    orbit: Int[np.ndarray, "n"]
+    size: Int[np.ndarray, "m"]
+    first: Int[np.ndarray, "m"]
+    order: int
+
+    def neighbors(self, occupied: Bool[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+        """How many of its twelve nearest sites of every site are occupied."""
+        return (occupied[self.index] & (self.shell == 1)).sum(0)
+
+    def filtered(self, values: Float[np.ndarray, "n"], allowed: Bool[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        """Σⱼ w(shell of j) vⱼ / Σⱼ w(shell of j), over a site and its allowed neighbours; alike on an orbit.
+
+        Shells follow the crystal whichever way it lies in the box. Empty sites take values from occupied ones.
+        """
+        weight = np.append(SHELLS[1:], 0.0)[self.shell - 1] * allowed[self.index]
+        total = SHELLS[0] * values + (weight * values[self.index]).sum(0)
+        return self.alike(total / (SHELLS[0] + weight.sum(0)))
+
+    def alike(self, values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        """The mean over every orbit."""
+        return (np.bincount(self.orbit, values) / self.size)[self.orbit]
+
+    def cleaned(self, occupied: np.ndarray, problem: Problem, least: int, full: int) -> np.ndarray:
+        """Drop atoms with fewer neighbours than `least`, then fill sites with `full` or more; grips stay.
+
+        Once, not until nothing changes: on surfaces whose atoms have few neighbours that would go on.
+        """
+        occupied = occupied & ((self.neighbors(occupied) >= least) | problem.held)
+        return occupied | (problem.domain & (self.neighbors(occupied) >= full))
+
+
+def sites_of(problem: Problem, symmetric: bool = True) -> Sites:
+    """The relations of a problem; every site is an orbit by itself unless `symmetric`."""
+    where, a = problem.lattice.positions, problem.lattice.lattice_constant
+    table = table_of(where, 1.45 * a, problem.box)
+    index, offset = np.asarray(table.index), np.asarray(table.offset)
+    none = index == len(where)
+    shell = np.where(none, 0, np.rint(2 * (np.linalg.norm(offset, axis=1) / a) ** 2)).astype(int)
+    maps = _symmetries(problem) if symmetric else np.arange(len(where))[None]
+    _, first, orbit = np.unique(maps.min(0), return_index=True, return_inverse=True)
+    return Sites(np.where(none, 0, index), shell, orbit, np.bincount(orbit), first, len(maps))
+
+
+def _symmetries(problem: Problem) -> Int[np.ndarray, "g n"]:
+    """Permutations of the sites, in whole numbers along the axes of the box."""
+    lattice = problem.lattice
+    axes = np.array(lattice.axes)
+    place = lattice.sites @ axes.T
+    size = (lattice.periods * axes).sum(1) * np.array(lattice.cells)
+    steps = np.gcd.reduce(place - place[0], axis=0)
+    shifts = [range(0, size[k], steps[k]) if problem.pbc[k] and steps[k] else range(1) for k in range(3)]
+    keys = np.asarray(np.ravel_multi_index(tuple(place.T), tuple(size)))
+    sort = np.argsort(keys)
+    found = []
+    for signs in product((1, -1), repeat=3):
+        mirrored = np.where(np.array(signs) == 1, place, place.min(0) + place.max(0) - place)
+        for shift in product(*shifts):
+            moved = np.where(np.array(problem.pbc), (mirrored + np.array(shift)) % size, mirrored)
+            key = np.ravel_multi_index(tuple(moved.T), tuple(size))
+            image = sort[np.minimum(np.searchsorted(keys, key, sorter=sort), len(keys) - 1)]
+            if (keys[image] == key).all() and _keeps(problem, image, np.array(signs)):
+                found.append(image)
+    return np.array(found)
+
+
+def _keeps(problem: Problem, image: np.ndarray, signs: np.ndarray) -> bool:
+    held = problem.held
+    if (held[image] != held).any() or (problem.domain[image] != problem.domain).any():
+        return False
+    turned = signs * problem.direction[held]
+    there = problem.direction[image][held]
+    return any(np.ptp(there - sign * turned, axis=0).max() < _SAME for sign in (1, -1))

@@ -1,0 +1,111 @@
+"""Designs of a small beam by the real oracle: what is handed back, runs that go on, arguments that are refused."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import jaxmeta as jm
+from jaxmeta.design import DesignResult
+from jaxmeta.nano._oracle import Oracle
+from jaxmeta.nano._orbits import sites_of
+from tests.arguments import NO_NUMBERS, refuses
+
+ZHOU = jm.nano.zhou2004("Al")
+A0 = 4.0502475
+SMALL = {"trials": 4, "batch": 2, "max_steps": 20}
+
+
+@cache
+def beam():
+    return jm.nano.cantilever((8, 4, 1), A0)
+
+
+@cache
+def full():
+    return jm.nano.optimize(ZHOU, beam(), 0.85, start="full", rate=0.1, **SMALL)
+
+
+def score(occupancy):
+    problem, there = beam(), occupancy.astype(bool)
+    where = problem.lattice.positions[there]
+    return jm.nano.stiffness(
+        ZHOU, where, problem.held[there], problem.direction[there], problem.lattice.cell, problem.pbc
+    )
+
+
+def test_design_from_all_sites():
+    d = full()
+    assert d.result == DesignResult.converged, d.history
+    assert np.count_nonzero(d.occupancy) <= 108 and d.occupancy[beam().held].all() and d.volume_fraction <= 0.85
+    again = score(d.occupancy)
+    assert d.k == pytest.approx(again.k, rel=1e-9) and d.scored.lowest_eigenvalue > 0
+    exchanged = [k for k, phase in zip(d.history["stiffness"], d.history["phase"], strict=True) if phase == "exchange"]
+    assert (np.diff(exchanged) >= 0).all() and d.k == pytest.approx(exchanged[-1], rel=1e-5)
+
+
+def test_shares_sum_to_k():
+    """Without the share of the second-order motion they would not."""
+    oracle = Oracle(ZHOU, beam(), sites_of(beam()))
+    found = oracle.evaluate(beam().domain, shares=True)
+    assert found.shares.sum() == pytest.approx(found.k, rel=1e-4)
+    np.testing.assert_allclose(oracle.sites.alike(found.shares), found.shares, atol=1e-5)  # the symmetry is one
+    assert oracle.trial(beam().domain, found.positions) == pytest.approx(found.k, rel=1e-6)
+
+
+def test_loose_atoms_are_unsound():
+    oracle = Oracle(ZHOU, beam(), sites_of(beam()))
+    x = beam().lattice.positions[:, 0]
+    found = oracle.evaluate(beam().held | (abs(x - x.mean()) < 3))
+    assert not found.sound and "hang" in found.why
+
+
+def test_an_interrupted_run_goes_on(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(step, info):
+        if step == 2:
+            raise Stop
+
+    options = {"start": "full", "rate": 0.1, **SMALL, "checkpoint": tmp_path}
+    with pytest.raises(Stop):
+        jm.nano.optimize(ZHOU, beam(), 0.85, callback=stop, **options)
+    seen = []
+    d = jm.nano.optimize(ZHOU, beam(), 0.85, callback=lambda step, info: seen.append(step), **options)
+    assert seen[0] == 3
+    np.testing.assert_array_equal(d.occupancy, full().occupancy)
+    assert d.history["stiffness"] == full().history["stiffness"]
+    with pytest.raises(ValueError, match="checkpoint"):
+        jm.nano.optimize(ZHOU, beam(), 0.85, **(options | {"rate": 0.2}))
+
+
+def test_continuum_start_and_exchanges_beat_a_slab():
+    """A slab of as many atoms is what a plain thinning ends in."""
+    d = jm.nano.optimize(ZHOU, beam(), 0.7, **SMALL)
+    height = np.where(beam().held, -1, beam().lattice.positions[:, 1])
+    slab = np.argsort(np.argsort(height, kind="stable"), kind="stable") < 88
+    assert np.count_nonzero(d.occupancy) <= np.count_nonzero(slab) and d.scored.lowest_eigenvalue > 0
+    assert d.k > 1.1 * score(slab).k
+    again = jm.nano.optimize(ZHOU, beam(), 0.7, start=d.occupancy, **SMALL)
+    assert again.history["changed"] == [0]  # it rests
+
+
+def test_random_start():
+    designs = [jm.nano.optimize(ZHOU, beam(), 0.7, start="random", seed=3, **(SMALL | {"max_steps": 1})) for _ in "ab"]
+    np.testing.assert_array_equal(designs[0].occupancy, designs[1].occupancy)
+    assert designs[0].scored.lowest_eigenvalue > 0
+
+
+def test_refusals():
+    for value in NO_NUMBERS.values():
+        refuses("volume_fraction", jm.nano.optimize, ZHOU, beam(), value)
+    for value in (0.0, -0.1, 1.1, 0.2):
+        refuses("volume_fraction", jm.nano.optimize, ZHOU, beam(), value)
+    refuses("problem", jm.nano.optimize, ZHOU, jm.nano.cantilever((8, 4, 1), 3.6), 0.7)
+    refuses("problem", jm.nano.optimize, ZHOU, None, 0.7)
+    for name, value in (
+        ("start", "x"), ("start", np.ones(3, bool)), ("rate", 0.6), ("trials", 0), ("batch", 0), ("max_steps", 0),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=rf"^Argument `{name}` must"):
+            jm.nano.optimize(ZHOU, beam(), 0.7, **{name: value})

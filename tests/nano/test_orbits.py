@@ -1,0 +1,71 @@
+"""Symmetry, shells, filter and cleaning of sites, against what a lattice is known to have."""
+
+import numpy as np
+import pytest
+
+import jaxmeta as jm
+from jaxmeta.nano._orbits import SHELLS, sites_of
+
+A0 = 4.05
+
+
+@pytest.mark.parametrize(
+    ("problem", "order"),
+    [
+        (jm.nano.cantilever((6, 3, 2), A0), 16),  # three mirrors with a glide, and the shift along z
+        (jm.nano.cantilever((6, 3, 2), A0, periodic=False), 4),  # products of two mirrors
+        (jm.nano.pillar((6, 3, 3), A0, envelope="round"), 4),
+        (jm.nano.cantilever((4, 3, 2), A0, ((1, 1, 0), (-1, 1, 0), (0, 0, 1))), 8),
+    ],
+)
+def test_symmetries_leave_the_body_alone(problem, order):
+    """Energies of perfect sites are alike on an orbit, and so are those of their halves, a design."""
+    sites = sites_of(problem)
+    assert sites.order == order and (sites.size == np.bincount(sites.orbit)).all()
+    rng = np.random.default_rng(0)
+    design = (problem.domain & (rng.random(len(sites.size))[sites.orbit] < 0.7)) | problem.held
+    energies = jm.nano.energies(
+        jm.nano.zhou2004("Al"), problem.lattice.positions, problem.lattice.cell, problem.pbc, design.astype(float)
+    )
+    np.testing.assert_allclose(sites.alike(energies), energies, atol=1e-10)
+
+
+def test_no_symmetry_that_the_load_has_not():
+    """A grip that moves askew leaves the turn about z alone; one that is longer nothing but the mirror across y."""
+    lattice = jm.nano.Lattice((6, 3, 2), A0)
+    x = lattice.positions[:, 0] / A0
+    askew = jm.nano.Problem(lattice, (x < 1) | (x >= 5), np.outer(x >= 5, [0.3, 1.0, 0.0]), (False, False, True))
+    longer = jm.nano.Problem(lattice, (x < 2) | (x >= 5), np.outer(x >= 5, [0.0, 1.0, 0.0]), (False, False, True))
+    assert sites_of(askew).order == 8 and sites_of(longer).order == 8
+    assert sites_of(askew, symmetric=False).order == 1
+
+
+def test_shells_and_filter():
+    problem = jm.nano.cantilever((8, 7, 7), A0, periodic=False)
+    sites = sites_of(problem, symmetric=False)
+    middle = int(np.argmin(np.linalg.norm(problem.lattice.positions - np.array([4, 3.5, 3.5]) * A0, axis=1)))
+    counts = [int((sites.shell[:, middle] == shell).sum()) for shell in range(1, 6)]
+    assert counts == [12, 6, 24, 12, 0]
+    one = np.zeros(len(problem.lattice))
+    one[middle] = 1
+    filtered = sites.filtered(one, problem.domain)
+    total = SHELLS[0] + np.dot(SHELLS[1:], counts[:4])
+    neighbor = sites.index[sites.shell[:, middle] == 3, middle][0]
+    assert filtered[middle] == pytest.approx(SHELLS[0] / total) and filtered[neighbor] == pytest.approx(
+        SHELLS[3] / total
+    )
+    np.testing.assert_allclose(sites.filtered(np.ones(len(one)), problem.domain), 1)
+
+
+def test_cleaning():
+    """An atom on a (100) surface has four neighbours and goes; a vacancy inside has twelve and is filled; once each."""
+    problem = jm.nano.cantilever((8, 6, 2), A0)
+    sites, where = sites_of(problem, symmetric=False), problem.lattice.positions / A0
+    solid = (where[:, 1] < 3) | problem.held
+    adatom = int(np.flatnonzero((np.abs(where - [4, 3, 0]) < 0.1).all(1))[0])
+    vacancy = int(np.flatnonzero((np.abs(where - [4, 1, 0]) < 0.1).all(1))[0])
+    dirty = solid.copy()
+    dirty[adatom], dirty[vacancy] = True, False
+    assert sites.neighbors(dirty)[adatom] == 4 and sites.neighbors(dirty)[vacancy] == 12
+    clean = sites.cleaned(dirty, problem, 7, 9)
+    assert not clean[adatom] and clean[vacancy] and clean[problem.held].all()
