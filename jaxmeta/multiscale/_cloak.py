@@ -194,7 +194,7 @@ def cloak_problem(
 
 
 def _neighbours(section: Section, classes: np.ndarray, count: int) -> Int[np.ndarray, "2 p"]:
-    """Pairs of cells with a common face, one at least in the cloak, by their classes; the reference is number `count`."""
+    """Pairs of cells with a common face, at least one in the cloak, by class; the reference has the number `count`."""
     number = np.where(section.in_hole, -1, count)
     number[section.in_cloak] = classes
     pairs = [
