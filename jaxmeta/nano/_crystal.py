@@ -44,8 +44,8 @@ def crystal(potential: EAM) -> Crystal:
     Example:
         >>> import jaxmeta as jm
         >>> al = jm.nano.crystal(jm.nano.mishin1999())
-        >>> print(f"{al.lattice_constant:.4f} {al.energy:.4f} {160.2177 * al.c11:.2f}")
-        4.0500 -3.3600 113.79
+        >>> print(f"{al.lattice_constant:.4f} {al.energy:.4f} {160.2177 * al.c11:.1f}")
+        4.0500 -3.3600 113.8
     """
     require_kind("potential", potential, (EAM,))
     a = potential.lattice_constant

@@ -92,7 +92,7 @@ def hessian(potential: EAM, geometry: Geometry) -> Hessian:
         r, s = pairs.distance, pairs.weight
         _, pair1, pair2 = derivatives(potential.pair, r, 2)
         _, density1, density2 = derivatives(potential.density, r, 2)
-        both = slope + at(slopes, pairs.index)
+        both = slope + at(slopes, pairs.neighbor)
         tangential = s * (pair1 + both * density1) / r
         radial = s * (pair2 + both * density2) - tangential
         counts = jnp.any(s > 0)

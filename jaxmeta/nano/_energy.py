@@ -31,13 +31,13 @@ class Pairs(NamedTuple):
     """All atoms with their k-th neighbours.
 
     Attributes:
-        index: numbers of the neighbours, (n,).
+        neighbor: numbers of the neighbours, (n,).
         vector: from the atoms to them, (3, n).
         distance: (n,).
         weight: occupancy of the neighbours; zero beyond the cutoff, (n,).
     """
 
-    index: Array
+    neighbor: Array
     vector: Array
     distance: Array
     weight: Array
@@ -117,7 +117,7 @@ def site_potentials(potential: EAM, geometry: Geometry) -> Float[Array, "n"]:
 
     def add(pairs: Pairs, total: Array) -> Array:
         r = pairs.distance
-        return total + pairs.weight * (at(slopes, pairs.index) * potential.density(r) + potential.pair(r))
+        return total + pairs.weight * (at(slopes, pairs.neighbor) * potential.density(r) + potential.pair(r))
 
     return embedding + geometry.over(potential.cutoff, add, jnp.zeros_like(rho))
 
@@ -130,7 +130,7 @@ def _pulls(potential: EAM, geometry: Geometry, add: Callable[[Pairs, Array, Any]
     def step(pairs: Pairs, sums: Any) -> Any:
         r = pairs.distance
         pair, density = (derivatives(f, r, 1)[1] for f in (potential.pair, potential.density))
-        return add(pairs, pairs.weight * (pair + (slope + at(slopes, pairs.index)) * density), sums)
+        return add(pairs, pairs.weight * (pair + (slope + at(slopes, pairs.neighbor)) * density), sums)
 
     return geometry.over(potential.cutoff, step, start)
 

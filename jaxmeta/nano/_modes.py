@@ -20,6 +20,8 @@ from ._body import Body
 _BLOCK = 3
 """Vectors that are followed: soft modes of beams come in pairs."""
 _STEPS = 200
+_SMALL = 1e-5
+"""An eigenvalue in eV/Å² that is small: those of a body that can move as a whole are zero."""
 
 
 class Mode(NamedTuple):
@@ -80,8 +82,9 @@ def softest_mode(body: Body, displacement: Array, tolerance: Array) -> Mode:
         return _State(vectors, there, _times(moves, basis), _times(moves, images), values, residual, state.steps + 1)
 
     def going(state: _State) -> Array:
-        gap = jnp.maximum(state.values[-1] - state.values[0], 1e-3 * jnp.abs(state.values[0]))
-        return (state.steps < _STEPS) & (state.residual**2 / gap > tolerance * jnp.abs(state.values[0]))
+        gap = jnp.maximum(state.values[-1] - state.values[0], 1e-3 * jnp.abs(state.values[0]) + 1e-9)
+        close = tolerance * (jnp.abs(state.values[0]) + _SMALL)
+        return (state.steps < _STEPS) & (state.residual**2 / gap > close)
 
     vectors = closer(jax.random.normal(jax.random.key(0), (_BLOCK, displacement.size), displacement.dtype))
     images = image(vectors)

@@ -242,7 +242,7 @@ class _Whole:
         free = np.pad((inside & self.free[local]).astype(float), pad[1])
         path = np.pad(self.path[:, :, local], ((0, 0), *pad))
         rho = np.pad(self.rho[:, local], pad)
-        return _Patch(table, before, after, free * after, path, rho)
+        return _Patch(table, *(jnp.asarray(field) for field in (before, after, free * after, path, rho)))
 
 
 @jax.jit

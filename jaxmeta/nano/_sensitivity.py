@@ -174,7 +174,7 @@ def _of_empty(potential: EAM, geometry: Geometry, u: Array, second: Array) -> tu
         return -jnp.einsum("nij,nj->in", vectors, part, precision="highest"), values[:, 0]
 
     def nearer(_: int, x: Array) -> Array:
-        step, _ = answer(curvature(x), slope(x))
+        step = answer(curvature(x), slope(x))[0]
         length = jnp.sqrt(jnp.sum(step**2, 0))
         share = jnp.minimum(1, _LONGEST / jnp.maximum(length, 1e-300))
         return x + (empty * share)[None] * step

@@ -82,10 +82,9 @@ def read_setfl(path: Path, element: str | None) -> Table:
     expected = "Nrho, drho, Nr, dr and the cutoff, all positive, and five points or more in each table"
     sizes = lines.words(expected)
     try:
-        points, step, distances, spacing, cutoff = (
-            kind(word) for kind, word in zip((int, float, int, float, float), sizes, strict=True)
-        )
-    except ValueError:
+        points, distances = int(sizes[0]), int(sizes[2])
+        step, spacing, cutoff = (float(sizes[k]) for k in (1, 3, 4))
+    except (IndexError, ValueError):
         raise lines.wrong(expected) from None
     if min(points, distances) < 5 or max(points, distances) > _LARGEST // 8:
         raise lines.wrong(expected)

@@ -1,4 +1,4 @@
-"""Makes `removals.npz`: what the removal of single atoms does to the stiffness of two beams, by relaxing all anew.
+"""Makes `removals.npz`: what the removal of single atoms does to the stiffness of three beams, by relaxing all anew.
 
     python -m tests.nano.make_removals
 
@@ -16,12 +16,14 @@ PBC = (False, False, True)
 
 
 def beam(name):
-    """Positions, held atoms, direction and cell of a beam of 12×6×2 cells with two holes, or of an X."""
+    """Positions, held atoms, direction and cell of a beam of 12×6×2 cells: with two holes, with a notch, or of an X."""
     a = jm.nano.crystal(jm.nano.zhou2004("Al")).lattice_constant
     lattice = jm.nano.Lattice((12, 6, 2), a)
     x, y, _ = (lattice.positions / a).T
     if name == "holes":
         keep = ~((abs(x - 4) < 1.3) & (abs(y - 2.8) < 1.3)) & ~((abs(x - 8) < 1.3) & (abs(y - 2.8) < 1.3))
+    elif name == "notch":
+        keep = ~((abs(x - 6) < 1.3) & (y < 2.2))
     else:
         along = (x - 1) / 10
         keep = (abs(y / 6 - along) < 0.26) | (abs(y / 6 - (1 - along)) < 0.26) | (x < 1) | (x > 10.9)
@@ -38,7 +40,7 @@ def chosen(held):
 def main():
     """Write the file."""
     out = {}
-    for name in ("holes", "x"):
+    for name in ("holes", "notch", "x"):
         where, held, direction, cell = beam(name)
         whole = jm.nano.stiffness(jm.nano.zhou2004("Al"), where, held, direction, cell, PBC)
         changes = []

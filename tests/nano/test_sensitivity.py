@@ -106,7 +106,7 @@ def test_an_atom_that_comes_back():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["holes", "x"])
+@pytest.mark.parametrize("name", ["holes", "notch"])
 def test_patches_rank_removals(name):
     where, held, direction, cell = make_removals.beam(name)
     s = jm.nano.stiffness(ZHOU, where, held, direction, cell, make_removals.PBC)
