@@ -245,7 +245,9 @@ class Optimize:
 _TEXTS = {
     "converged": "The design rests: no exchange of atoms makes k larger.",
     "max_steps_reached": "The design used all its steps: allow more with `--max-steps`.",
-    "solver_failed": "The last design could not be relaxed, and the one before it was kept: take a smaller `--rate`.",
+    "solver_failed": (
+        "No smaller design could be relaxed: the last sound one was kept, perhaps with more atoms than asked for."
+    ),
 }
 
 

@@ -43,7 +43,8 @@ class Design:
         occupancy: where atoms are, (n,).
         scored: its stiffness and relaxed positions, computed anew from the lattice sites.
         history: a list for each quantity of `Info`, and the seconds of each step.
-        result: how the run ended.
+        result: how the run ended. After `solver_failed` this is the last sound design, perhaps with more atoms than
+            asked for.
         seconds: it took.
     """
 
