@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from .._texts import duration
-from ..multiscale import Section
 from ..runs import Progress, stoppable
 from ._errors import UsageError
 from ._options import Flag, check_positive, flat
@@ -22,7 +21,7 @@ from ._session import session, versions
 if TYPE_CHECKING:
     import numpy as np
 
-    from jaxmeta.multiscale import Cloak, Resolved
+    from jaxmeta.multiscale import Cloak, Resolved, Section
 
 _INEXACT = "of the cloak's cells are not within the tolerance: a run with another `--smoothness` has other cells."
 
@@ -96,6 +95,8 @@ class CloakCommand:
         return 1 if facts["share_outside"] and not self.making.homogenized else 0
 
     def _section(self) -> Section:
+        from ..multiscale import Section  # which needs no JAX
+
         check_positive(tolerance=self.making.tolerance, inner=self.inner, outer=self.outer)
         if self.making.max_steps < 1:
             raise UsageError(f"Argument `max_steps` must be at least 1, but is {self.making.max_steps}.")

@@ -11,8 +11,13 @@ from jaxmeta.cli._dataset import NAMES
 from jaxmeta.cli._nano import NAMES as NANO_NAMES
 
 COMMANDS = [
-    "homogenize", "optimize", "train", *(f"dataset {name}" for name in NAMES), *(f"nano {name}" for name in NANO_NAMES)
-]  # fmt: skip
+    "homogenize",
+    "optimize",
+    "train",
+    "cloak",
+    *(f"dataset {name}" for name in NAMES),
+    *(f"nano {name}" for name in NANO_NAMES),
+]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +52,8 @@ def test_help_is_quick(shell, command):
 
 
 @pytest.mark.parametrize(
-    "command", ["optimize", "dataset", "dataset generate", "dataset nearest", "train", "nano optimize", "nano info"]
+    "command",
+    ["optimize", "dataset", "dataset generate", "dataset nearest", "train", "cloak", "nano optimize", "nano info"],
 )
 def test_nothing_heavy_is_imported(environment, command):
     program = (
