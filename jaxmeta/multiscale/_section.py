@@ -42,7 +42,7 @@ class Section:
         >>> import jaxmeta as jm
         >>> section = jm.multiscale.Section("cylinder")
         >>> section.shape, int(section.in_hole.sum()), int(section.in_cloak.sum())
-        ((40, 20, 1), 68, 208)
+        ((40, 20, 1), 70, 208)
     """
 
     hole: Hole = "cylinder"
