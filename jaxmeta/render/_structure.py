@@ -72,7 +72,7 @@ def draw_sections(
         x, y, np.ma.array(stiffness, mask=~there).T, cmap="cividis", norm=_logarithmic(stiffness[there])
     )
     axes[0, count].set_title("C11 of the cells")
-    figure.colorbar(picture, ax=axes[0, count], label="relative to the solid's Young's modulus")
+    figure.colorbar(picture, ax=axes[0, count], label="of Young's modulus")
     axes[1, count].axis("off")
     for panel in axes.ravel():
         panel.set_aspect("equal")
