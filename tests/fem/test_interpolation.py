@@ -37,6 +37,24 @@ def test_derivatives_are_finite_at_both_ends(law):
     np.testing.assert_allclose(pulled.penalty, 0.0, atol=1e-15)
 
 
+@pytest.mark.parametrize("penalty", [1.0, 2.0, 3.0])
+def test_higher_derivatives_at_the_ends(penalty):
+    """In the void, too: p (p − 1) ρᵖ⁻² and p (p − 1) (p − 2) ρᵖ⁻³, whichever way they are taken, and under jit."""
+    p = penalty
+    second, third = p * (p - 1), p * (p - 1) * (p - 2)
+    for rho, expected in ((0.0, ((p == 2) * second, (p == 3) * third)), (1.0, (second, third))):
+
+        def modulus(x):
+            return jm.SIMP(jnp.asarray(p), 0.0)(x)
+
+        twice = jax.jacfwd(jax.grad(modulus)), jax.grad(jax.grad(modulus)), jax.jacfwd(jax.jacfwd(modulus))
+        for derivative in twice:
+            assert float(jax.jit(derivative)(jnp.asarray(rho))) == pytest.approx(expected[0], abs=1e-15)
+            assert float(jax.grad(derivative)(jnp.asarray(rho))) == pytest.approx(expected[1], abs=1e-15)
+        by_penalty = jax.grad(lambda p: jax.grad(jm.SIMP(p, 0.0))(jnp.asarray(1.0)))(jnp.asarray(p))
+        assert float(by_penalty) == pytest.approx(1.0)  # of p ρᵖ⁻¹ at ρ = 1
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_dtype_follows_the_density(dtype):
     for law in LAWS:
