@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, Float, Shaped
+from jaxtyping import ArrayLike, Bool, Float, Shaped
 
 from .. import geometry
 from .._arguments import real_number, require_kind
@@ -126,6 +126,7 @@ def fit_stiffness(
     smallest_member: int = 2,
     open_pores: bool = False,
     clean: bool = False,
+    keep: Bool[ArrayLike, "x y z"] | None = None,
     max_solves: int = 24,
     seed: int = 0,
 ) -> Fitted:
@@ -147,6 +148,7 @@ def fit_stiffness(
             in `thin`, unless `clean` is set.
         open_pores: open closed pores of the start first, so that powder can leave.
         clean: take thin members, islands and hinges of the start away first.
+        keep: voxels that no flip changes, such as faces that meet those of other cells; of the shape of `cell`.
         max_solves: after which the fit gives up.
         seed: of what is chosen among equals.
 
@@ -172,8 +174,19 @@ def fit_stiffness(
     real_number("tolerance", tolerance, "be positive", lambda value: value > 0)
     member, most = whole_number("smallest_member", smallest_member, 1), whole_number("max_solves", max_solves, 1)
     density = _start(cell, symmetry, member, open_pores, clean)
-    fit = _Fit(target, solid, tolerance, member, most, np.random.default_rng(seed), Orbits(density.shape, symmetry))
+    orbits = Orbits(density.shape, symmetry)
+    kept = np.zeros(len(orbits.size), bool)
+    kept[orbits.number[_mask(keep, density.shape)]] = True
+    fit = _Fit(target, solid, tolerance, member, most, np.random.default_rng(seed), orbits, kept)
     return fit(density, np.asarray(cell).dtype)
+
+
+def _mask(keep: ArrayLike | None, shape: tuple[int, ...]) -> Bool[np.ndarray, "x y z"]:
+    """The voxels to keep."""
+    mask = np.zeros(shape, bool) if keep is None else np.asarray(keep)
+    if mask.shape != shape or mask.dtype != bool:
+        raise refused("keep", f"hold truth values in the shape {shape}", f"is {mask.dtype} of shape {mask.shape}")
+    return mask
 
 
 def _start(
@@ -222,6 +235,7 @@ class _Fit:
     max_solves: int
     rng: np.random.Generator
     orbits: Orbits
+    kept: np.ndarray
 
     def __call__(self, start: np.ndarray, dtype: np.dtype) -> Fitted:
         first = state = self._solved(self.orbits.bits(start), None)
@@ -293,6 +307,7 @@ class _Fit:
         rules = Rules(self.orbits, self.member, min(self.member, 2))
         bits = state.bits.copy()
         moves = candidates(self.orbits, bits)
+        moves = moves.some(~self.kept[moves.orbits].any(axis=1))
         moves = moves.some(rules.allowed(bits, moves))
         density = self.orbits.density(bits)
         first_order = effects(density, np.asarray(state.displacement), self.orbits, self.solid, (1.0, 1.0, 1.0))

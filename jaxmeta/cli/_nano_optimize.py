@@ -14,7 +14,8 @@ import tyro
 from .._texts import duration
 from ..runs import Progress, stoppable
 from ._errors import UsageError
-from ._nano_read import Potential, coordination
+from ._nano_read import Potential
+from ._nano_report import write_report
 from ._options import Flag, Unset, flat
 from ._output import claimed, spent, written
 from ._session import session, versions
@@ -191,16 +192,12 @@ class Optimize:
         }  # fmt: skip
 
     def _export(self, found: Design, potential: EAM, facts: dict[str, Any]) -> dict[str, str]:
-        import numpy as np
-
         from jaxmeta import nano
         from jaxmeta.io import together, write_json
 
-        problem, energies = found.problem, found.energies(potential)
         atoms = found.atoms(potential)
-        near = coordination(atoms, problem.lattice.lattice_constant)
         files = {
-            "design.xyz": "relaxed atoms, extended XYZ: grips, site, coordination, energy",
+            "design.xyz": "relaxed atoms, extended XYZ: grips, site, energy",
             "design.vtp": "the same for ParaView",
             "design.lmp": "their positions for LAMMPS",
             "history.json": "every step",
@@ -210,14 +207,9 @@ class Optimize:
             for name in list(files)[:3]:
                 nano.write_atoms(place / name, atoms, mass=potential.mass)
             write_json(place / "history.json", found.history, overwrite=False)
-            if self.pictures:
-                from jaxmeta.render import picture_of_atoms
-
-                for name, values in (("coordination", near), ("energy", energies)):
-                    title = "neighbours" if name == "coordination" else "energy, eV"
-                    picture_of_atoms(np.asarray(found.positions), place / f"{name}.png", values, title=title)
-                    files[f"{name}.png"] = f"the atoms, coloured by {name}"
             write_json(place / "report.json", facts, overwrite=False)
+            if self.pictures:
+                write_report(place, found, potential, facts, files)
         return files
 
     def _tell(self, found: Design, facts: dict[str, Any], files: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from ..dataset import Library
 
 SMALLER, LARGER = 0.8, 0.5
 """Shares of the smaller and of the larger face's solid that two faces which fit have in common."""
-_NEAR = 40  # cells of the library that are looked at for each
+_NEAR = 150  # cells of the library that are looked at for each
 _SCALE, _WEIGHT = 0.05, 0.1  # a relative difference of C of 5 % costs a tenth of a pair that does not fit
 _FAR, _TOO_FAR = 0.12, 5.0  # from which on a fit is not to be hoped for, and what that costs
 _HOPELESS = 0.5  # from which on there is no start at all
@@ -114,7 +114,8 @@ def choose(
             cost = own[place] + sum(table[:, pick[other]] for other, table in links[place])
             pick[place] = (cost + noise * rng.gumbel(size=cost.shape)).argmin()
     everywhere = np.arange(count)
-    return Choice(near[everywhere, pick % _NEAR], pick >= _NEAR, distance[everywhere, pick])
+    looked = near.shape[1]
+    return Choice(near[everywhere, pick % looked], pick >= looked, distance[everywhere, pick])
 
 
 def ranked(
@@ -133,7 +134,8 @@ def ranked(
     first = (int(choice.records[place]), bool(choice.moved[place]))
     found = {first[0]: first}
     for pick in np.argsort(cost, kind="stable"):
-        found.setdefault(int(near[0, pick % _NEAR]), (int(near[0, pick % _NEAR]), bool(pick >= _NEAR)))
+        record = int(near[0, pick % near.shape[1]])
+        found.setdefault(record, (record, bool(pick >= near.shape[1])))
     return list(found.values())
 
 

@@ -205,6 +205,13 @@ def _neighbours(section: Section, classes: np.ndarray, count: int) -> Int[np.nda
     return both[:, (both >= 0).all(axis=0) & (both < count).any(axis=0)]
 
 
+def _same(problem: CloakProblem) -> str:
+    """Digest of what was given; what was computed differs by rounding with the number of threads."""
+    space = [np.round(np.asarray(leaf), 4) for leaf in jax.tree.leaves(problem.space)]
+    given = problem._replace(space=None, reference=None, beside=None)
+    return digest([*space, *map(np.asarray, jax.tree.leaves(given))])
+
+
 def design_cloak(
     problem: CloakProblem,
     *,
@@ -235,8 +242,7 @@ def design_cloak(
     without = float(problem.distortion(problem.background[:, i, j].T))
     loop = Loop(LBFGS(), Continuation(1.0, 1.0, 1, 1.0), _RESTS)
     start = jnp.tile(problem.beside, (len(problem.held), 1))
-    settings = {"what": "cloak", "problem": digest(jax.tree.map(np.asarray, jax.tree.leaves(problem))),
-                "gap": None if gap is None else list(gap), "steps": steps}  # fmt: skip
+    settings = {"what": "cloak", "problem": _same(problem), "gap": None if gap is None else list(gap), "steps": steps}
     history: dict[str, list] = {}
     stages = [("design", steps)] if gap is None else [("design", steps), ("rounded", steps // 2)]
     result, variables = DesignResult.max_steps_reached, start

@@ -16,7 +16,7 @@ from ..io import write_arrays
 from ..runs import Run, digest
 from ._choice import Catalogue, Choice, choose, fits, ranked
 
-_TRIES = 4  # starts that are fitted for a cell at most
+_TRIES = 6  # starts that are fitted for a cell at most
 _MEMBERS, _SOLVES = (2, 1), 12  # least thickness of members, in voxels, and where that leads nowhere; solves of each
 
 
@@ -124,8 +124,11 @@ def _fitted(
 
 
 def _from(catalogue: Catalogue, record: int, moved: bool, wanted: np.ndarray, tolerance: float) -> Tile:
-    """A record of the catalogue, fitted; not yet moved."""
+    """A record of the catalogue, fitted while its face stays; not yet moved."""
     octant, constants = catalogue.octant(record), catalogue.constants[record]
+    face = (
+        np.indices(octant.shape).max(axis=0) == octant.shape[0] - 1 if moved else np.indices(octant.shape).min(0) == 0
+    )
     error, solves = float(np.linalg.norm(constants - wanted) / np.linalg.norm(wanted)), 0
     for member in () if octant.all() else _MEMBERS:
         found = fit_stiffness(
@@ -134,6 +137,7 @@ def _from(catalogue: Catalogue, record: int, moved: bool, wanted: np.ndarray, to
             solid=catalogue.library.solid,
             tolerance=tolerance,
             smallest_member=member,
+            keep=face,
             max_solves=_SOLVES,
         )
         octant, constants, error = found.cell > 0.5, np.array(cubic_constants(found.stiffness)), found.error

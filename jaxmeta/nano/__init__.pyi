@@ -38,4 +38,5 @@ from ._splines import Spline as Spline
 from ._stiffness import Stiffness as Stiffness
 from ._stiffness import stiffness as stiffness
 from ._stiffness import stiffness_by_curvature as stiffness_by_curvature
+from ._strain import local_strain as local_strain
 from ._zhou import zhou2004 as zhou2004

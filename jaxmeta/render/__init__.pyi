@@ -1,5 +1,7 @@
 from ._apart import drawn_apart as drawn_apart
 from ._atoms import picture_of_atoms as picture_of_atoms
+from ._body import ball_mesh as ball_mesh
+from ._body import write_atoms_report as write_atoms_report
 from ._errors import PictureError as PictureError
 from ._history import history_plot as history_plot
 from ._library import contact_sheet as contact_sheet

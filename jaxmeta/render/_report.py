@@ -217,6 +217,41 @@ def _facts(settings: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     return f"<div class='row'>{''.join(columns)}</div>" if columns else ""
 
 
+def composed(
+    title: str,
+    sentences: Sequence[str],
+    viewers: Sequence[str],
+    shown: Mapping[str, str],
+    tables: Mapping[str, Mapping[str, Any]],
+    beside: Mapping[str, str],
+    notes: Sequence[str] = (),
+) -> str:
+    """The page of a report.
+
+    Args:
+        title: Heading.
+        sentences: What is said first.
+        viewers: Meshes that can be turned, side by side.
+        shown: Heading to what is shown below it; empty ones are left out.
+        tables: Heading to a table of names and values; empty ones are left out.
+        beside: Name of a file beside the report to what is in it.
+        notes: Sentences to be seen first.
+
+    Returns:
+        HTML.
+    """
+    parts = [
+        f"<h1>{html.escape(title)}</h1>",
+        "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences),
+        _notes(notes),
+        f"<div class='row viewers'>{''.join(viewers)}</div>",
+        *(_section(heading, content) for heading, content in shown.items()),
+        *(_section(heading, facts_table(facts)) for heading, facts in tables.items() if facts),
+        _section("Files", _files(beside)),
+    ]
+    return _page(title, "\n".join(part for part in parts if part))
+
+
 def _page(title: str, body: str) -> str:
     assets = files("jaxmeta.render") / "assets"
     style = (assets / "report.css").read_text(encoding="utf-8")

@@ -1,6 +1,5 @@
 """A structure of cells seen along z: how it moves, what its cells are, and a report of both."""
 
-import html
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,8 +12,7 @@ from jaxmeta.io import Path, write_bytes
 from ._embed import picture_html, viewer_html
 from ._history import History, draw_history
 from ._mesh import Mesh
-from ._report import _HINT, _files, _notes, _page, _section
-from ._tables import facts_table
+from ._report import _HINT, composed
 
 
 class Moved(NamedTuple):
@@ -189,15 +187,6 @@ def write_structure_report(
     course = "" if history is None else picture_html(
         draw_history(history, None, "distortion"), "Steps of the design", "Course of the design", "course"
     )  # fmt: skip
-    tables = [("Numbers", numbers), ("Settings", settings or {}), ("Versions", versions or {})]
-    parts = [
-        f"<h1>{html.escape(title)}</h1>",
-        "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences),
-        _notes(notes),
-        f"<div class='row viewers'>{''.join(viewers)}</div>",
-        _section("Pictures", shown),
-        _section("History", course),
-        *(_section(heading, facts_table(facts)) for heading, facts in tables if facts),
-        _section("Files", _files(files or {})),
-    ]
-    write_bytes(path, _page(title, "\n".join(part for part in parts if part)).encode(), overwrite)
+    tables = {"Numbers": numbers, "Settings": settings or {}, "Versions": versions or {}}
+    page = composed(title, sentences, viewers, {"Pictures": shown, "History": course}, tables, files or {}, notes)
+    write_bytes(path, page.encode(), overwrite)

@@ -199,6 +199,15 @@ def test_a_target_at_the_start_is_a_fit():
     assert found.cell.dtype == np.float32 and np.array_equal(found.cell, first)
 
 
+def test_kept_voxels_stay():
+    density = start("cubic")
+    target = 1.04 * scored(density, "cubic")
+    face = np.indices(density.shape).min(axis=0) == 0
+    free, kept = (jm.fit_stiffness(density, target, solid=SOLID, tolerance=0.004, keep=keep) for keep in (None, face))
+    assert kept.error < 0.004 and (kept.cell == density)[face].all()
+    assert (kept.cell != density).any() and (free.cell != density)[face].any()
+
+
 def test_what_cannot_be_reached_says_how_near_it_came():
     first = start("cubic")
     c = scored(first, "cubic")
@@ -242,6 +251,7 @@ def test_thin_members_and_closed_pores_go_first_when_asked():
         ({"tolerance": 0.0}, "positive"),
         ({"smallest_member": 0}, "at least 1"),
         ({"solid": 1.0}, "solid"),
+        ({"keep": np.ones((4, 4, 4), bool)}, "truth values in the shape (12, 12, 12)"),
     ],
 )
 def test_refusals(change, said):
