@@ -1,4 +1,4 @@
-"""A bar with a notch that is sheared and pulled at its end: one size of arrays, so that one program serves many tests."""
+"""A bar with a notch that is sheared and pulled at its end: of one size, so that one program serves many tests."""
 
 from functools import cache
 

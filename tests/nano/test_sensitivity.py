@@ -28,15 +28,14 @@ def slope_from(k, values, h):
 
 def test_occupied_sites():
     _, held, direction, _ = bar()
+    where = solved().positions
     h = 1e-3
     atom = int(np.argmax(abs(found().occupied) * ~held))
     values = []
     for k in range(1, 5):
         occupancy = np.ones(len(held))
         occupancy[atom] = 1 - k * h
-        values.append(
-            jm.nano.stiffness(ZHOU, solved().positions, held, direction, occupancy=occupancy, tolerance=1e-11).k
-        )
+        values.append(jm.nano.stiffness(ZHOU, where, held, direction, occupancy=occupancy, tolerance=1e-11).k)
     assert found().occupied[atom] == pytest.approx(-slope_from(solved().k, values, h), rel=1e-6)
 
 
