@@ -19,6 +19,8 @@ import pytest
 # program before LLVM sees it is the same. `XLA_FLAGS= pytest` is the default of users; .ci/run repeats some tests so.
 _QUICK = "backend_optimization_level=0", "cpu_parallel_codegen_split_count=1", "cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in _QUICK))
+# NumPy and SciPy look for it when they are loaded: threads that wait for each other took a twentieth of the time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Traces make many objects and few cycles.
 gc.set_threshold(20_000, 10, 10)
 jax.config.update("jax_enable_x64", True)
@@ -60,6 +62,11 @@ def pytest_configure(config: pytest.Config) -> None:
             jax.config.update(
                 name, value if name.endswith("dir") else float(value) if name.endswith("secs") else int(value)
             )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Modules and tests stay to the end: the search for cycles need not look at them."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,6 +7,8 @@ import pytest
 
 from tests.doc_cells import cells
 
+pytestmark = pytest.mark.xdist_group("guided")  # one process compiles the page
+
 
 def _run(code: str) -> dict:
     names: dict = {"__name__": "guided"}

@@ -89,6 +89,7 @@ class CloakProblem(NamedTuple):
         depth = self.structure.cells[2]
         return CubicField(*(jnp.repeat(section[..., None], depth, axis=2) for section in sections))
 
+    @jax.jit
     def distortion(self, constants: Float[Array, "n 3"]) -> Float[Array, ""]:
         """D of constants C11, C12, C44 of the distinct cells."""
         found = self.structure.solve(self.field(constants), tolerance=_TOLERANCE, throw=False)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -57,6 +58,7 @@ class PropertySpace(NamedTuple):
     shears: Float[Array, "2 k m"]
     solid: Float[Array, "3"]
 
+    @jax.jit
     def constants(self, coordinates: Float[ArrayLike, "*batch 3"]) -> Float[Array, "*batch 3"]:
         """C11, C12, C44 of coordinates in [0, 1]³, in the unit of the library."""
         u = jnp.asarray(coordinates)
@@ -67,6 +69,7 @@ class PropertySpace(NamedTuple):
         c11 = jnp.exp(a)
         return jnp.stack([c11, c11 * b, c11 * (low + (high - low) * u[..., 2])], axis=-1)
 
+    @jax.jit
     def coordinates(self, constants: Float[ArrayLike, "*batch 3"]) -> Float[Array, "*batch 3"]:
         """The inverse of `constants`, with values below 0 or above 1 outside of the space."""
         c11, c12, c44 = jnp.moveaxis(jnp.asarray(constants), -1, 0)
@@ -75,6 +78,7 @@ class PropertySpace(NamedTuple):
         third = _share(c44 / c11, *self._shears(a, second))
         return jnp.stack([(a - self.ends[0]) / (self.ends[1] - self.ends[0]), second, third], axis=-1)
 
+    @jax.jit
     def membership(self, constants: Float[ArrayLike, "*batch 3"]) -> Float[Array, "*batch"]:
         """φ(C11, C12, C44): the least distance of a coordinate from the ends of its range, 0 … ½; negative outside.
 
@@ -84,6 +88,7 @@ class PropertySpace(NamedTuple):
         u = self.coordinates(constants)
         return jnp.minimum(u, 1 - u).min(axis=-1)
 
+    @jax.jit
     def project(self, constants: Float[ArrayLike, "*batch 3"]) -> Float[Array, "*batch 3"]:
         """Constants with each coordinate brought to its range; those inside are unchanged."""
         return self.constants(jnp.clip(self.coordinates(constants), 0, 1))

@@ -12,7 +12,7 @@ from jax import Array
 from jax.core import Tracer
 from jaxtyping import ArrayLike, Bool, Float, Real
 
-from .._arguments import real_array, truth_values
+from .._arguments import positive_number, real_array, truth_values
 from .._numbers import refused, whole_number
 from ..fem import Block, Faces, GeneralField, MaterialField, Stiffness, solve
 from ..solvers import Result, SolverError, inner
@@ -122,12 +122,22 @@ class Structure:
             SolverError: not converged.
         """
         field = self._elements(stiffness)
+        supported = dataclasses.replace(self, supports=truth_values("supports", self.supports))
+        response = supported._responses(field, positive_number("tolerance", tolerance))
+        worst = response.result.max()
+        if throw and not isinstance(worst, Tracer) and int(worst) != 0:
+            raise SolverError(f"{Result(int(worst)).text} Results of the loads: {response.result.tolist()}.")
+        return response
+
+    @jax.jit
+    def _responses(self, field: MaterialField, tolerance: float | Array) -> Response:
+        """Of every load: one compiled program."""
         edge = 1 / self.elements
 
         def one(load: Array, prescribed: Array | None) -> Response:
             found = solve(
                 field,
-                truth_values("supports", self.supports),
+                self.supports,
                 load,
                 faces=self.faces,
                 spacing=(edge, edge, edge),
@@ -138,11 +148,7 @@ class Structure:
             energies = self._energies(field, found.displacement)
             return Response(found.displacement, found.compliance, found.reactions, energies, found.result)
 
-        response = jax.vmap(one, in_axes=(0, None if self.prescribed is None else 0))(self.loads, self.prescribed)
-        worst = response.result.max()
-        if throw and not isinstance(worst, Tracer) and int(worst) != 0:
-            raise SolverError(f"{Result(int(worst)).text} Results of the loads: {response.result.tolist()}.")
-        return response
+        return jax.vmap(one, in_axes=(0, None if self.prescribed is None else 0))(self.loads, self.prescribed)
 
     def _elements(self, stiffness: Real[ArrayLike, "nx ny nz 6 6"] | MaterialField) -> MaterialField:
         if not isinstance(stiffness, MaterialField):

@@ -46,7 +46,7 @@ _LONGEST = 0.25
 _ROOM = 0.5
 """How far an atom of a patch may go, in Å; tables of patches reach so much further than the cutoff, twice."""
 _TOGETHER = 16
-"""Patches that are solved at once."""
+"""Patches that are solved at once; of fewer changes the next power of two."""
 
 
 class Changes(NamedTuple):
@@ -192,12 +192,13 @@ class _Whole:
 
     def patches(self, numbers: np.ndarray, radius: float) -> Iterator[tuple[_Patch, int]]:
         """Patches of as many changes as are solved together, and how many of them count."""
-        for first in range(0, len(numbers), _TOGETHER):
-            some = numbers[first : first + _TOGETHER]
+        together = min(_TOGETHER, 1 << (len(numbers) - 1).bit_length())
+        for first in range(0, len(numbers), together):
+            some = numbers[first : first + together]
             cut = [self._cut(int(site), radius) for site in some]
             size = -(-max(len(local) for local, _ in cut) // 128) * 128
             made = [self._patch(int(site), *part, size) for site, part in zip(some, cut, strict=True)]
-            made += [made[0]] * (_TOGETHER - len(made))
+            made += [made[0]] * (together - len(made))
             yield jax.tree.map(lambda *leaves: jnp.stack(leaves), *made), len(some)
 
     def _near(self, site: int, radius: float) -> np.ndarray:

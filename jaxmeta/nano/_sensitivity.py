@@ -153,18 +153,21 @@ def _of_atoms(body: Body, u: Array, second: Array) -> tuple[Array, Array]:
 def _of_empty(potential: EAM, geometry: Geometry, u: Array, second: Array) -> tuple[Array, Array, Array]:
     """Derivatives of empty sites, how far their places are from them, and whether atoms would stay."""
     empty = 1 - geometry.occupancy
-    axes = [empty[None] * jnp.eye(3)[:, k, None] for k in range(3)]
+    axes = empty[None, None] * jnp.eye(3)[:, :, None]
 
     def at(x: Array) -> Array:
         return site_potentials(potential, geometry._replace(displacement=x))
 
+    def by_place(function: Callable[[Array], Array], x: Array) -> Array:
+        """Of every μ by its own place, (3, …): sites without atoms do not feel each other."""
+        return jax.vmap(lambda axis: jax.jvp(function, (x,), (axis,))[1])(axes)
+
     def slope(x: Array) -> Array:
-        """Of every μ by its own place: sites without atoms do not feel each other."""
-        return jnp.stack([jax.jvp(at, (x,), (axis,))[1] for axis in axes])
+        return by_place(at, x)
 
     def curvature(x: Array) -> Array:
         """(n, 3, 3)."""
-        return jnp.stack([jax.jvp(slope, (x,), (axis,))[1] for axis in axes], 1).transpose(2, 0, 1)
+        return by_place(slope, x).transpose(2, 0, 1)
 
     def answer(curvature: Array, force: Array) -> tuple[Array, Array]:
         """−curvature⁻¹ force with the curvature's eigenvalues made positive, and the least of them."""

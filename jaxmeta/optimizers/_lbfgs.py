@@ -72,9 +72,12 @@ class LBFGS:
         >>> f = lambda x: jnp.sum(scales * (x - jnp.array([0.7, 0.4, 1.5])) ** 2)
         >>> method, x, problem = LBFGS(), jnp.full(3, 0.1), Problem(m=0)
         >>> state = method.init(x, problem)
-        >>> for _ in range(25):
+        >>> @jax.jit
+        ... def step(state, x):
         ...     value, gradient = jax.value_and_grad(f)(x)
-        ...     x, state = method.update(state, x, Seen(value, gradient, jnp.zeros(0), jnp.zeros((0, 3))), problem)
+        ...     return method.update(state, x, Seen(value, gradient, jnp.zeros(0), jnp.zeros((0, 3))), problem)
+        >>> for _ in range(25):
+        ...     x, state = step(state, x)
         >>> [f"{entry:.4f}" for entry in state.base]
         ['0.7000', '0.4000', '1.0000']
 

@@ -53,10 +53,13 @@ class MMA(Asymptotes):
         >>> deflection = lambda x: (weights / x**3).sum() - 1    # must not be positive
         >>> mma, x, problem = MMA(), jnp.full(5, 5.0), Problem(lower=1.0, upper=10.0, m=1)
         >>> state = mma.init(x, problem)
-        >>> for _ in range(20):
+        >>> @jax.jit
+        ... def step(state, x):
         ...     value, gradient = jax.value_and_grad(mass)(x)
         ...     g, dg = jax.value_and_grad(deflection)(x)
-        ...     x, state = mma.update(state, x, Seen(value, gradient, g[None], dg[None]), problem)
+        ...     return mma.update(state, x, Seen(value, gradient, g[None], dg[None]), problem)
+        >>> for _ in range(20):
+        ...     x, state = step(state, x)
         >>> print(f"{mass(x):.3f}", Outcome(int(state.result)).text)
         1.340 The step was found.
 

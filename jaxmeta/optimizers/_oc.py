@@ -68,10 +68,13 @@ class OC:
         >>> volume = lambda x: jnp.mean(x) / 0.3 - 1
         >>> oc, x, problem = OC(), jnp.full(3, 0.3), Problem(m=1, cheap=volume)
         >>> state = oc.init(x, problem)
-        >>> for _ in range(30):
+        >>> @jax.jit
+        ... def step(state, x):
         ...     f, df = jax.value_and_grad(lambda x: jnp.sum(weight / x))(x)
         ...     g, dg = jax.value_and_grad(volume)(x)
-        ...     x, state = oc.update(state, x, Seen(f, df, g[None], dg[None]), problem)
+        ...     return oc.update(state, x, Seen(f, df, g[None], dg[None]), problem)
+        >>> for _ in range(30):
+        ...     x, state = step(state, x)
         >>> print([f"{value:.3f}" for value in x], Outcome(int(state.result)).text)
         ['0.514', '0.257', '0.129'] The step was found.
 

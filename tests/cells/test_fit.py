@@ -151,9 +151,7 @@ def scored(density, symmetry):
     return jm.cells.Scorer(SOLID, residual=None, tolerance=1e-7)(density, symmetry).stiffness
 
 
-@pytest.mark.parametrize(
-    ("symmetry", "side", "tolerance"), [("cubic", 12, 4e-3), ("mirror", 12, 3e-3), ("none", 10, 3e-2)]
-)
+@pytest.mark.parametrize(("symmetry", "side", "tolerance"), [("cubic", 12, 4e-3), ("none", 10, 3e-2)])
 def test_a_fit_reaches_its_target(symmetry, side, tolerance):
     """The stiffness of another cell; the error is that of an independent score."""
     first, other = start(symmetry, side), start(symmetry, side, 0.45, 0.05)

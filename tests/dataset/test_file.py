@@ -110,7 +110,7 @@ def test_a_flipped_bit_is_found(path):
         starts = [file[name].id.get_offset() for name in _file.COLUMNS]
     random, given = np.random.default_rng(0), columns(COUNT)
     octants = np.stack([octant(i) for i in range(COUNT)])
-    for place in [start + 3 for start in starts] + random.integers(0, len(whole), 100).tolist():
+    for place in [start + 3 for start in starts] + random.integers(0, len(whole), 40).tolist():
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(random.integers(8))
         path.write_bytes(damaged)

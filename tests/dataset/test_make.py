@@ -28,6 +28,7 @@ from tests.dataset.libraries import columns, octant
 
 DESIGNS = Generation(count=2, side=8, isotropic=0.0, frequencies=1)
 CHILDREN = Perturbation(6, rounds=2, amplitude=(2.0, 6.0))
+pytestmark = pytest.mark.xdist_group("make")  # one process makes the library
 
 
 @pytest.fixture(scope="module")

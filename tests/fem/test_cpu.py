@@ -226,14 +226,14 @@ def test_another_value_is_refused(value, monkeypatch):
         target("forces", "float64")
 
 
-@pytest.mark.parametrize("how", ["kernels", "no llvmlite", "variable"])
+@pytest.mark.parametrize("how", ["kernels", "no llvmlite"])
 def test_a_process_of_its_own_gives_the_same_numbers(how, tmp_path, monkeypatch):
     """With the kernels or without them, as here with them."""
     density = np.random.default_rng(0).uniform(0.2, 1, (4, 4, 4))
     np.save(tmp_path / "density.npy", density)
     missing = "sys.modules['llvmlite'] = None; " if how == "no llvmlite" else ""
     program = f"import runpy, sys; {missing}runpy.run_module('tests.fem.one_cell', run_name='__main__')"
-    monkeypatch.setenv(_switch.VARIABLE, "0" if how == "variable" else "")
+    monkeypatch.setenv(_switch.VARIABLE, "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     arguments = [sys.executable, "-c", program, str(tmp_path / "density.npy"), str(tmp_path / "result.npz")]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=300, cwd=ROOT)

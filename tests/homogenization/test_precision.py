@@ -1,5 +1,7 @@
 """Single precision with the defaults of the call, against tight solves in double precision."""
 
+from functools import cache
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from tests import reference
 from tests.homogenization.problems import EXACT, homogenize, modulus, random_field, relative_error
 
 VOID = 1e-9
-CARRYING = [c.name for c in cells.select(percolates=True)]
+CARRYING = [*[c.name for c in cells.select(percolates=True)][::2], "noise_grey"]
+"""At 8³ all are compared with the oracle."""
 BROKEN = [c.name for c in cells.select(percolates=False)] + ["bridge"]
 
 
@@ -23,7 +26,7 @@ def _both(density, **options):
     return np.asarray(single.stiffness, np.float64), np.asarray(tight.stiffness), single
 
 
-@pytest.mark.parametrize("name", CARRYING)
+@pytest.mark.parametrize("name", dict.fromkeys(CARRYING))
 def test_cells_that_carry(name):
     """1e-5 of √(C_ii C_jj) at a contrast of 1e9."""
     single, tight, h = _both(cells.CELLS[name](16))
@@ -88,13 +91,20 @@ def test_half_of_the_cell_is_void(n, void):
     np.testing.assert_allclose(np.diag(h.stiffness), expected, rtol=1e-4, atol=1e-12)
 
 
+@cache
+def incompressible(void, poisson):
+    """A cell and its C by the oracle."""
+    density = (np.random.default_rng(0).random((8, 8, 8)) < 0.6).astype(float)
+    solid = reference.isotropic_young(1.0, poisson)
+    return density, reference.homogenize(modulus(density, void), solid).stiffness
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64], ids=lambda d: d.__name__)
 @pytest.mark.parametrize("void", [VOID, 1e-3])
 def test_nearly_incompressible(void, dtype):
     """To 0.49999, of which float32 holds three digits of 1 − 2ν: λ is made before the ratio is rounded."""
-    density = (np.random.default_rng(0).random((8, 8, 8)) < 0.6).astype(float)
     for poisson in (0.499, 0.4999, 0.49999):
-        right = reference.homogenize(modulus(density, void), reference.isotropic_young(1.0, poisson)).stiffness
+        density, right = incompressible(void, poisson)
         h = jm.homogenize(
             jnp.asarray(density, dtype), jm.Isotropic(1.0, poisson), interpolation=jm.SIMP(3.0, void), max_steps=2000
         )

@@ -26,16 +26,13 @@ def projected(seed, radius, beta):
 
 
 GREY = {
-    "gyroid": lambda: cells.gyroid_grey(N),
     "random": lambda: cells.random_grey(N),
     "sphere": lambda: cells.sphere(N),
     "uniform_noise": lambda: random_field((N, N, N), 0),
     "filtered_fine": lambda: filtered(1, 1.0),
-    "filtered_coarse": lambda: filtered(2, 3.0),
-    "projected_soft": lambda: projected(3, 2.0, 4.0),
     "projected_sharp": lambda: projected(4, 2.0, 16.0),
 }
-BINARY = {name: (lambda name=name: cells.CELLS[name](N)) for name in ("gyroid", "truss", "plates", "random_binary")}
+BINARY = {name: (lambda name=name: cells.CELLS[name](N)) for name in ("gyroid", "random_binary")}
 FIELDS = GREY | {f"binary_{name}": make for name, make in BINARY.items()}
 
 

@@ -94,13 +94,15 @@ def test_several_at_once():
     starts = jnp.stack([jnp.full(8, 0.1), jnp.full(8, 0.9)])
     none = jnp.zeros((0, 8))
 
+    @jax.jit
     def step(state, x):
         value, gradient = jax.value_and_grad(f)(x)
         return method.update(state, x, Seen(value, gradient, jnp.zeros(0), none), problem)
 
+    together = jax.jit(jax.vmap(step))
     xs, states = starts, jax.vmap(lambda x: method.init(x, problem))(starts)
     for _ in range(12):
-        xs, states = jax.vmap(step)(states, xs)
+        xs, states = together(states, xs)
     for lane, start in enumerate(starts):
         x, state = start, method.init(start, problem)
         for _ in range(12):
