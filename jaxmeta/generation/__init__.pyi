@@ -1,2 +1,17 @@
+from ._evaluate import Evaluation as Evaluation
+from ._evaluate import evaluate as evaluate
 from ._generate import Generated as Generated
 from ._generate import generate as generate
+from ._measures import Measures as Measures
+from ._measures import eq3_error as eq3_error
+from ._measures import measure as measure
+from ._measures import most_similar as most_similar
+from ._measures import pair_similarity as pair_similarity
+from ._measures import plain_error as plain_error
+from ._settings import WAYS as WAYS
+from ._settings import Comparison as Comparison
+from ._settings import Way as Way
+from ._targets import KINDS as KINDS
+from ._targets import Targets as Targets
+from ._targets import draw_targets as draw_targets
+from ._ways import Made as Made
