@@ -28,9 +28,7 @@ def _similarity(first: Float[np.ndarray, "2 n wedge"], second: Float[np.ndarray,
     return shared / np.sqrt(sizes[0][:, None] * sizes[1])
 
 
-def similarity(
-    first: Bool[np.ndarray, "n m m m"], second: Bool[np.ndarray, "p m m m"]
-) -> Float[np.ndarray, "n p"]:
+def similarity(first: Bool[np.ndarray, "n m m m"], second: Bool[np.ndarray, "p m m m"]) -> Float[np.ndarray, "n p"]:
     r"""How similar cubic cells are in shape: :math:`\#(A \cap B) / \sqrt{\#A \; \#B}` of their solid voxels A and B.
 
     It is the larger one of both positions of the second cell: as it is, and moved by half a period along all axes.

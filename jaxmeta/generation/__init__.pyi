@@ -1,5 +1,8 @@
 from ._evaluate import Evaluation as Evaluation
 from ._evaluate import evaluate as evaluate
+from ._family import Family as Family
+from ._family import interpolate as interpolate
+from ._family import raw_family as raw_family
 from ._generate import Generated as Generated
 from ._generate import generate as generate
 from ._measures import Measures as Measures
@@ -8,9 +11,12 @@ from ._measures import measure as measure
 from ._measures import most_similar as most_similar
 from ._measures import pair_similarity as pair_similarity
 from ._measures import plain_error as plain_error
+from ._path import Noises as Noises
+from ._path import Path as Path
 from ._settings import WAYS as WAYS
 from ._settings import Comparison as Comparison
 from ._settings import Way as Way
+from ._settings import of_model as of_model
 from ._targets import KINDS as KINDS
 from ._targets import Targets as Targets
 from ._targets import draw_targets as draw_targets

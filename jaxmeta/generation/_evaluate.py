@@ -17,8 +17,8 @@ from .._numbers import refused
 from ..dataset import Library
 from ..io import write_arrays
 from ..runs import Run, digest
-from ._measures import Measures, measure
-from ._settings import OF_MODEL, WAYS, Comparison
+from ._measures import Measures, measure, most_similar
+from ._settings import WAYS, Comparison, of_model
 from ._targets import KINDS, Targets
 from ._ways import Bench, Made
 
@@ -47,10 +47,20 @@ class Evaluation:
     @cached_property
     def measures(self) -> dict[str, Measures]:
         """Errors, diversity and novelty of every way; takes a look at all training cells."""
-        wanted, volume = self.targets.constants, self.targets.volume_fraction
+        shape = len(self.targets.constants), len(self.made), self.settings.count
+        octants = np.stack([made.octants for made in self.made.values()], axis=1)
+        nearest, number = most_similar(octants.reshape(-1, *octants.shape[3:]), self.training)
+        theirs = self.training.constants[number].reshape(*shape, 3)
         return {
-            way: measure(wanted, volume, made.octants, made.constants, self.training)
-            for way, made in self.made.items()
+            way: measure(
+                self.targets.constants,
+                self.targets.volume_fraction,
+                made.octants,
+                made.constants,
+                nearest.reshape(shape)[:, k],
+                theirs[:, k],
+            )
+            for k, (way, made) in enumerate(self.made.items())
         }
 
     def rows(self) -> list[dict[str, Any]]:
@@ -133,8 +143,8 @@ def _check(training: Library, ways: Sequence[str], settings: Comparison, model: 
     unknown = [way for way in ways if way not in WAYS]
     if not ways or unknown or len({*ways}) < len(ways):
         raise refused("ways", f"name some of {', '.join(WAYS)}, each once", f"is {' '.join(ways) or 'empty'}")
-    if model is None and {*ways} & {*OF_MODEL}:
-        raise refused("model", f"be given for the ways {', '.join(OF_MODEL)}", "is missing")
+    if model is None and of_model(ways):
+        raise refused("model", "be given for the ways raw, guided and fitted", "is missing")
     sides = [training.side] + ([] if model is None else [model.network.side])
     for side in sides:
         times, rest = divmod(settings.resolution, 2 * side)
@@ -179,7 +189,7 @@ def _numbers(made: Made, measures: Measures, of: Bool[np.ndarray, " n"], toleran
         "volume_error": float(measures.volume[of].mean()),
         "pair_similarity": None if np.isnan(pairs).all() else float(pairs.mean()),
         "library_similarity": float(np.median(measures.nearest[of])),
-        "nearer_than_most_similar": float(measures.nearer[of].mean()),
+        "nearer": float(measures.nearer[of].mean()),
         "solves": float(made.solves[of].mean()),
         "seconds": float(np.median(made.seconds[of])) / plain.shape[1],
         "cpu_seconds": float(np.median(made.cpu_seconds[of])) / plain.shape[1],

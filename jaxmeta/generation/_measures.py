@@ -6,8 +6,8 @@ With C = (C11, C12, C44), relative to a solid with Young's modulus one,
 
 where R are the ranges of C11, C12 and C44 in the data of Yang and others (`dataset.RANGES`: 1.3308, 0.6674, 0.3834),
 nearly the solid's own moduli: :math:`e_3` is small on light cells whatever they are, so that e stands beside it. Shapes
-are compared by `dataset.similarity`, Eq. 4 there: **diversity** by the pairs among the cells of one target, **novelty** by
-the most similar cell of a library.
+are compared by `dataset.similarity`, Eq. 4 there: **diversity** by the pairs among the cells of one target, **novelty**
+by the most similar cell of a library.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Int
 from ..dataset import RANGES, Library, similarity
 
 _BLOCK = 1024
+_SAME = 0.9999  # similarity from which on a cell is one of the library
 
 
 class Measures(NamedTuple):
@@ -31,7 +32,7 @@ class Measures(NamedTuple):
         volume: difference of the volume fractions, (n, k).
         pairs: mean similarity of the pairs of cells of each target, (n,); nan for a single cell.
         nearest: similarity to the most similar cell of the library, (n, k).
-        nearer: whether a cell is nearer to the target than that one, by the plain error, (n, k).
+        nearer: whether a cell is nearer to the target than that one, and not the same, by the plain error, (n, k).
     """
 
     eq3: Float[np.ndarray, "n k"]
@@ -111,7 +112,8 @@ def measure(
     volume_fraction: Float[np.ndarray, " n"],
     octants: Bool[np.ndarray, "n k m m m"],
     got: Float[np.ndarray, "n k 3"],
-    library: Library,
+    nearest: Float[np.ndarray, "n k"],
+    theirs: Float[np.ndarray, "n k 3"],
 ) -> Measures:
     """All measures of k cells that were made for each of n targets.
 
@@ -120,17 +122,16 @@ def measure(
         volume_fraction: that was wanted.
         octants: of the cells.
         got: C11, C12, C44 of the cells; nan where there are none.
-        library: that novelty is measured against.
+        nearest: similarity to the most similar cell of a library.
+        theirs: C11, C12, C44 of that cell.
     """
-    wanted, (n, k) = constants[:, None], got.shape[:2]
+    wanted = constants[:, None]
     plain = plain_error(wanted, got)
-    nearest, number = most_similar(octants.reshape(n * k, *octants.shape[2:]), library)
-    theirs = plain_error(wanted, library.constants[number].reshape(n, k, 3))
     return Measures(
         eq3_error(wanted, got),
         plain,
         np.abs(octants.mean(axis=(2, 3, 4)) - volume_fraction[:, None]),
         np.array([pair_similarity(some) for some in octants]),
-        nearest.reshape(n, k),
-        plain < theirs,
+        nearest,
+        (plain < plain_error(wanted, theirs)) & (nearest < _SAME),
     )

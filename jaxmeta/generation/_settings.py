@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .._numbers import plain_number, refused, whole_number
+from .._numbers import plain_number, whole_number
 
 Way = Literal["raw", "guided", "fitted", "neighbour", "neighbour-fitted", "optimized"]
 WAYS: dict[str, str] = {
@@ -17,8 +18,11 @@ WAYS: dict[str, str] = {
     "optimized": "topology optimisation from random starts",
 }
 """What is compared, and what it is."""
-OF_MODEL = ("raw", "guided", "fitted")
-"""The ways that need a model."""
+
+
+def of_model(ways: Sequence[str]) -> bool:
+    """Whether some of the ways need a model."""
+    return bool({"raw", "guided", "fitted"} & {*ways})
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,10 @@ class Comparison:
 
     Args:
         count: Cells of every way for each target.
-        resolution: Voxels along an edge of the cells.
+        resolution: Voxels along an edge of the cells: 64, or 128, with a library and a model of 64³ cells.
         steps: Evaluations of the network for a sample.
         scale: Of guidance without a classifier.
-        guided: Last steps of a sample that finite elements guide, where they do.
+        guided: Last steps of a sample that finite elements guide, where they do; all, if there are fewer.
         tolerance: Error of C11, C12 and C44 at which a fit ends.
         smallest_member: Least thickness of a member of a fitted cell, in voxels.
         max_solves: Solves after which a fit ends.
@@ -39,7 +43,7 @@ class Comparison:
     """
 
     count: int = 4
-    resolution: Literal[64, 128] = 64
+    resolution: int = 64
     steps: int = 16
     scale: float = 1.0
     guided: int = 5
@@ -53,7 +57,5 @@ class Comparison:
         for name, least in (("count", 1), ("steps", 2), ("guided", 1), ("smallest_member", 1), ("max_solves", 1),
                             ("max_steps", 1), ("seed", 0), ("resolution", 2)):  # fmt: skip
             whole_number(name, getattr(self, name), least)
-        if self.guided > self.steps:
-            raise refused("guided", f"be at most the number of `steps`, {self.steps}", f"is {self.guided}")
         plain_number("scale", self.scale, "not be negative", lambda x: 0 <= x < float("inf"))
         plain_number("tolerance", self.tolerance, "be positive", lambda x: 0 < x < float("inf"))

@@ -122,9 +122,7 @@ class Bench:
 
     def neighbours(self, task: _Task) -> list[Bool[np.ndarray, "m m m"]]:
         """The nearest training cells, of different families, at the resolution that is asked for."""
-        found = nearest(
-            self.training, task.stiffness, task.volume_fraction, self.settings.count, per_family=1
-        )
+        found = nearest(self.training, task.stiffness, task.volume_fraction, self.settings.count, per_family=1)
         return [finer(self.training[int(number)], self.side) for number in found.numbers]
 
     def fitted(self, octant: Bool[np.ndarray, "m m m"], task: _Task) -> _Attempt:
@@ -153,7 +151,7 @@ def _raw(bench: Bench, task: _Task) -> list[_Attempt]:
 
 
 def _guided(bench: Bench, task: _Task) -> list[_Attempt]:
-    last = bench.settings.guided
+    last = min(bench.settings.guided, bench.settings.steps)
     return [_Attempt(octant, _connected(octant), last) for octant in bench.samples(task, last)]
 
 
@@ -177,8 +175,13 @@ def _optimized(bench: Bench, task: _Task) -> list[_Attempt]:
     for key in jax.random.split(jax.random.key(task.seed), s.count):
         start = geometry.random_field(key, (side,) * 3, _LENGTH * side / 32, task.volume_fraction, "cubic")
         found = optimize(
-            objectives.match(task.stiffness), start, solid=bench.solid, volume_fraction=task.volume_fraction, max_steps=s.max_steps, smallest_member=s.smallest_member,
-        )  # fmt: skip
+            objectives.match(task.stiffness),
+            start,
+            solid=bench.solid,
+            volume_fraction=task.volume_fraction,
+            max_steps=s.max_steps,
+            smallest_member=s.smallest_member,
+        )
         whole = found.report["islands_removed"] == 0
         octant = found.cell[:side, :side, :side].astype(bool)
         attempts.append(_Attempt(octant, whole, found.report["steps"], np.asarray(found.stiffness)))

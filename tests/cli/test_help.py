@@ -14,6 +14,8 @@ COMMANDS = [
     "homogenize",
     "optimize",
     "train",
+    "evaluate",
+    "interpolate",
     "cloak",
     *(f"dataset {name}" for name in NAMES),
     *(f"nano {name}" for name in NANO_NAMES),
@@ -53,7 +55,18 @@ def test_help_is_quick(shell, command):
 
 @pytest.mark.parametrize(
     "command",
-    ["optimize", "dataset", "dataset generate", "dataset nearest", "train", "cloak", "nano optimize", "nano info"],
+    [
+        "optimize",
+        "dataset",
+        "dataset generate",
+        "dataset nearest",
+        "train",
+        "evaluate",
+        "interpolate",
+        "cloak",
+        "nano optimize",
+        "nano info",
+    ],
 )
 def test_nothing_heavy_is_imported(environment, command):
     program = (
