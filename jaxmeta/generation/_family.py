@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -82,7 +82,8 @@ def interpolate(
 
     Args:
         first: a binary cubic cell in one part.
-        second: another one, of the same side and solid.
+        second: another one, of the same side and solid; moved by half a period along all axes where it then has more
+            in common with the first.
         members: number of cells to begin with, both ends among them.
         step: largest difference of the volume fractions of neighbours.
         library: where starts come from, or None.
@@ -104,6 +105,7 @@ def interpolate(
         Fig. 5.
     """
     _check_ends(first, second)
+    second = _aligned(first, second)
     if model is not None:
         _check_model(model, first)
     members = whole_number("members", members, 2)
@@ -150,6 +152,15 @@ def _check_ends(first: Cell, second: Cell) -> None:
             raise refused(name, "be one connected part", f"is in {cell.facts.parts}")
     if first.octant.shape != second.octant.shape:
         raise refused("second", f"have an octant of shape {first.octant.shape}", f"has {second.octant.shape}")
+
+
+def _aligned(first: Cell, second: Cell) -> Cell:
+    """The second cell as it stands, or moved by half a period along all axes: the position with more in common."""
+    one, other = first.octant > 0.5, second.octant > 0.5
+    moved = other[::-1, ::-1, ::-1]
+    if (one & moved).sum() <= (one & other).sum():
+        return second
+    return replace(second, density=second.density[::-1, ::-1, ::-1])
 
 
 def _check_model(model: Model, first: Cell) -> None:
@@ -209,6 +220,7 @@ def raw_family(model: Model, first: Cell, second: Cell, members: int = 5) -> Fam
     """
     _check_ends(first, second)
     _check_model(model, first)
+    second = _aligned(first, second)
     places = np.linspace(0, 1, whole_number("members", members, 2)).tolist()
     octants = Noises.of(model, first.octant > 0.5, second.octant > 0.5).samples(places[1:-1]) if members > 2 else []
     score = Scorer(first.solid, residual=None)

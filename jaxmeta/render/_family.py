@@ -24,7 +24,8 @@ def draw_family(
     margin = 0.05 + 0.2 * (reach[1] - reach[0])
     for panel, column, name in zip(figure.subplots(1, 2), (1, 2), ("bulk", "shear"), strict=True):
         if others is not None:
-            panel.scatter(others[:, 0], others[:, column], s=2, color="#b7bdc3", linewidths=0, label="library")
+            panel.scatter(others[:, 0], others[:, column], s=2, color="#b7bdc3", linewidths=0)
+            panel.scatter([], [], s=16, color="#b7bdc3", linewidths=0, label="library")
         panel.plot(path[:, 0], path[:, column], color="#333333", linewidth=0.8, label="asked")
         panel.plot(members[:, 0], members[:, column], "o", color="#c8553d", markersize=4.5, label="members")
         panel.set(xlim=(max(reach[0] - margin, 0), min(reach[1] + margin, 1)), ylim=(0, 1.02))

@@ -21,7 +21,7 @@ def files(tmp_path_factory):
 def test_an_evaluation(run, files, tmp_path):
     out = tmp_path / "out"
     words = ("evaluate", "--ways", "raw", "neighbour", "--model", files / "weights.h5", "--library", files / "small.h5")
-    words += ("--targets", 2, "--count", 2, "--resolution", 16, "--steps", 4, "--output", out, "--no-pictures")
+    words += ("--targets", 2, "--count", 2, "--resolution", 24, "--steps", 4, "--output", out, "--no-pictures")
     answer = run(*words, "--json")
     assert answer.code == 0, answer.err
     told = answer.data
@@ -54,7 +54,7 @@ def test_a_family(run, files, tmp_path):
     np.testing.assert_allclose(told["members"][0]["constants"], library.constants[5], rtol=1e-3)
     assert told["members"][2]["constants"] == pytest.approx(library.constants[8].tolist())
     with np.load(out / "member-02.npz") as found:
-        assert found["density"].shape == (16, 16, 16) and found["stiffness"].shape == (6, 6)
+        assert found["density"].shape == (24, 24, 24) and found["stiffness"].shape == (6, 6)
     assert {"path.png", "report.html"} <= {path.name for path in out.iterdir()}
     assert "3 members" in answer.out and "without conditions" in answer.out
     near = run("interpolate", 5, 6, "--members", 2, "--step", 0.2, *words, "--json")

@@ -1,4 +1,4 @@
-"""A library of a few cells of 16³ voxels with holes, scored, and a model that was never trained."""
+"""A library of a few cells of 24³ voxels with holes, scored, and a model that was never trained."""
 
 import json
 
@@ -9,8 +9,8 @@ import jaxmeta as jm
 from jaxmeta.dataset import _file, _records
 from tests.dataset.libraries import ATTRIBUTES
 
-SIDE = 8
-NETWORK = jm.diffusion.WedgeNet(side=SIDE, block=4, features=(8, 8), depth=(0, 0), embedding=8)
+SIDE = 12
+NETWORK = jm.diffusion.WedgeNet(side=SIDE, block=6, features=(8, 8), depth=(0, 0), embedding=8)
 
 
 def octant(exponent: float, volume_fraction: float) -> np.ndarray:

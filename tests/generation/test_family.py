@@ -1,11 +1,10 @@
 """Families between two cells: the path, where members are put, members that are exact, a run that goes on."""
 
-import jax
 import numpy as np
 import pytest
 
 import jaxmeta as jm
-from jaxmeta.elasticity import CubicConstants, bounds
+from jaxmeta.elasticity import bounds
 from jaxmeta.generation import Family, Path, interpolate, raw_family
 from jaxmeta.generation._family import _next
 from jaxmeta.generation._member import Attempt
@@ -15,9 +14,12 @@ SOLID = jm.Isotropic(1.0, 0.3)
 _score = jm.cells.Scorer(SOLID, residual=None, tolerance=1e-6)
 
 
+OPTIONS = {"tolerance": 2e-3, "max_solves": 8, "max_attempts": 2}
+
+
 @pytest.fixture(scope="module")
 def ends():
-    return [_score.octants([small.octant(4.0, f)], [{}])[0] for f in (0.55, 0.62)]
+    return _score.octants([small.octant(4.0, fraction) for fraction in (0.5, 0.56)], [{}, {}])
 
 
 def test_the_path_keeps_shares_of_bounds(ends):
@@ -63,19 +65,19 @@ def test_where_the_next_member_is_put():
 
 @pytest.fixture(scope="module")
 def family(ends):
-    return interpolate(*ends, 3, 0.04, tolerance=5e-3, max_solves=6, max_attempts=4)
+    return interpolate(*ends, 3, 0.02, **OPTIONS)
 
 
 def test_members_are_exact_and_connect(family, ends):
-    assert len(family.members) >= 3 and family.places[0] == 0 and family.places[-1] == 1
+    assert family.places == (0.0, 0.25, 0.5, 1.0) and family.attempts == 2 and not family.open_gaps
     assert family.members[0] is ends[0] and family.members[-1] is ends[1]
-    assert family.steps.max() <= 0.04 or family.open_gaps
+    np.testing.assert_allclose(family.steps, np.diff([member.volume_fraction for member in family.members]))
     path = Path(*ends)
     for place, member in list(zip(family.places, family.members, strict=True))[1:-1]:
         assert member.provenance["start"] == "neighbour" and member.solves > 1
         wanted = np.array(path.constants(place))
         alone = np.array(_score.octants([member.octant], [{}])[0].constants[:3])
-        assert np.linalg.norm(alone - wanted) / np.linalg.norm(wanted) <= 5e-3
+        assert np.linalg.norm(alone - wanted) / np.linalg.norm(wanted) <= 2e-3
         assert member.volume_fraction == pytest.approx(path.volume_fraction(place), abs=0.002)
     assert family.connects.all()  # holes in closed walls
 
@@ -83,31 +85,24 @@ def test_members_are_exact_and_connect(family, ends):
 def test_neighbours_that_do_not_connect(ends):
     moved = jm.cells.Cell(ends[0].octant[::-1, ::-1, ::-1], "cubic", ends[0].stiffness, SOLID)
     assert Family([ends[0], ends[1], moved], [0, 0.5, 1]).connects.tolist() == [True, False]
+    back = interpolate(ends[1], moved, 2, 0.5)  # which moves it to where they do
+    assert back.connects.all()
+    np.testing.assert_array_equal(back.members[1].octant, ends[0].octant)
 
 
 def test_a_killed_run_goes_on_to_the_same(family, ends, tmp_path):
-    options = {"tolerance": 5e-3, "max_solves": 6, "max_attempts": 4, "folder": tmp_path}
-
     def kill(attempts, place, found):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        interpolate(*ends, 3, 0.04, **options, callback=kill)
+        interpolate(*ends, 3, 0.02, **OPTIONS, folder=tmp_path, callback=kill)
     seen = []
-    again = interpolate(*ends, 3, 0.04, **options, callback=lambda attempts, *_: seen.append(attempts))
-    assert seen == list(range(2, family.attempts + 1)) and again.places == family.places
+    again = interpolate(*ends, 3, 0.02, **OPTIONS, folder=tmp_path, callback=lambda tried, *_: seen.append(tried))
+    assert seen == [2] and again.places == family.places
     for one, other in zip(again.members, family.members, strict=True):
         np.testing.assert_array_equal(one.octant, other.octant)
     with pytest.raises(jm.io.FileError, match="step"):
-        interpolate(*ends, 3, 0.02, **options)
-
-
-def test_samples_between_two_cells(ends):
-    found = raw_family(small.model(), *ends, members=4)
-    assert len(found.members) == 4 and found.places == pytest.approx([0, 1 / 3, 2 / 3, 1])
-    member = found.members[1]
-    assert member.octant.shape == (small.SIDE,) * 3 and member.provenance["start"] == "model"
-    np.testing.assert_array_equal(member.octant, np.swapaxes(member.octant, 0, 2))
+        interpolate(*ends, 3, 0.03, **OPTIONS, folder=tmp_path)
 
 
 def test_refusals(ends, unchecked):
@@ -119,7 +114,8 @@ def test_refusals(ends, unchecked):
     islands[4, 4, 4] = True
     with pytest.raises(ValueError, match="Argument `first` must be one connected part"):
         interpolate(jm.cells.Cell(islands, "cubic", np.eye(6), SOLID), ends[1])
-    other = jm.diffusion.new_model(jm.diffusion.WedgeNet(16, 4, (8, 8), (0, 0), 8), jax.random.key(0))
-    with pytest.raises(ValueError, match="Argument `model` must make octants of 8³ voxels, but makes 16³"):
+    with pytest.raises(ValueError, match="Argument `second` must have an octant of shape"):
+        interpolate(ends[0], jm.cells.Cell(np.ones((8, 8, 8)), "cubic", np.eye(6), SOLID))
+    other = jm.diffusion.Model(jm.diffusion.WedgeNet(8, 4, (8, 8), (0, 0), 8), {})
+    with pytest.raises(ValueError, match="Argument `model` must make octants of 12³ voxels, but makes 8³"):
         raw_family(other, *ends)
-    assert isinstance(Path(*ends).constants(0.5), CubicConstants)
