@@ -114,7 +114,7 @@ def slerp(
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxmeta.diffusion import slerp
-        >>> slerp(jnp.array([2.0, 0.0]), jnp.array([0.0, 2.0]), 1 / 3).round(4).tolist()
+        >>> [round(float(x), 4) for x in slerp(jnp.array([2.0, 0.0]), jnp.array([0.0, 2.0]), 1 / 3)]
         [1.7321, 1.0]
 
     References:

@@ -108,10 +108,13 @@ def evaluate(
     Example:
         >>> import jaxmeta as jm
         >>> library = jm.dataset.load()
-        >>> targets = jm.generation.draw_targets(library, 2)
+        >>> targets = jm.generation.draw_targets(library, 1)
         >>> found = jm.generation.evaluate(library, targets, ["neighbour"], jm.generation.Comparison(count=2))
-        >>> [(row["targets"], row["cells"], row["eq3"]["best"] < 0.02) for row in found.rows()]
-        [('inside', 4, True), ('between', 2, True), ('test', 2, True)]
+        >>> made = found.made["neighbour"]
+        >>> made.octants.shape, bool(made.connected.all())
+        ((1, 2, 32, 32, 32), True)
+        >>> bool((jm.generation.eq3_error(targets.constants[:, None], made.constants) < 0.02).all())
+        True
     """
     training = library.split("training")
     _check(training, ways, settings, model)

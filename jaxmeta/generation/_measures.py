@@ -98,7 +98,7 @@ def most_similar(
     block = _BLOCK // times**3
     for first in range(0, len(library), block):
         others = library.octants(np.arange(first, min(first + block, len(library))))
-        for axis in (1, 2, 3):
+        for axis in (1, 2, 3) if times > 1 else ():
             others = np.repeat(others, times, axis)
         found = similarity(octants, others)
         better = found.max(axis=1) > best
