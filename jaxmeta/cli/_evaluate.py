@@ -123,7 +123,7 @@ class Evaluate:
             model=model,
             folder=self.output / "run",
             callback=lambda done, of, part: progress.update(
-                "Targets", done, of, seconds=sum(made.seconds for made in part.values())
+                "Targets", done, of, seconds=float(sum(made.seconds for made in part.values()))
             ),
         )
         progress.phase("Comparing", "with all training cells")

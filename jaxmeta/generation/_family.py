@@ -44,12 +44,12 @@ class Family:
     attempts: int = 0
 
     @property
-    def steps(self) -> Float[np.ndarray, " n-1"]:
+    def steps(self) -> Float[np.ndarray, " pairs"]:
         """Differences of the volume fractions of neighbours."""
         return np.abs(np.diff([member.volume_fraction for member in self.members]))
 
     @property
-    def connects(self) -> Bool[np.ndarray, " n-1"]:
+    def connects(self) -> Bool[np.ndarray, " pairs"]:
         """Whether neighbours that stand side by side have faces that fit, by `geometry.faces_fit`."""
         faces = np.stack([face(member.octant) for member in self.members])
         return faces_fit(faces[:-1], faces[1:])
@@ -114,6 +114,7 @@ def interpolate(
         Path(first, second), library, model and Noises.of(model, first.octant > 0.5, second.octant > 0.5),
         tolerance, smallest_member, max_solves, seed,
     )  # fmt: skip
+    ends = first.volume_fraction, second.volume_fraction
     first_places = np.linspace(0, 1, members)[1:-1].tolist()
     stated = {
         "what": "family", "ends": digest([np.asarray(end.octant) for end in (first, second)]), "members": members,
@@ -128,16 +129,16 @@ def interpolate(
         attempts = run.parts()
 
         def make(_: int) -> Attempt:
-            place = _next(first, second, attempts, first_places, step)
+            place = _next(ends, attempts, first_places, step)
             assert place is not None
             return maker(place, attempts)
 
-        if _next(first, second, attempts, first_places, step) is not None:
+        if _next(ends, attempts, first_places, step) is not None:
             for number in run.work(make):
                 attempts.append(run.read(run.file(number)))
                 if callback is not None:
                     callback(len(attempts), attempts[-1].place, attempts[-1].found)
-                if _next(first, second, attempts, first_places, step) is None:
+                if _next(ends, attempts, first_places, step) is None:
                     break
     found = [(0.0, first), *sorted((a.place, maker.cell(a)) for a in attempts if a.found), (1.0, second)]
     places, cells = zip(*found, strict=True)
@@ -169,14 +170,21 @@ def _check_model(model: Model, first: Cell) -> None:
 
 
 def _next(
-    first: Cell, second: Cell, attempts: Sequence[Attempt], first_places: Sequence[float], step: float
+    ends: tuple[float, float], attempts: Sequence[Attempt], first_places: Sequence[float], step: float
 ) -> float | None:
-    """Where the next member is to be: an even place, or the middle of the widest gap that is not given up."""
+    """Where the next member is to be: an even place, or the middle of the widest gap that is not given up.
+
+    Args:
+        ends: volume fractions of both.
+        attempts: so far.
+        first_places: even ones.
+        step: largest difference of volume fractions.
+    """
     tried = [attempt.place for attempt in attempts]
     for place in first_places:
         if place not in tried:
             return place
-    found = [(0.0, first.volume_fraction), (1.0, second.volume_fraction)]
+    found = [(0.0, ends[0]), (1.0, ends[1])]
     found += [(attempt.place, float(attempt.octant.mean())) for attempt in attempts if attempt.found]
     gaps = [
         (abs(above[1] - below[1]), (below[0] + above[0]) / 2)

@@ -59,14 +59,14 @@ def eq3_error(wanted: Float[np.ndarray, "*batch 3"], got: Float[np.ndarray, "*ba
     References:
         Y. Yang and others, "Guided diffusion for fast inverse design of density-based mechanical metamaterials", Eq. 3.
     """
-    return (np.abs(got - wanted) / RANGES).mean(-1)
+    return np.asarray((np.abs(got - wanted) / RANGES).mean(-1))
 
 
 def plain_error(
     wanted: Float[np.ndarray, "*batch 3"], got: Float[np.ndarray, "*batch 3"]
 ) -> Float[np.ndarray, "*batch"]:
     """|C − C*| / |C*| over C11, C12 and C44, the error of `fit_stiffness` and `generate`."""
-    return np.linalg.norm(got - wanted, axis=-1) / np.linalg.norm(wanted, axis=-1)
+    return np.asarray(np.linalg.norm(got - wanted, axis=-1) / np.linalg.norm(wanted, axis=-1))
 
 
 def pair_similarity(octants: Bool[np.ndarray, "k m m m"]) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -29,7 +30,7 @@ _LENGTH = 4.0  # correlation length of random starts, in voxels of an octant of 
 
 
 class Made(NamedTuple):
-    """The k cells that one way made for one target.
+    """The k cells that one way made for one target; or for n of them, with a leading axis.
 
     Attributes:
         octants: empty ones where nothing was left of a sample that hangs together, (k, m, m, m).
@@ -40,12 +41,12 @@ class Made(NamedTuple):
         cpu_seconds: of the process, with compilation.
     """
 
-    octants: Bool[np.ndarray, "k m m m"]
-    constants: Float[np.ndarray, "k 3"]
-    connected: Bool[np.ndarray, " k"]
-    solves: Int[np.ndarray, " k"]
-    seconds: float
-    cpu_seconds: float
+    octants: Bool[np.ndarray, "*n k m m m"]
+    constants: Float[np.ndarray, "*n k 3"]
+    connected: Bool[np.ndarray, "*n k"]
+    solves: Int[np.ndarray, "*n k"]
+    seconds: float | Float[np.ndarray, " n"]
+    cpu_seconds: float | Float[np.ndarray, " n"]
 
 
 class _Attempt(NamedTuple):
@@ -175,7 +176,7 @@ def _optimized(bench: Bench, task: _Task) -> list[_Attempt]:
     for key in jax.random.split(jax.random.key(task.seed), s.count):
         start = geometry.random_field(key, (side,) * 3, _LENGTH * side / 32, task.volume_fraction, "cubic")
         found = optimize(
-            objectives.match(task.stiffness),
+            objectives.match(jnp.asarray(task.stiffness)),
             start,
             solid=bench.solid,
             volume_fraction=task.volume_fraction,

@@ -26,4 +26,5 @@ def faces_fit(
         (True, False)
     """
     common, sizes = (one & other).sum(-1), (one.sum(-1), other.sum(-1))
-    return (common >= SMALLER * np.minimum(*sizes)) & (common >= LARGER * np.maximum(*sizes)) & (common > 0)
+    enough = (common >= SMALLER * np.minimum(*sizes)) & (common >= LARGER * np.maximum(*sizes)) & (common > 0)
+    return np.asarray(enough)

@@ -38,11 +38,6 @@ def test_the_path_keeps_shares_of_bounds(ends):
     np.testing.assert_allclose(path.constants(0.3), by_hand, rtol=1e-9)
 
 
-class End:
-    def __init__(self, volume_fraction):
-        self.volume_fraction = volume_fraction
-
-
 def tried(place, volume_fraction, found=True):
     octant = np.zeros((10, 10, 10), bool)
     octant.flat[: round(1000 * volume_fraction)] = True
@@ -50,17 +45,17 @@ def tried(place, volume_fraction, found=True):
 
 
 def test_where_the_next_member_is_put():
-    ends, done = (End(0.2), End(0.3)), []
-    assert _next(*ends, done, [0.5], 0.03) == 0.5
+    ends, done = (0.2, 0.3), []
+    assert _next(ends, done, [0.5], 0.03) == 0.5
     done.append(tried(0.5, 0.27))
-    assert _next(*ends, done, [0.5], 0.03) == 0.25  # 0.07 below, 0.03 above
-    assert _next(*ends, done, [0.5], 0.01) == 0.25
+    assert _next(ends, done, [0.5], 0.03) == 0.25  # 0.07 below, 0.03 above
+    assert _next(ends, done, [0.5], 0.01) == 0.25
     done.append(tried(0.25, 0.0, found=False))  # which closes the gap from 0 to 0.5
-    assert _next(*ends, done, [0.5], 0.031) is None
-    assert _next(*ends, done, [0.5], 0.01) == 0.75
+    assert _next(ends, done, [0.5], 0.031) is None
+    assert _next(ends, done, [0.5], 0.01) == 0.75
     done.append(tried(0.75, 0.29))
-    assert _next(*ends, done, [0.5], 0.015) == 0.625
-    assert _next(End(0.3), End(0.3), [], [], 0.01) is None
+    assert _next(ends, done, [0.5], 0.015) == 0.625
+    assert _next((0.3, 0.3), [], [], 0.01) is None
 
 
 @pytest.fixture(scope="module")
