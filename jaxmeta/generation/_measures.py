@@ -43,7 +43,7 @@ class Measures(NamedTuple):
     nearer: Bool[np.ndarray, "n k"]
 
 
-def eq3_error(wanted: Float[np.ndarray, "*batch 3"], got: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
+def eq3_error(wanted: Float[np.ndarray, "... 3"], got: Float[np.ndarray, "... 3"]) -> Float[np.ndarray, "..."]:
     """Mean of the differences of C11, C12 and C44, each relative to its range in the data of Yang and others.
 
     Args:
@@ -62,9 +62,7 @@ def eq3_error(wanted: Float[np.ndarray, "*batch 3"], got: Float[np.ndarray, "*ba
     return np.asarray((np.abs(got - wanted) / RANGES).mean(-1))
 
 
-def plain_error(
-    wanted: Float[np.ndarray, "*batch 3"], got: Float[np.ndarray, "*batch 3"]
-) -> Float[np.ndarray, "*batch"]:
+def plain_error(wanted: Float[np.ndarray, "... 3"], got: Float[np.ndarray, "... 3"]) -> Float[np.ndarray, "..."]:
     """|C − C*| / |C*| over C11, C12 and C44, the error of `fit_stiffness` and `generate`."""
     return np.asarray(np.linalg.norm(got - wanted, axis=-1) / np.linalg.norm(wanted, axis=-1))
 

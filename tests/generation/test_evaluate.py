@@ -57,7 +57,7 @@ def by_voxels(one, other):
     )
 
 
-def test_similarity_is_that_of_whole_cells():
+def test_similarity_is_that_of_whole_cells(unchecked):
     first, second = (np.stack([random_octant(seed) for seed in seeds]) for seeds in ((0, 1, 2), (3, 4)))
     first[1] = second[1][::-1, ::-1, ::-1]
     found = jm.dataset.similarity(first, second)

@@ -79,7 +79,7 @@ def test_members_are_exact_and_connect(family, ends):
 
 def test_neighbours_that_do_not_connect(ends):
     moved = jm.cells.Cell(ends[0].octant[::-1, ::-1, ::-1], "cubic", ends[0].stiffness, SOLID)
-    assert Family([ends[0], ends[1], moved], [0, 0.5, 1]).connects.tolist() == [True, False]
+    assert Family([ends[0], ends[1], moved], [0.0, 0.5, 1.0]).connects.tolist() == [True, False]
     back = interpolate(ends[1], moved, 2, 0.5)  # which moves it to where they do
     assert back.connects.all()
     np.testing.assert_array_equal(back.members[1].octant, ends[0].octant)
