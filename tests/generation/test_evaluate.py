@@ -199,3 +199,17 @@ def test_refusals(library, targets, ways, change, said, unchecked):
 def test_settings_are_checked(wrong):
     with pytest.raises(ValueError, match=f"Argument `{next(iter(wrong))}` must"):
         Comparison(**wrong)
+
+
+@pytest.mark.slow
+def test_guided_samples_and_optimised_cells(library, targets):
+    """Guidance changes a sample of the same noise; an optimised cell is bound by the volume fraction."""
+    one = Targets(*(values[:1] for values in targets))
+    settings = replace(SETTINGS, count=1, max_steps=4, guided=4)
+    found = evaluate(library, one, ["raw", "guided", "optimized"], settings, model=small.model())
+    raw, guided, optimised = (found.made[way] for way in ("raw", "guided", "optimized"))
+    assert (raw.octants != guided.octants).any() and guided.solves.tolist() == [[4]]
+    assert optimised.solves.tolist() == [[4]] and optimised.octants.mean() <= one.volume_fraction[0] + 0.02
+    octant = optimised.octants[0, 0]
+    (cell,) = jm.cells.Scorer(jm.Isotropic(1.0, 0.3), residual=None, tolerance=1e-6).octants([octant], [{}])
+    np.testing.assert_allclose(optimised.constants[0, 0], cell.constants[:3], rtol=1e-3)
