@@ -25,7 +25,7 @@ ARROWS: dict[str, str] = {
     "topology": "elasticity solvers optimizers fem homogenization geometry runs design cells",
     "dataset": "elasticity solvers optimizers homogenization geometry io runs design cells topology",
     "diffusion": "elasticity homogenization geometry io runs dataset",
-    "generation": "elasticity geometry cells dataset diffusion",
+    "generation": "elasticity geometry io runs cells topology dataset diffusion",
     "multiscale": "elasticity solvers optimizers fem geometry io runs design cells dataset",
     "nano": "elasticity solvers optimizers fem io runs design",
     "cli": "elasticity solvers optimizers fem homogenization geometry io render runs design cells topology dataset "

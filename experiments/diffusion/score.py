@@ -1,8 +1,9 @@
 """Scores of generators on cells that were kept back: `python experiments/diffusion/score.py [WEIGHTS] [options]`.
 
 Each generator gets C11, C12, C44 and the volume fraction of test cells, and makes one cell for each, which is scored as
-it is: no choice, no cleaning, no correction. The generators: the nearest training cell, a Gaussian regression of
-principal components, and the network, if weights are given. Results are added to a JSON file.
+it is: no choice, no cleaning, no correction. Without weights: the nearest training cell, and a Gaussian regression of
+principal components; with weights: the network. Results are added to a JSON file. `jaxmeta evaluate` compares more
+ways, on more targets.
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
 import jaxmeta as jm
 from jaxmeta import diffusion
+from jaxmeta.generation import Comparison, Made, Targets, evaluate
 
-RANGES = np.array([1.3425703 - 0.0118019, 0.5749314 + 0.0924240, 0.3837908 - 0.0004335])
-"""Of Eq. 3 of Yang and others, as their implementation has them."""
 COMPONENTS = 256
 
 
@@ -73,46 +74,31 @@ class Gaussian:
         return [np.asarray(diffusion.from_field(f, float(v))) for f, v in zip(fields, values[:, 3], strict=True)]
 
 
-def network(model: diffusion.Model, values: np.ndarray, seed: int, steps: int, scale: float, guide: int) -> list:
-    """One cell for each row of conditions; the last `guide` steps are guided by finite elements."""
-    cells = []
-    for number, value in enumerate(values):
-        asked = diffusion.Conditions(jnp.asarray(value, jnp.float32), jnp.ones(4, bool))
-        guidance = None
-        if guide:
-            guidance = diffusion.FiniteElements(asked.values[:3], asked.values[3], last=guide, steps=40 // guide)
-        key = jax.random.fold_in(jax.random.key(seed), number)
-        side = model.network.side
-        cell = diffusion.sample(model, asked, key, steps, guidance, 2 * side, scale=scale)
-        cells.append(np.asarray(cell)[:side, :side, :side])
-    return cells
-
-
-def score(octants: list[np.ndarray], wanted: np.ndarray) -> dict[str, np.ndarray]:
-    """Errors of cells, nan where the solver did not converge."""
+def score(octants: list[np.ndarray], seconds: float) -> Made:
+    """Cells with their stiffness, one for each target, in the form of `evaluate`."""
     scorer = jm.cells.Scorer(jm.Isotropic(1.0, 0.3), residual=None, tolerance=1e-4)
-    cells = scorer.octants(octants, [{}] * len(octants), count=1)
-    got = np.array([[np.nan] * 3 if c is None else [*c.constants][:3] for c in cells])
-    off = np.abs(got - wanted)
-    connected = [bool(o.any()) and jm.geometry.is_connected(np.asarray(jm.symmetry.unfold(o))) for o in octants]
+    cells = scorer.octants(octants, [{}] * len(octants))
+    got = np.array([[np.nan] * 3 if cell is None else [*cell.constants][:3] for cell in cells])
+    whole = [bool(o.any()) and jm.geometry.is_connected(np.asarray(jm.symmetry.unfold(o))) for o in octants]
+    each = np.full(len(octants), seconds / len(octants))
+    return Made(
+        np.stack(octants)[:, None], got[:, None], np.array(whole)[:, None], np.zeros((len(whole), 1), int), each, each
+    )
+
+
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of `Evaluation.rows` in per cent."""
     return {
-        "eq3": (off / RANGES).mean(1),
-        "plain": np.linalg.norm(off, axis=1) / np.linalg.norm(wanted, axis=1),
-        "connected": np.array(connected),
+        "targets": row["cells"],
+        "not converged": row["failed"],
+        "eq3 mean %": round(100 * row["eq3"]["all"], 2),
+        "eq3 median %": round(100 * row["eq3"]["all_median"], 2),
+        "plain mean %": round(100 * row["plain"]["all"], 1),
+        "plain median %": round(100 * row["plain"]["all_median"], 1),
+        "connected %": round(100 * row["connected"], 1),
+        "overlap with nearest training cell, median": round(row["library_similarity"], 3),
+        "seconds a cell": round(row["seconds"], 2),
     }
-
-
-def overlap(octants: list[np.ndarray], training: np.ndarray) -> np.ndarray:
-    """For each cell, the largest overlap with a training cell in either of its two positions."""
-    places, images = wedge(training.shape[-1])
-    root = np.sqrt(images).astype(np.float32)
-    rows = training[:, *places] * root
-    best = np.zeros(len(octants))
-    for moved in (False, True):
-        own = np.stack([o[::-1, ::-1, ::-1] if moved else o for o in octants])[:, *places] * root
-        sizes = np.sqrt(np.maximum((own**2).sum(1), 1)[:, None] * (rows**2).sum(1))
-        best = np.maximum(best, (own @ rows.T / sizes).max(1))
-    return best
 
 
 def main() -> None:
@@ -127,41 +113,28 @@ def main() -> None:
     given = parser.parse_args()
     library = jm.dataset.load()
     training, test = library.split("training"), library.split("test")
-    numbers = np.random.default_rng(1).permutation(len(test))[: given.count]
-    octants = training.octants(np.arange(len(training)))
-    wanted = np.column_stack([test.constants, test.volume_fraction])[numbers]
-    began, note = time.perf_counter(), {}
+    some = test[np.random.default_rng(1).permutation(len(test))[: given.count]]
+    origin = np.column_stack([some.rows, np.full(len(some), -1)])
+    targets = Targets(some.constants, some.volume_fraction, np.ones(len(some), int), origin)
+    settings = Comparison(count=1, steps=given.steps, scale=given.scale, guided=max(given.guide, 1), seed=given.seed)
+    way, names, note, model = "neighbour", {"neighbour": "nearest training cell"}, {}, None
     if given.weights:
-        model = diffusion.load(given.weights)
-        name = f"network, {given.steps} steps, scale {given.scale:g}, {given.guide} guided"
-        made = network(model, wanted, given.seed, given.steps, given.scale, given.guide)
+        model, way = diffusion.load(given.weights), "guided" if given.guide else "raw"
+        names = {way: f"network, {given.steps} steps, scale {given.scale:g}, {given.guide} guided"}
         note = {"weights": model.count, "training": json.loads(model.notes)}
-        methods = {name: made}
-    else:
-        nearest = [int(jm.dataset.nearest(training, w[:3], w[3]).numbers[0]) for w in wanted]
+    found = evaluate(library, targets, [way], settings, model=model)
+    if not given.weights:
+        began = time.perf_counter()
+        octants = training.octants(np.arange(len(training)))
         gaussian = Gaussian(octants, np.column_stack([training.constants, training.volume_fraction]))
-        methods = {
-            "nearest training cell": list(octants[nearest]),
-            f"Gaussian regression, {COMPONENTS} components": gaussian(wanted, given.seed),
-        }
+        made = gaussian(np.column_stack([targets.constants, targets.volume_fraction]), given.seed)
+        found = replace(found, made={**found.made, "gaussian": score(made, time.perf_counter() - began)})
+        names["gaussian"] = f"Gaussian regression, {COMPONENTS} components"
         print(f"components keep {gaussian.kept:.4f} of the variance")
-    seconds = (time.perf_counter() - began) / given.count
     results = json.loads(given.results.read_text()) if given.results.exists() else {}
-    for name, cells in methods.items():
-        found = score(cells, wanted[:, :3])
-        near = overlap(cells, octants)
-        results[name] = note | {
-            "targets": given.count,
-            "not converged": int(np.isnan(found["plain"]).sum()),
-            "eq3 mean %": round(100 * float(np.nanmean(found["eq3"])), 2),
-            "eq3 median %": round(100 * float(np.nanmedian(found["eq3"])), 2),
-            "plain mean %": round(100 * float(np.nanmean(found["plain"])), 1),
-            "plain median %": round(100 * float(np.nanmedian(found["plain"])), 1),
-            "connected %": round(100 * float(found["connected"].mean()), 1),
-            "overlap with nearest training cell, median": round(float(np.median(near)), 3),
-            "seconds a cell": round(seconds, 2),
-        }
-        print(name, json.dumps(results[name], indent=1))
+    for row in found.rows():
+        results[names[row["way"]]] = note | told(row)
+        print(names[row["way"]], json.dumps(results[names[row["way"]]], indent=1))
     given.results.write_text(json.dumps(results, indent=1) + "\n")
 
 

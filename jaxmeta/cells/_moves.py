@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int, Real
 
 from ._orbits import Orbits
 
@@ -38,7 +38,7 @@ class Moves(NamedTuple):
         """Those of some numbers, or of a mask."""
         return Moves(*(field[which] for field in self))
 
-    def sums(self, values: Float[np.ndarray, "*m orbits"]) -> Float[np.ndarray, "*m k"]:
+    def sums(self, values: Real[np.ndarray, "*m orbits"]) -> Real[np.ndarray, "*m k"]:
         """Of values over the orbits that each move flips."""
         flips = np.arange(4) < COUNT[self.shape][:, None]
         return (values[..., self.orbits] * flips).sum(-1)

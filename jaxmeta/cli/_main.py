@@ -14,8 +14,10 @@ import tyro
 from ._cloak import CloakCommand
 from ._dataset import ABOUT, NAMES, Dataset
 from ._errors import explain, parse_sentence
+from ._evaluate import Evaluate
 from ._generate import Generate
 from ._homogenize import Homogenize
+from ._interpolate import Interpolate
 from ._nano import ABOUT as NANO
 from ._nano import NAMES as NANO_NAMES
 from ._nano import Nano
@@ -29,6 +31,8 @@ Command = (
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Dataset, tyro.conf.subcommand("dataset", description=ABOUT)]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Interpolate, tyro.conf.subcommand("interpolate")]
     | Annotated[CloakCommand, tyro.conf.subcommand("cloak")]
     | Annotated[Nano, tyro.conf.subcommand("nano", description=NANO)]
 )
@@ -38,6 +42,8 @@ _NAMES = {
     "generate": (),
     "dataset": NAMES,
     "train": (),
+    "evaluate": (),
+    "interpolate": (),
     "cloak": (),
     "nano": NANO_NAMES,
 }
@@ -48,8 +54,8 @@ _STYLE = (
     tyro.conf.DisallowNone,
 )
 _ABOUT = (
-    "Effective stiffness of periodic cells, cells of wanted stiffness, libraries of cells, networks that make cells, "
-    "structures of cells, and bodies of atoms. `--version` tells the version."
+    "Effective stiffness of periodic cells, cells of wanted stiffness and families of them, libraries of cells, "
+    "networks that make cells and their tests, structures of cells, and bodies of atoms. `--version` tells the version."
 )
 
 
@@ -95,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(words: list[str]) -> Homogenize | Optimize | Generate | Dataset | Train | CloakCommand | Nano:
+def _parse(
+    words: list[str],
+) -> Homogenize | Optimize | Generate | Dataset | Train | Evaluate | Interpolate | CloakCommand | Nano:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

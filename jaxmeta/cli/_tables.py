@@ -70,6 +70,20 @@ def print_cells(facts: dict[str, Any], lines: Sequence[str], notes: Sequence[str
         console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=whole)
 
 
+def print_rows(rows: Sequence[dict[str, str]]) -> None:
+    """Prints a table of texts.
+
+    Args:
+        rows: Lines with the same names in the same order; the first two columns are flush left.
+    """
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    for column, name in enumerate(rows[0]):
+        table.add_column(name, justify="left" if column < 2 else "right", header_style="dim", no_wrap=True)
+    for row in rows:
+        table.add_row(*row.values())
+    print_table(Console(highlight=False), table)
+
+
 def print_table(console: Console, table: Table) -> None:
     """Prints a table in its full width: on a narrow terminal its lines wrap, and no number is cut short."""
     width = Measurement.get(console, console.options.update(max_width=1000), table).maximum

@@ -10,9 +10,11 @@ from ._make import perturb as perturb
 from ._make import refine as refine
 from ._make import run_folder as run_folder
 from ._make import select as select
+from ._nearest import RANGES as RANGES
 from ._nearest import Neighbours as Neighbours
 from ._nearest import nearest as nearest
 from ._overlap import overlap as overlap
+from ._overlap import similarity as similarity
 from ._settings import Generation as Generation
 from ._settings import Perturbation as Perturbation
 from ._settings import Refinement as Refinement

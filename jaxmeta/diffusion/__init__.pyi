@@ -9,6 +9,9 @@ from ._field import from_field as from_field
 from ._field import to_field as to_field
 from ._guidance import FiniteElements as FiniteElements
 from ._guidance import Guidance as Guidance
+from ._invert import Forgetful as Forgetful
+from ._invert import ascend as ascend
+from ._invert import slerp as slerp
 from ._model import Model as Model
 from ._model import new_model as new_model
 from ._noise import symmetric_noise as symmetric_noise

@@ -12,7 +12,7 @@ so that F sees, and is to give, numbers of unit variance at every level (Karras 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ Memory = Any
 """A pytree of arrays."""
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """An estimate of the field without noise, and what it remembers."""
 

@@ -12,7 +12,7 @@ before; they are part of the memory. A first derivative needs no further solve.
 from __future__ import annotations
 
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ from ._field import DEVIATION
 _RIDGE = 1e-5
 
 
+@runtime_checkable
 class Guided(Denoiser, Protocol):
     """A denoiser that goes on from the memory of the one that it is made of."""
 
@@ -36,6 +37,7 @@ class Guided(Denoiser, Protocol):
         ...
 
 
+@runtime_checkable
 class Guidance(Protocol):
     """A transformation of a denoiser, for the last steps of a sampler; a pytree, so that `sample` can compile it."""
 

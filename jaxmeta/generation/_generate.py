@@ -15,7 +15,7 @@ from .._numbers import refused, whole_number
 from ..cells import Cell, FitResult, checked_target, fit_stiffness
 from ..dataset import Library, load, overlap
 from ..elasticity import Isotropic
-from ._starts import Preparation, Start, library_starts, model_starts
+from ._starts import FAR, Preparation, Start, library_starts, model_starts
 
 if TYPE_CHECKING:
     from ..diffusion import Model
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 ALIKE = 0.75
 """Overlap from which on two cells are not different."""
 _GROUPS = 3  # groups of starts that are tried at most, of twice as many as cells are wanted
-_FAR = 0.5  # error of a start that is not worth a fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +123,7 @@ def generate(
     for tried, start in enumerate(starts):
         if len(taken) == count or tried == _GROUPS * group:
             break
-        if start.error > _FAR or not _is_new(start.octant, taken):
+        if start.error > FAR or not _is_new(start.octant, taken):
             continue
         cell = _fitted(start, preparation, tolerance, max_solves if fit else 1, seed)
         if not _is_new(cell.density, taken):

@@ -14,10 +14,13 @@ from .. import geometry
 from ..cells import Cell, Scorer, Target, clean, filled_surface
 from ..dataset import Library, nearest
 from ..elasticity import Isotropic
+from ._samples import sample_octants
 
 if TYPE_CHECKING:
     from ..diffusion import Model
 
+FAR = 0.5
+"""Error of a start that is not worth a fit."""
 _LOOSE = 1e-4  # relative error of C that orders starts
 
 
@@ -94,11 +97,11 @@ def library_starts(library: Library, preparation: Preparation, count: int) -> It
             return
         records = [library[int(number)] for number in numbers]
         provenances = [{"start": "library", **record.provenance} for record in records]
-        yield from preparation.starts([_finer(record, preparation.side) for record in records], provenances)
+        yield from preparation.starts([finer(record, preparation.side) for record in records], provenances)
         seen += count
 
 
-def _finer(record: Cell, side: int) -> Bool[np.ndarray, "m m m"]:
+def finer(record: Cell, side: int) -> Bool[np.ndarray, "m m m"]:
     """The octant at another resolution: the surface, filled with finer voxels."""
     octant = record.density
     while octant.shape[0] < side:
@@ -115,12 +118,11 @@ def model_starts(model: Model, preparation: Preparation, count: int, seed: int) 
         count: starts in a group.
         seed: of the noise.
     """
-    from ..diffusion import conditions, sample  # Flax takes half a second, which starts of a library need not wait for
+    from ..diffusion import conditions  # Flax takes half a second, which starts of a library need not wait for
 
     c = preparation.target.stiffness / float(np.asarray(preparation.solid.young))
     asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=preparation.target.volume_fraction)
-    draw = jax.jit(jax.vmap(lambda key: sample(model, asked, key, resolution=2 * preparation.side)))
     for key in (jax.random.fold_in(jax.random.key(seed), group) for group in range(2**31)):
-        side = slice(preparation.side)
-        octants = [cell[side, side, side] for cell in np.asarray(draw(jax.random.split(key, count)))]
-        yield from preparation.starts(octants, [{"start": "model", "seed": seed, "family": None}] * count)
+        octants = sample_octants(model, asked, jax.random.split(key, count), preparation.side)
+        provenance = {"start": "model", "seed": seed, "family": None}
+        yield from preparation.starts(list(np.asarray(octants)), [provenance] * count)

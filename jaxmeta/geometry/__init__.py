@@ -17,6 +17,9 @@ from ._connectivity import keep_largest as keep_largest
 from ._connectivity import label as label
 from ._connectivity import parts as parts
 from ._connectivity import percolates as percolates
+from ._faces import LARGER as LARGER
+from ._faces import SMALLER as SMALLER
+from ._faces import faces_fit as faces_fit
 from ._members import Cleaned as Cleaned
 from ._members import Hinges as Hinges
 from ._members import clean as clean

@@ -1,7 +1,6 @@
 from ._choice import Catalogue as Catalogue
 from ._choice import Choice as Choice
 from ._choice import choose as choose
-from ._choice import fits as fits
 from ._cloak import CloakDesign as CloakDesign
 from ._cloak import CloakProblem as CloakProblem
 from ._cloak import cloak_problem as cloak_problem

@@ -9,9 +9,8 @@ from jaxtyping import Bool, Float, Int
 
 from .._numbers import refused
 from ..dataset import Library
+from ..geometry import LARGER, SMALLER
 
-SMALLER, LARGER = 0.8, 0.5
-"""Shares of the smaller and of the larger face's solid that two faces which fit have in common."""
 _NEAR = 150  # cells of the library that are looked at for each
 _SCALE, _WEIGHT = 0.05, 0.1  # a relative difference of C of 5 % costs a tenth of a pair that does not fit
 _FAR, _TOO_FAR = 0.12, 5.0  # from which on a fit is not to be hoped for, and what that costs
@@ -39,7 +38,7 @@ class Catalogue(NamedTuple):
         octants = library.octants(np.arange(len(library)))
         whole = np.asarray(library.solid.stiffness, float)
         constants = np.concatenate([library.constants, [[whole[0, 0], whole[0, 1], whole[3, 3]]]])
-        faces = np.stack([octants[:, 0], octants[:, -1]]).reshape(2, len(library), -1)
+        faces = np.stack([octants[:, 0], octants[:, -1, ::-1, ::-1]]).reshape(2, len(library), -1)
         return cls(library, constants, np.concatenate([faces, np.ones((2, 1, faces.shape[2]), bool)], axis=1))
 
     def octant(self, record: int) -> Bool[np.ndarray, "n n n"]:
@@ -61,14 +60,6 @@ class Choice(NamedTuple):
     records: Int[np.ndarray, " n"]
     moved: Bool[np.ndarray, " n"]
     distances: Float[np.ndarray, " n"]
-
-
-def fits(
-    one: Bool[np.ndarray, "*batch pixels"], other: Bool[np.ndarray, "*batch pixels"]
-) -> Bool[np.ndarray, "*batch"]:
-    """Whether two faces have 80 % of the smaller one's solid and 50 % of the larger one's in common."""
-    common, sizes = (one & other).sum(-1), (one.sum(-1), other.sum(-1))
-    return (common >= SMALLER * np.minimum(*sizes)) & (common >= LARGER * np.maximum(*sizes)) & (common > 0)
 
 
 def choose(

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 from .._numbers import refused
 from ..cells import Scorer
 from ..elasticity import cubic_constants
-from ._choice import Catalogue, fits
+from ..geometry import faces_fit
+from ._choice import Catalogue
 
 Reference = Literal["plates", "isotropic"]
 _THICK = 1 / 16  # of the plates at each face, in edges of the cell
@@ -68,7 +69,7 @@ def reference_cell(catalogue: Catalogue, kind: Reference) -> ReferenceCell:
 
     def company(choice: tuple[int, int]) -> int:
         face = either[choice[1], choice[0]]
-        return int((fits(either[0], face) | fits(either[1], face)).sum())
+        return int((faces_fit(either[0], face) | faces_fit(either[1], face)).sum())
 
     record, moved = max(((int(k), moved) for k in np.flatnonzero(alike) for moved in (0, 1)), key=company)
     octant = catalogue.octant(record)

@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float, Int
 
 from ..cells import fit_stiffness
 from ..elasticity import cubic_constants, cubic_stiffness
+from ..geometry import faces_fit
 from ..io import write_arrays
 from ..runs import Run, digest
-from ._choice import Catalogue, Choice, choose, fits, ranked
+from ._choice import Catalogue, Choice, choose, ranked
 
 _TRIES = 6  # starts that are fitted for a cell at most
 _MEMBERS, _SOLVES = (2, 1), 12  # least thickness of members, in voxels, and where that leads nowhere; solves of each
@@ -102,7 +103,7 @@ def contacts(tiles: list[Tile], pairs: Int[np.ndarray, "2 p"], beside: Bool[np.n
     """How the faces of neighbours meet."""
     faces = np.stack([*(tile.octant[0].ravel() for tile in tiles), beside])
     one, other = faces[pairs[0]], faces[pairs[1]]
-    return Contacts(pairs.shape[1], float(fits(one, other).mean()), int((~(one & other).any(axis=1)).sum()))
+    return Contacts(pairs.shape[1], float(faces_fit(one, other).mean()), int((~(one & other).any(axis=1)).sum()))
 
 
 def _fitted(

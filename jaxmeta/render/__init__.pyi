@@ -3,6 +3,10 @@ from ._atoms import picture_of_atoms as picture_of_atoms
 from ._body import ball_mesh as ball_mesh
 from ._body import write_atoms_report as write_atoms_report
 from ._errors import PictureError as PictureError
+from ._evaluation import Compared as Compared
+from ._evaluation import draw_asked_and_got as draw_asked_and_got
+from ._evaluation import draw_errors as draw_errors
+from ._family import draw_family as draw_family
 from ._history import history_plot as history_plot
 from ._library import contact_sheet as contact_sheet
 from ._library import property_space as property_space
@@ -11,6 +15,7 @@ from ._mesh import cell_mesh as cell_mesh
 from ._modulus import modulus_mesh as modulus_mesh
 from ._modulus import young_moduli as young_moduli
 from ._modulus_picture import modulus_surface as modulus_surface
+from ._overview import write_overview as write_overview
 from ._picture import draw_cells as draw_cells
 from ._picture import picture_of_cell as picture_of_cell
 from ._report import write_report as write_report

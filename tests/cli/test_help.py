@@ -14,6 +14,8 @@ COMMANDS = [
     "homogenize",
     "optimize",
     "train",
+    "evaluate",
+    "interpolate",
     "cloak",
     *(f"dataset {name}" for name in NAMES),
     *(f"nano {name}" for name in NANO_NAMES),

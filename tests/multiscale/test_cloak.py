@@ -9,6 +9,7 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta.fem import CubicField
+from jaxmeta.geometry import faces_fit
 from jaxmeta.multiscale import (
     Catalogue,
     Section,
@@ -19,7 +20,6 @@ from jaxmeta.multiscale import (
     design_cloak,
     distortion,
     fit_tiles,
-    fits,
     is_one_piece,
     property_space,
     resolve,
@@ -175,12 +175,13 @@ def test_an_interrupted_design_goes_on(small, tmp_path):
         design_cloak(small._replace(smoothness=jnp.asarray(1e-3)), max_steps=6, checkpoint=tmp_path)
 
 
-def test_faces_that_fit():
-    face = np.zeros((4, 10), bool)
-    face[0, :8], face[1, :5], face[2, 2:8], face[3, 8:] = True, True, True, True
-    assert fits(face[0], face[0]) and fits(face[0], face[1])  # 5 of 5, and 5 of 8
-    assert fits(face[0], face[2]) and not fits(face[1], face[2])  # 3 of 5
-    assert not fits(face[0], face[3]) and not fits(face[3], np.ones(10, bool))  # 2 of 10
+def test_faces_of_a_catalogue_are_those_of_the_cells(library, catalogue):
+    """As they stand, and moved by half a period along all axes."""
+    for record in (405, 6942, len(library)):
+        octant = catalogue.octant(record)
+        moved = np.roll(jm.symmetry.unfold(octant), len(octant), axis=(0, 1, 2))
+        for face, other in zip(catalogue.faces[:, record], (octant, jm.symmetry.fold(moved)), strict=True):
+            np.testing.assert_array_equal(face, other[0].ravel())
 
 
 def test_cells_are_chosen_together(library, catalogue):
@@ -191,7 +192,7 @@ def test_cells_are_chosen_together(library, catalogue):
     beside = np.ones(1024, bool)
     choice = choose(catalogue, wanted, pairs, beside)
     faces = np.stack([*catalogue.faces[choice.moved.astype(int), choice.records], beside])
-    assert fits(faces[pairs[0]], faces[pairs[1]]).sum() >= 4
+    assert faces_fit(faces[pairs[0]], faces[pairs[1]]).sum() >= 4
     assert choice.records[4] == len(library) and choice.distances[4] < 1e-9 and choice.distances.max() < 0.12
     alone = choose(catalogue, wanted, np.zeros((2, 0), int), beside)
     np.testing.assert_array_equal(alone.records[:4], records)

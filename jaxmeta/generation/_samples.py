@@ -1,0 +1,40 @@
+"""Octants that a model draws, several at once by one program."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import jax
+from jaxtyping import Array, Bool, Key
+
+if TYPE_CHECKING:
+    from ..diffusion import Conditions, Model
+
+
+@partial(jax.jit, static_argnames=("side", "steps", "scale", "guided"))
+def sample_octants(
+    model: Model,
+    asked: Conditions,
+    keys: Key[Array, " k"],
+    side: int,
+    steps: int = 16,
+    scale: float = 1.0,
+    guided: int = 0,
+) -> Bool[Array, "k side side side"]:
+    """Octants drawn under conditions.
+
+    Args:
+        model: of cells.
+        asked: conditions of all of them.
+        keys: one for each cell.
+        side: voxels along an edge of the octants.
+        steps: evaluations of the network.
+        scale: of guidance without a classifier.
+        guided: the last steps that finite elements guide towards all conditions.
+    """
+    from ..diffusion import FiniteElements, sample  # Flax takes half a second, which starts of a library need not wait
+
+    guidance = FiniteElements(asked.values[:3], asked.values[3], last=guided) if guided else None
+    cells = jax.vmap(lambda key: sample(model, asked, key, steps, guidance, 2 * side, scale=scale))(keys)
+    return cells[:, :side, :side, :side]
