@@ -46,7 +46,7 @@ def write_report(place: Path, found: Design, potential: EAM, facts: dict[str, An
         title=f"A body of {facts['atoms']} atoms",
         sentences=[
             f"k = {found.k:.6g} eV/Å², lowest eigenvalue {facts['lowest_eigenvalue']:.4g} eV/Å².",
-            facts["text"],
+            facts["text"].replace("`", ""),
             "Atoms with all twelve neighbours are not drawn. Strain is the shear when the grips move by 1 Å.",
         ],
         positions=found.positions,

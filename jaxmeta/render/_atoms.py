@@ -70,7 +70,14 @@ def _draw(
     if values is not None:
         cloud.point_data["value"] = np.asarray(values, float)
         low, high = np.percentile(values, (2, 98)) if limits is None else limits
-        bar = {"title": title, "vertical": False, "color": "black", "position_x": 0.3, "position_y": 0.02, "width": 0.4}
+        bar = {
+            "title": f"{title}\n ",
+            "vertical": False,
+            "color": "black",
+            "position_x": 0.3,
+            "position_y": 0.02,
+            "width": 0.4,
+        }
         bar |= {"title_font_size": 16, "label_font_size": 13, "fmt": "%.3g", "n_labels": 4}
         colors = {"scalars": "value", "cmap": "viridis", "clim": (low, max(high, low + 1e-9)), "scalar_bar_args": bar}
     round_ = _ROUND if len(where) <= _MANY else 6

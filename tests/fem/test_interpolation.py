@@ -21,6 +21,7 @@ def test_ends_and_monotone(law):
 
 
 def test_values():
+    assert jnp.isnan(jm.SIMP(2.5, 0.0)(jnp.array(jnp.nan))) and jm.SIMP(2.5, 0.0)(jnp.array(-1e-17)) == 0
     np.testing.assert_allclose(jm.SIMP(3.0, 0.1)(jnp.array([0.5])), [0.1 + 0.9 * 0.125], rtol=1e-15)
     np.testing.assert_allclose(jm.RAMP(3.0, 0.1)(jnp.array([0.5])), [0.1 + 0.9 * 0.2], rtol=1e-15)
 
@@ -39,7 +40,7 @@ def test_derivatives_are_finite_at_both_ends(law):
 
 @pytest.mark.parametrize("penalty", [1.0, 2.0, 3.0])
 def test_higher_derivatives_at_the_ends(penalty):
-    """In the void, too: p (p − 1) ρᵖ⁻² and p (p − 1) (p − 2) ρᵖ⁻³, whichever way they are taken, and under jit."""
+    """In the void, too: p (p − 1) ρᵖ⁻² and p (p − 1) (p − 2) ρᵖ⁻³, whichever way they are taken, under jit, in a loop."""
     p = penalty
     second, third = p * (p - 1), p * (p - 1) * (p - 2)
     for rho, expected in ((0.0, ((p == 2) * second, (p == 3) * third)), (1.0, (second, third))):
@@ -47,7 +48,11 @@ def test_higher_derivatives_at_the_ends(penalty):
         def modulus(x):
             return jm.SIMP(jnp.asarray(p), 0.0)(x)
 
-        twice = jax.jacfwd(jax.grad(modulus)), jax.grad(jax.grad(modulus)), jax.jacfwd(jax.jacfwd(modulus))
+        def looped(x):
+            return jax.lax.map(lambda y: modulus(y * x), jnp.ones(1))[0]
+
+        twice = [jax.jacfwd(jax.grad(f)) for f in (modulus, looped)]
+        twice += [jax.grad(jax.grad(modulus)), jax.jacfwd(jax.jacfwd(modulus))]
         for derivative in twice:
             assert float(jax.jit(derivative)(jnp.asarray(rho))) == pytest.approx(expected[0], abs=1e-15)
             assert float(jax.grad(derivative)(jnp.asarray(rho))) == pytest.approx(expected[1], abs=1e-15)
