@@ -14,8 +14,8 @@ from .._pytree import parameters
 def _power(density: Array, exponent: Array) -> Array:
     """ρᵖ, of which derivatives up to the third are numbers at ρ = 0, too.
 
-    There the derivatives of JAX's own power make 0 · 0⁻¹ of what is 0. A rule of derivative of its own would do, but JAX
-    forgets such rules in loops.
+    There the derivatives of JAX's own power make 0 · 0⁻¹ of what is 0. A rule of its own would do, but JAX forgets such
+    rules in loops.
     """
     inside = ~(density <= 0)
     power = jnp.where(inside, density, 1) ** exponent

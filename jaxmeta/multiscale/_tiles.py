@@ -17,7 +17,7 @@ from ..io import write_arrays
 from ..runs import Run, digest
 from ._choice import Catalogue, Choice, choose, ranked
 
-_TRIES = 6  # starts that are fitted for a cell at most
+_TRIES, _FREE = 6, 2  # starts that are fitted for a cell at most, and those of them whose faces may change at last
 _MEMBERS, _SOLVES = (2, 1), 12  # least thickness of members, in voxels, and where that leads nowhere; solves of each
 
 
@@ -67,7 +67,8 @@ def fit_tiles(
 ) -> list[Tile]:
     """A cell of voxels for every place: starts chosen together, then each fitted to its constants.
 
-    Where a fit does not come within the tolerance, the next best starts are tried, and the best cell is taken.
+    A fit keeps the face of its start. Where it does not come within the tolerance, the next best starts are tried, at
+    last with faces that may change, and the best cell is taken.
 
     Args:
         catalogue: cells to start from.
@@ -112,8 +113,9 @@ def _fitted(
 ) -> Tile:  # fmt: skip
     best: Tile | None = None
     solves = 0
-    for record, moved in ranked(catalogue, choice, place, wanted, pairs, beside)[:_TRIES]:
-        tile = _from(catalogue, record, moved, wanted, tolerance)
+    starts = ranked(catalogue, choice, place, wanted, pairs, beside)[:_TRIES]
+    for k, (record, moved) in enumerate([*starts, *starts[:_FREE]]):
+        tile = _from(catalogue, record, moved, wanted, tolerance, keep=k < len(starts))
         solves += tile.solves
         if best is None or tile.error < best.error:
             best = tile
@@ -124,12 +126,10 @@ def _fitted(
     return best._replace(octant=octant, solves=solves)
 
 
-def _from(catalogue: Catalogue, record: int, moved: bool, wanted: np.ndarray, tolerance: float) -> Tile:
-    """A record of the catalogue, fitted while its face stays; not yet moved."""
+def _from(catalogue: Catalogue, record: int, moved: bool, wanted: np.ndarray, tolerance: float, keep: bool) -> Tile:
+    """A record of the catalogue, fitted, its face kept or not; not yet moved."""
     octant, constants = catalogue.octant(record), catalogue.constants[record]
-    face = (
-        np.indices(octant.shape).max(axis=0) == octant.shape[0] - 1 if moved else np.indices(octant.shape).min(0) == 0
-    )
+    face = (np.indices(octant.shape) == (len(octant) - 1 if moved else 0)).any(axis=0)
     error, solves = float(np.linalg.norm(constants - wanted) / np.linalg.norm(wanted)), 0
     for member in () if octant.all() else _MEMBERS:
         found = fit_stiffness(
@@ -138,7 +138,7 @@ def _from(catalogue: Catalogue, record: int, moved: bool, wanted: np.ndarray, to
             solid=catalogue.library.solid,
             tolerance=tolerance,
             smallest_member=member,
-            keep=face,
+            keep=face if keep else None,
             max_solves=_SOLVES,
         )
         octant, constants, error = found.cell > 0.5, np.array(cubic_constants(found.stiffness)), found.error

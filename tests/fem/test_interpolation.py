@@ -40,7 +40,7 @@ def test_derivatives_are_finite_at_both_ends(law):
 
 @pytest.mark.parametrize("penalty", [1.0, 2.0, 3.0])
 def test_higher_derivatives_at_the_ends(penalty):
-    """In the void, too: p (p − 1) ρᵖ⁻² and p (p − 1) (p − 2) ρᵖ⁻³, whichever way they are taken, under jit, in a loop."""
+    """In the void, too: p (p − 1) ρᵖ⁻² and p (p − 1) (p − 2) ρᵖ⁻³, whichever way they are taken, and in a loop."""
     p = penalty
     second, third = p * (p - 1), p * (p - 1) * (p - 2)
     for rho, expected in ((0.0, ((p == 2) * second, (p == 3) * third)), (1.0, (second, third))):

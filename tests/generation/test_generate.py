@@ -86,5 +86,3 @@ def test_starts_from_a_model():
     assert cells[0].error == pytest.approx(preparation.target.error(independent(cells[0].octant)), rel=1e-2)
     again = next(iter(model_starts(model, preparation, 2, 5)))
     np.testing.assert_array_equal(again.octant, cells[0].octant)
-    with pytest.raises(jm.io.FileError, match="trained weights"):
-        jm.generate(jm.Isotropic(0.1, 0.2).stiffness, source="model")
