@@ -307,7 +307,7 @@ class _Fit:
         rules = Rules(self.orbits, self.member, min(self.member, 2))
         bits = state.bits.copy()
         moves = candidates(self.orbits, bits)
-        moves = moves.some(~self.kept[moves.orbits].any(axis=1))
+        moves = moves.some(np.flatnonzero(~self.kept[moves.orbits].any(axis=1)))
         moves = moves.some(rules.allowed(bits, moves))
         density = self.orbits.density(bits)
         first_order = effects(density, np.asarray(state.displacement), self.orbits, self.solid, (1.0, 1.0, 1.0))
