@@ -25,4 +25,6 @@ def viridis(shares: np.ndarray) -> Float[np.ndarray, "*shape 3"]:
 def color_range(values: np.ndarray) -> tuple[float, float]:
     """The ends of a colour scale, widened where all values are the same but for rounding."""
     low, high = float(np.min(values)), float(np.max(values))
-    return (low, high) if high - low > 1e-3 * high else (0.95 * low, 1.05 * high)
+    size = max(abs(low), abs(high))
+    widened = 0.05 * size if size else 1.0
+    return (low, high) if high - low > 1e-3 * size else (low - widened, high + widened)

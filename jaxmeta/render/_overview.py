@@ -7,8 +7,8 @@ from typing import Any
 from jaxmeta.io import Path, write_bytes
 
 from ._embed import picture_html
-from ._report import _files, _notes, _page, _section
-from ._tables import facts_table, number
+from ._report import composed
+from ._tables import number
 
 
 def write_overview(
@@ -47,17 +47,9 @@ def write_overview(
         >>> write_overview("report.html", title="Two ways", sentences=["Of one target."], table=rows, pictures={})
     """
     shown = "".join(picture_html(png, caption, caption) for caption, png in pictures.items())
-    tables = [("Settings", settings or {}), ("Versions", versions or {})]
-    parts = [
-        f"<h1>{html.escape(title)}</h1>",
-        "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences),
-        _notes(notes),
-        _section("Numbers", _table(table)),
-        _section("Pictures", shown),
-        *(_section(heading, facts_table(facts)) for heading, facts in tables if facts),
-        _section("Files", _files(files or {})),
-    ]
-    write_bytes(path, _page(title, "\n".join(part for part in parts if part)).encode(), overwrite)
+    tables = {"Settings": settings or {}, "Versions": versions or {}}
+    page = composed(title, sentences, (), {"Numbers": _table(table), "Pictures": shown}, tables, files or {}, notes)
+    write_bytes(path, page.encode(), overwrite)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -244,7 +244,7 @@ def composed(
         f"<h1>{html.escape(title)}</h1>",
         "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences),
         _notes(notes),
-        f"<div class='row viewers'>{''.join(viewers)}</div>",
+        f"<div class='row viewers'>{''.join(viewers)}</div>" if viewers else "",
         *(_section(heading, content) for heading, content in shown.items()),
         *(_section(heading, facts_table(facts)) for heading, facts in tables.items() if facts),
         _section("Files", _files(beside)),
