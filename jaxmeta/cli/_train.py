@@ -37,6 +37,8 @@ class Train:
     things with."""
     library: Unset[Path] = None
     """File of the library (default: the one that comes with the package)."""
+    start: Unset[Path] = None
+    """File of a model of the same network that is trained further (default: begin with random weights)."""
     output: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("jaxmeta-train")
     """Folder for checkpoints, curve and weights."""
     every: int = 500
@@ -81,6 +83,7 @@ class Train:
                 dataset.load(self.library),
                 self.training,
                 self.output,
+                start=None if self.start is None else diffusion.load(self.start),
                 every=self.every,
                 save_every=self.save_every,
                 report=progress.update,

@@ -38,6 +38,7 @@ def train(
     settings: Training,
     folder: Path,
     *,
+    start: Model | None = None,
     every: int = 500,
     save_every: float = 60.0,
     report: Report | None = None,
@@ -54,6 +55,7 @@ def train(
         library: cells, some of them for training and some for validation.
         settings: how it is trained.
         folder: made if it is not there.
+        start: a trained model of the same network, whose weights are trained further; random weights if None.
         every: steps between two validations.
         save_every: seconds between two saves.
         report: called after each step.
@@ -63,11 +65,13 @@ def train(
         The model of the averaged weights.
 
     Raises:
-        ValueError: the library has octants of another side or too few cells, the folder holds another run, or the loss
-            is not finite any more.
+        ValueError: the library has octants of another side or too few cells, the model to start from is of another
+            network, the folder holds another run, or the loss is not finite any more.
     """
     if library.side != network.side:
         raise ValueError(f"Argument `library` must have octants of side {network.side}, but has {library.side}.")
+    if start is not None and start.network != network:
+        raise ValueError(f"Argument `start` must be a model of {network}, but is one of {start.network}.")
     parts = [library.split("training"), library.split("validation")]
     if not all(map(len, parts)):
         raise ValueError("Argument `library` must have cells for training and for validation, but has none.")
@@ -79,9 +83,11 @@ def train(
         "every": every,
         "cells": digest([np.asarray(library.column(name)) for name in ("identity", "checksum", "split")]),
     }
+    if start is not None:
+        stated["start"] = digest([np.asarray(leaf) for leaf in jax.tree.leaves(start.weights)])
     checkpoint = Checkpoint(target / "checkpoint", stated, every=save_every)
     try:
-        state = _training.init(network, settings)
+        state = _training.init(network, settings, None if start is None else start.weights)
         rows: list[dict[str, Any]] = []
         losses: list[float] = []
         seconds = 0.0
@@ -104,7 +110,7 @@ def train(
                 found = f"the loss of step {done} is {losses[-1]}"
                 raise refused("rate", "be so small that the loss stays finite", found)
             if done % every == 0 or done == settings.steps:
-                notes = _notes(settings, done, time.perf_counter() - began)
+                notes = _notes(settings, done, time.perf_counter() - began, start)
                 model = state.model(network, notes=notes)
                 rows.append(_row(model, held, losses, done, settings.batch, time.perf_counter() - began))
                 losses = []
@@ -118,7 +124,7 @@ def train(
                 checkpoint.save(state, history(), force=True)
                 raise
             checkpoint.save(state, history(), force=done == settings.steps)
-        return state.model(network, notes=_notes(settings, done, time.perf_counter() - began))
+        return state.model(network, notes=_notes(settings, done, time.perf_counter() - began, start))
     finally:
         checkpoint.close()
 
@@ -136,8 +142,9 @@ def _row(model: Model, held: Examples, losses: list[float], done: int, batch: in
     return dict(zip(CURVE, values, strict=True))
 
 
-def _notes(settings: Training, done: int, seconds: float) -> str:
+def _notes(settings: Training, done: int, seconds: float, start: Model | None) -> str:
     known = {"steps": done, "samples": done * settings.batch, "seconds": round(seconds, 1)}
+    known |= {} if start is None else {"start": json.loads(start.notes)}
     return json.dumps({**known, "training": asdict(settings), "version": version("jaxmeta")})
 
 

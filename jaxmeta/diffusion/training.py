@@ -43,15 +43,16 @@ class TrainingState(NamedTuple):
         return Model(network, self.average, schedule, notes)
 
 
-def init(network: Network, training: Training) -> TrainingState:
+def init(network: Network, training: Training, start: Weights | None = None) -> TrainingState:
     """The state before the first step.
 
     Args:
         network: which network.
         training: how it is trained.
+        start: weights to go on from; drawn at random by the seed if None.
     """
-    weights = new_model(network, jax.random.key(training.seed)).weights
-    average = jax.tree.map(jnp.copy, weights)  # of its own, for a step may reuse the memory of each
+    drawn = new_model(network, jax.random.key(training.seed)).weights if start is None else start
+    weights, average = (jax.tree.map(jnp.copy, drawn) for _ in range(2))  # a step may reuse the memory of each
     return TrainingState(jnp.zeros((), jnp.int32), weights, average, _optimizer(training).init(weights))
 
 

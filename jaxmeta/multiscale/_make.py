@@ -23,7 +23,7 @@ from ._space import property_space
 from ._tiles import Contacts, Tile, contacts, fit_tiles
 
 _SOFTEST = 0.015  # least C11 relative to Young's modulus
-_GAP = 0.89  # share of the solid's C11 from which on there is only the solid itself
+_DENSEST = 0.99  # share of the C11 of the densest cell of the library, beyond which there is only the solid itself
 _DEFAULTS = {"plates": (1e-6, False), "isotropic": (3e-5, True)}
 """Smoothness, and whether cells at −x and x are the same: around plates the stiffness that there is decides, and all
 cells are needed; in a softer structure there is enough to spare for cells that fit each other."""
@@ -123,7 +123,7 @@ def make_cloak(
         problem = cloak_problem(section, base.constants, space, alpha, usual[1] if mirrored is None else mirrored)
         design = design_cloak(
             problem,
-            gap=(_GAP * whole, 1.0001 * whole),
+            gap=(_DENSEST * float(catalogue.constants[:-1, 0].max()), 1.0001 * whole),
             max_steps=max_steps,
             checkpoint=None if folder is None else Path(folder) / "design",
             callback=lambda step, numbers: tell("Design", step, max_steps + max_steps // 2, numbers),

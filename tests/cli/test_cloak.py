@@ -1,6 +1,9 @@
 """`jaxmeta cloak`: numbers, files, interruption, and what it refuses."""
 
 import json
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -28,6 +31,36 @@ def test_stiffnesses_of_a_cloak(tmp_path, run):
     # The same command goes on from what is there, and comes to the same.
     again = run("cloak", "--homogenized", *SMALL, "--output", folder)
     assert again.code == 0 and f"{100 * told['distortion']:.3g} % with the cloak" in again.out
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on(tmp_path, run, environment):
+    """SIGKILL after the design, and after the first cell: it ends as a run left alone, and does nothing twice."""
+    words = ("cloak", "--cells", 8, "--inner", 1, "--outer", 2, "--max-steps", 12, "--reference", "isotropic")
+
+    def killed(once_there_is: str) -> None:
+        command = [sys.executable, "-c", "import sys; from jaxmeta.cli import main; sys.exit(main())"]
+        command += [*map(str, words), "--output", str(tmp_path / "killed")]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as victim:
+            while not list(tmp_path.glob(once_there_is)):
+                assert victim.poll() is None, victim.communicate()[1]
+                time.sleep(0.01)
+            victim.kill()
+
+    killed("killed/run/design/rounded/states")
+    designed = list(tmp_path.glob("killed/run/design/design/states/*"))
+    killed("killed/run/cells/parts/*.npz")
+    first = {path: path.stat().st_mtime_ns for path in tmp_path.glob("killed/run/cells/parts/*.npz")}
+    ended = run(*words, "--output", tmp_path / "killed", "--json")
+    alone = run(*words, "--output", tmp_path / "alone", "--json")
+    assert ended.code == alone.code == 0, ended.err + alone.err
+    assert list(tmp_path.glob("killed/run/design/design/states/*")) == designed
+    assert len(first) < ended.data["distinct_cells"]
+    assert all(path.stat().st_mtime_ns == at for path, at in first.items())
+    with np.load(tmp_path / "killed/cloak.npz") as one, np.load(tmp_path / "alone/cloak.npz") as other:
+        assert set(one) == set(other)
+        for name in one:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_options_reach_the_library(run, calls, tmp_path):
         (("--dropped", 0.5), "`--dropped` must lie in [0, 1/3]"),
         (("--every", 0), "`--every` must be at least 1"),
         (("--library", "missing.h5"), "no such file"),
+        (("--start", "missing.h5"), "no such file"),
         (("--preset", "huge"), "huge"),
     ],
 )

@@ -1,6 +1,7 @@
 """Training: it learns, its random numbers follow from the step, and a run goes on bit for bit."""
 
 import csv
+import dataclasses
 import json
 
 import jax
@@ -107,6 +108,21 @@ def test_another_run_is_refused(library, whole):
         diffusion.train(LEAST, library, Training(steps=7, batch=4), whole[0], every=60)
     with pytest.raises(ValueError, match="octants of side 32, but has 8"):
         diffusion.train(diffusion.PRESETS["tiny"], library, SETTINGS, whole[0])
+
+
+def test_a_model_is_trained_further(library, whole, examples, tmp_path):
+    """It begins with the model's weights, which stay whole, says so in its notes, and is another run."""
+    _, model, _ = whole
+    further, losses = run(library, tmp_path / "further", start=model)
+    first = training.init(LEAST, SETTINGS, model.weights).model(LEAST)
+    assert np.mean(training.validate(first, examples)) == np.mean(training.validate(model, examples))
+    assert np.mean(losses[:20]) < 1.1 * np.mean(whole[2][-20:])
+    notes = json.loads(further.notes)
+    assert notes["steps"] == 120 and notes["start"] == json.loads(model.notes)
+    with pytest.raises(ValueError, match="of this same run"):
+        run(library, whole[0], start=model)
+    with pytest.raises(ValueError, match="`start` must be a model of WedgeNet"):
+        diffusion.train(dataclasses.replace(LEAST, embedding=8), library, SETTINGS, tmp_path / "other", start=model)
 
 
 def test_it_learns(whole, examples):
