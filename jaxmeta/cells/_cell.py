@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from ..elasticity import CubicConstants, Isotropic, Moduli, bounds, cubic_constants
+from ..elasticity import CubicConstants, Isotropic, Moduli, bounds
 from ..geometry.symmetry import Symmetry
 from ._facts import Facts
 
@@ -20,7 +20,7 @@ _GREY = 1e-3
 
 
 # As single programs: operation by operation they would take a second to compile.
-_constants, _upper, _shares = jax.jit(cubic_constants), jax.jit(bounds.hashin_shtrikman), jax.jit(bounds.shares)
+_upper, _shares = jax.jit(bounds.hashin_shtrikman), jax.jit(bounds.shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +124,7 @@ class Cell:
     @cached_property
     def constants(self) -> CubicConstants:
         """C11, C12 and C44 of the nearest cubic tensor, with the moduli and ratios that follow from them."""
-        with jax.enable_x64(True):
-            return CubicConstants(*map(np.float64, _constants(np.asarray(self.stiffness, float))))
+        return CubicConstants.of(np.asarray(self.stiffness, float))
 
     @cached_property
     def bounds(self) -> Moduli | None:

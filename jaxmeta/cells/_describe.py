@@ -14,12 +14,6 @@ from ._cell import Cell
 _SAME = 1e-4
 
 
-@jax.jit
-def _inverse(c: jax.Array) -> tuple[elasticity.EngineeringConstants, jax.Array]:
-    """As a single program: operation by operation it would take a second to compile."""
-    return elasticity.engineering_constants(c), elasticity.universal_anisotropy(c)
-
-
 def describe(cell: Cell) -> dict[str, Any]:
     """Compute all numbers of a cell, in float64.
 
@@ -90,12 +84,12 @@ def _inverse_moduli(matrix: np.ndarray) -> dict[str, Any]:
     names = ("young", "poisson", "axial_shear", "universal_anisotropy")
     if not values.min() > 1e-13 * max(values.max(), 0.0):
         return dict.fromkeys(names)
-    constants, anisotropy = _inverse(matrix)
-    poisson = np.asarray(constants.poisson)
+    constants, anisotropy = elasticity.host_constants(matrix)
+    poisson = constants.poisson
     return {
-        "young": np.asarray(constants.young).tolist(),
+        "young": constants.young.tolist(),
         "poisson": {f"{i + 1}{j + 1}": float(poisson[i, j]) for i in range(3) for j in range(3) if i != j},
-        "axial_shear": np.asarray(constants.shear).tolist(),
+        "axial_shear": constants.shear.tolist(),
         "universal_anisotropy": _finite(anisotropy),
     }
 

@@ -298,16 +298,20 @@ class Homogenize:
 
         from jaxmeta import SIMP, homogenize
 
-        h = homogenize(
-            jnp.asarray(part, self.method.dtype),
-            solid,
-            interpolation=SIMP(self.mixture.penalty, self._void()),
-            spacing=spacing,
-            symmetry=symmetry,
-            background=background,
-            **asdict(self.solving),
-        )
-        return jax.block_until_ready(h)
+        from ._kept import kept
+
+        how = {"symmetry": symmetry, "throw": False, **asdict(self.solving)}
+
+        def solve(density: Any, solid: Any, background: Any, interpolation: Any, spacing: Any) -> Homogenization:
+            return homogenize(
+                density, solid, interpolation=interpolation, spacing=spacing, background=background, **how
+            )
+
+        density = jnp.asarray(part, self.method.dtype)
+        mixture = SIMP(self.mixture.penalty, self._void())
+        h = kept(solve, density, solid, background, mixture, jnp.asarray(spacing, density.dtype), said=how)
+        jax.block_until_ready(h).check()
+        return h
 
 
 def _host(array: Any) -> np.ndarray:

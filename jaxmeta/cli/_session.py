@@ -38,7 +38,7 @@ def prepare() -> None:
     if "jax" in sys.modules:
         return
     # One folder for each kind of processor: programs do not run on another.
-    folder = cache_folder(f"xla-{hashlib.sha256(_processor().encode()).hexdigest()[:12]}")
+    folder = cache_folder(f"xla-{hashlib.sha256(processor().encode()).hexdigest()[:12]}")
     if folder is not None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -49,7 +49,8 @@ def prepare() -> None:
     logging.getLogger("absl").setLevel(logging.ERROR)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What kind of processor this is, as far as programs depend on it."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
             lines = [line for line in file if line.startswith(("flags", "Features", "model name"))]

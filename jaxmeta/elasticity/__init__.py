@@ -18,6 +18,7 @@ from ._engineering import EngineeringConstants as EngineeringConstants
 from ._engineering import compliance as compliance
 from ._engineering import directional_young as directional_young
 from ._engineering import engineering_constants as engineering_constants
+from ._host import host_constants as host_constants
 from ._materials import Isotropic as Isotropic
 from ._materials import cubic_stiffness as cubic_stiffness
 from ._materials import isotropic_stiffness as isotropic_stiffness

@@ -1,9 +1,11 @@
 """Single numbers that say how far a stiffness is from isotropy, and Poisson's ratio of a cubic one."""
 
+from typing import Any
+
 from jaxtyping import Array, ArrayLike, Float
 
-from ._averages import reuss_average, voigt_average
-from ._cubic import cubic_constants
+from ._averages import Moduli, reuss_average, voigt_average
+from ._cubic import CubicConstants, cubic_constants
 
 
 def zener(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Float[Array, "*batch"]:
@@ -51,7 +53,11 @@ def universal_anisotropy(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Float[Arr
     References:
         Ranganathan and Ostoja-Starzewski (2008), "Universal elastic anisotropy index", eq. 9.
     """
-    voigt, reuss = voigt_average(stiffness), reuss_average(stiffness)
+    return index(voigt_average(stiffness), reuss_average(stiffness))
+
+
+def index(voigt: Moduli | CubicConstants, reuss: Moduli) -> Any:
+    """The universal anisotropy index of both averages."""
     return 5 * voigt.shear / reuss.shear + voigt.bulk / reuss.bulk - 6
 
 

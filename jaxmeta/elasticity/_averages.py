@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from jaxtyping import Array, ArrayLike, Float
 
-from ._cubic import cubic_constants
+from ._cubic import CubicConstants, cubic_constants
 from ._engineering import compliance
 
 
@@ -86,7 +86,12 @@ def reuss_average(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Moduli:
     References:
         Hill (1952), "The elastic behaviour of a crystalline aggregate".
     """
-    s11, s12, s44 = cubic_constants(compliance(stiffness))
+    return softest(cubic_constants(compliance(stiffness)))
+
+
+def softest(compliance: CubicConstants) -> Moduli:
+    """Reuss's moduli from S11, S12 and S44."""
+    s11, s12, s44 = compliance
     return Moduli(bulk=1 / (3 * (s11 + 2 * s12)), shear=5 / (4 * (s11 - s12) + 3 * s44))
 
 

@@ -12,12 +12,13 @@ $G = (2 C' + 3 C_{44})/5$. Zener's ratio is $C_{44}/C'$.
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
 from ._checks import require_trailing_shape
 from ._materials import CUBIC_PATTERNS, cubic_stiffness
+
+_COUPLED = (0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)
 
 
 class CubicConstants(NamedTuple):
@@ -43,6 +44,14 @@ class CubicConstants(NamedTuple):
     c11: Any
     c12: Any
     c44: Any
+
+    @classmethod
+    def of(cls, tensor: Any) -> "CubicConstants":
+        """Means of the three normal, six coupling and three shear entries of a tensor in Voigt form, (..., 6, 6)."""
+        normal = tensor[..., :3, :3]
+        diagonal, shear = (part.trace(axis1=-2, axis2=-1) for part in (normal, tensor[..., 3:, 3:]))
+        coupling = sum((normal[..., i, j] for i, j in _COUPLED[1:]), start=normal[..., 0, 1])
+        return cls(c11=diagonal / 3, c12=coupling / 6, c44=shear / 3)
 
     @property
     def bulk(self) -> Any:
@@ -98,16 +107,4 @@ def cubic_constants(stiffness: Float[ArrayLike, "*batch 6 6"]) -> CubicConstants
         Moakher and Norris (2006), "The closest elastic tensor of arbitrary symmetry to an elasticity tensor of lower
         symmetry".
     """
-    stiffness = require_trailing_shape("stiffness", stiffness, 6, 6)
-    normal = stiffness[..., :3, :3]
-    diagonal = jnp.trace(normal, axis1=-2, axis2=-1)
-    coupling = (
-        normal[..., 0, 1]
-        + normal[..., 1, 0]
-        + normal[..., 0, 2]
-        + normal[..., 2, 0]
-        + normal[..., 1, 2]
-        + normal[..., 2, 1]
-    )
-    shear = jnp.trace(stiffness[..., 3:, 3:], axis1=-2, axis2=-1)
-    return CubicConstants(c11=diagonal / 3, c12=coupling / 6, c44=shear / 3)
+    return CubicConstants.of(require_trailing_shape("stiffness", stiffness, 6, 6))

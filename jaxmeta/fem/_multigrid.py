@@ -10,13 +10,12 @@ from itertools import product
 
 import jax
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
 import numpy as np
 from jax import Array
 
 from ._blocks import block_product, damped_inverses, inverse_where_positive, inverses
 from ._boundary import Boundary, Grids, Shared
-from ._dense import dense_inverse, one_by_one
+from ._dense import dense_inverse, inverse_of_definite
 from ._fields import CubicField, IsotropicField, is_known
 from ._kernel import element_strains
 from ._operator import Stiffness
@@ -29,6 +28,7 @@ _NEARLY = 1.3
 """Ratio of edges up to which an estimated eigenvalue serves voxels of another shape."""
 _LARGEST_STEP = 1.9
 """Damping times the largest eigenvalue of D⁻¹ K; a sweep contracts below 2."""
+_DOUBLINGS = 10
 
 
 @jax.jit
@@ -58,7 +58,7 @@ def largest_jacobi_eigenvalue(operator: Stiffness) -> Array:
         corners = [_cubic(c12, c44) for c12, c44 in ends]
     else:
         return _power_iteration(operator)
-    return jax.vmap(one_by_one(_largest_of_pencil), (0, None))(jnp.stack(corners), operator.spacing).max()
+    return jax.vmap(_largest_of_pencil, (0, None))(jnp.stack(corners), operator.spacing).max()
 
 
 def _range(numerator: Array, denominator: Array) -> tuple[Array, Array]:
@@ -87,9 +87,18 @@ def _largest_of_pencil(moduli: Array, spacing: Array) -> Array:
     weights = jnp.asarray(weights, strains.dtype)
     corner = jnp.asarray(np.tile(np.eye(8), (3, 3)), strains.dtype)
     matrix = jnp.einsum("k,kia,ij,kjb->ab", weights, strains, moduli, strains, precision="highest")
-    root = jnp.linalg.cholesky(matrix * corner)
-    half = jsl.solve_triangular(root, matrix, lower=True)
-    return jnp.linalg.eigvalsh(jsl.solve_triangular(root, half.T, lower=True))[-1]
+    quotient = jnp.dot(inverse_of_definite(matrix * corner), matrix, precision="highest")
+
+    # λ_max ≤ (Σ λⁿ)^(1/n) = (tr (D⁻¹K)ⁿ)^(1/n) ≤ 24^(1/n) λ_max: for n = 2¹⁰ too large by three thousandths at most.
+    def squared(doubling: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        power, logarithm = state
+        size = jnp.trace(power)
+        power = power / size
+        weight = jnp.exp2(-doubling.astype(size.dtype))
+        return jnp.dot(power, power, precision="highest"), logarithm + weight * jnp.log(size)
+
+    power, logarithm = jax.lax.fori_loop(0, _DOUBLINGS, squared, (quotient, jnp.zeros((), matrix.dtype)))
+    return jnp.exp(logarithm + jnp.log(jnp.trace(power)) / 2**_DOUBLINGS)
 
 
 def _power_iteration(operator: Stiffness) -> Array:

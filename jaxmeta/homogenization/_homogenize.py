@@ -54,6 +54,12 @@ class Homogenization(NamedTuple):
     stats: Stats
     displacement: Float[Array, "loads x y z 3"]
 
+    def check(self) -> None:
+        """Raise `SolverError` if a load did not converge; `homogenize` does so where it is called eagerly."""
+        if (result := Result(int(self.result))) != Result.converged:
+            steps, error = self.stats.steps.tolist(), self.stats.error.tolist()
+            raise SolverError(f"{result.text} Steps {steps}, error {error}.")
+
 
 @jax.transfer_guard("allow")  # the numbers among the arguments go to the device on purpose
 def homogenize(
@@ -161,9 +167,8 @@ def homogenize(
         medium = medium.map(lambda x: x if isinstance(x, Tracer) else jax.device_put(x, blocks))
     plan = Plan(chosen, symmetry, batched, mesh)
     h = _solve(plan, method, medium, lengths, first)
-    result, stats = h.result, h.stats
-    if throw and steps is None and not isinstance(result, Tracer) and int(result) != 0:
-        raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")
+    if throw and steps is None and not isinstance(h.result, Tracer):
+        h.check()
     return h
 
 

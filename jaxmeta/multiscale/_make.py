@@ -23,7 +23,7 @@ from ._space import property_space
 from ._tiles import Contacts, Tile, contacts, fit_tiles
 
 _SOFTEST = 0.015  # least C11 relative to Young's modulus
-_DENSEST = 0.99  # share of the C11 of the densest cell of the library, beyond which there is only the solid itself
+_DENSEST = 0.95  # share of the C11 of the densest cell of the library, beyond which there is only the solid itself
 _DEFAULTS = {"plates": (1e-6, False), "isotropic": (3e-5, True)}
 """Smoothness, and whether cells at −x and x are the same: around plates the stiffness that there is decides, and all
 cells are needed; in a softer structure there is enough to spare for cells that fit each other."""

@@ -3,7 +3,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.elasticity import compliance, cubic_stiffness, directional_young, engineering_constants, rotate
+from jaxmeta.elasticity import (
+    compliance,
+    cubic_stiffness,
+    directional_young,
+    engineering_constants,
+    host_constants,
+    rotate,
+    universal_anisotropy,
+)
 
 COPPER = (168.4, 121.4, 75.4)  # GPa; Kittel (2005), ch. 3, table 11
 SILICON = (165.7, 63.9, 79.6)  # GPa; Hopcroft, Nix and Kenny (2010)
@@ -116,3 +124,14 @@ def test_silicon_wafer_constants():
 def test_wrong_shapes_are_refused(function, arguments, name, unchecked):
     with pytest.raises(ValueError, match=f"^Argument `{name}` must have shape"):
         function(*arguments)
+
+
+def test_the_host_finds_the_same(random_stiffness):
+    """Of a tensor of no symmetry; NumPy's arrays and a plain number."""
+    stiffness = random_stiffness(11)
+    constants, anisotropy = host_constants(stiffness)
+    for found, expected in zip(constants, engineering_constants(jnp.asarray(stiffness)), strict=True):
+        assert type(found) is np.ndarray
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+    assert type(anisotropy) is float
+    np.testing.assert_allclose(anisotropy, universal_anisotropy(jnp.asarray(stiffness)), rtol=1e-10)

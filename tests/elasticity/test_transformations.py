@@ -88,5 +88,6 @@ def test_derivatives_are_finite_at_an_isotropic_point(name):
 
 def test_every_public_function_of_a_stiffness_is_in_the_table():
     built_from_moduli = {"isotropic_stiffness", "cubic_stiffness", "to_full", "from_full"}
+    on_the_host = {"host_constants"}
     public = {n for n, f in vars(el).items() if callable(f) and not isinstance(f, type) and not n.startswith("_")}
-    assert public - built_from_moduli == set(FUNCTIONS) - {"full"}
+    assert public - built_from_moduli - on_the_host == set(FUNCTIONS) - {"full"}

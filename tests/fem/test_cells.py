@@ -329,7 +329,7 @@ def test_other_devices_run_the_plain_expressions(symmetry):
     here = set(CALLS.findall(function.lower(density).as_text()))
     there = set(CALLS.findall(export.export(function, platforms=["cuda"])(density).mlir_module()))
     assert {call for call in here if call.startswith("jaxmeta_")}
-    assert there == {"cusolver_potrf_ffi", "cusolver_syevd_ffi"}
+    assert not there
 
 
 def test_code_is_that_of_the_sources():

@@ -7,6 +7,7 @@ import pytest
 
 from jaxmeta.fem import Block, IsotropicField, JacobiFFT, Multigrid, Periodic, Stiffness
 from jaxmeta.fem._blocks import block_product
+from jaxmeta.fem._dense import inverse_of_definite
 from jaxmeta.fem._multigrid import block_inverse, largest_jacobi_eigenvalue
 from tests import example_cells as cells
 from tests.fem.problems import BOUNDARIES, FIELDS, MIXED, SPACING
@@ -129,6 +130,22 @@ def test_bound_of_the_largest_eigenvalue(field):
     assert largest <= bound * (1 + 1e-12)
     if field == "void":
         np.testing.assert_allclose(largest, bound, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype", "bound"), [(1, "float64", 1e-15), (50, "float64", 1e-9), (75, "float32", 1e-2)]
+)
+def test_inverse_of_a_definite_matrix(size, dtype, bound):
+    """Sizes of less than a block, and of blocks and a rest, one at a time and many; the condition is 1e4."""
+    random = np.random.default_rng(0)
+    turned = np.linalg.qr(random.normal(size=(2, size, size)))[0]
+    matrices = turned * np.geomspace(1e-4, 1, size) @ turned.swapaxes(1, 2)
+    expected = np.linalg.inv(matrices)
+    many = jax.jit(jax.vmap(inverse_of_definite))(jnp.asarray(matrices, dtype))
+    one = inverse_of_definite(jnp.asarray(matrices[1], dtype))
+    assert many.dtype == one.dtype == dtype
+    np.testing.assert_allclose(many, expected, rtol=0, atol=bound * abs(expected).max())
+    np.testing.assert_allclose(one, expected[1], rtol=0, atol=bound * abs(expected).max())
 
 
 @jax.jit
