@@ -60,8 +60,8 @@ SHELL_HEAD = """
 
 The whole run, in seconds of the clock and of processors: `jaxmeta homogenize` as a later call, whose programs an
 earlier one has compiled, and FANS, in turn; six loads on the binary gyroid, float64 both. Measured by
-`python benchmarks/shell.py`, which writes `benchmarks/results/shell.json`; the load is that of the machine before a
-run, on its two cores.
+`python benchmarks/shell.py`, which writes `benchmarks/results/shell.json`; the load is that of the machine in the
+minute before a run, on its two cores: what else ran was stopped for the time of the runs.
 """
 
 PLOTS = """
@@ -90,8 +90,8 @@ TAIL = """
 win back; the very first after installation makes machine code of the CPU's kernels, too, for some two seconds more.
 FANS compiles nothing, but has a set-up of its own, of half a second at 32³ and of seven at 128³. On binary cells of six
 loads it is less than ten times slower, in float64; it is on grey fields, and on cells whose symmetry it does not use,
-that it takes tens to hundreds of times longer. One cell of 32³ or 64³ alone, from the shell, is its ground: loading
-Python, JAX and the programs from disk takes us three seconds and more. Random cells take our multigrid some seventy
+that it takes tens to hundreds of times longer. One cell of 32³ alone, from the shell, is its ground: loading
+Python, JAX and the program from disk takes us nearly two seconds. Random cells take our multigrid some seventy
 steps. A batch by `vmap` gains next to nothing over its cells one by one. Peers work in float64 and with an assembled
 matrix, or with FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a user would
 not know.
