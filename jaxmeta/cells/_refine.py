@@ -13,7 +13,7 @@ from ..solvers import SolverError
 from ._cell import Cell
 from ._score import Scorer
 
-_MOST = 48**3
+_MOST = 64**3
 """Voxels, of the octant where there is one, that are solved beside the cell itself: some seconds."""
 
 

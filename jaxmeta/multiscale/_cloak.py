@@ -217,6 +217,7 @@ def design_cloak(
     problem: CloakProblem,
     *,
     gap: tuple[float, float] | None = None,
+    cells: Float[np.ndarray, "m 3"] | None = None,
     max_steps: int = 200,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, dict[str, float]], None] | None = None,
@@ -227,6 +228,8 @@ def design_cloak(
         problem: from `cloak_problem`.
         gap: ends of a range of C11 in which no cell is to be, up to the stiffest. Cells that come to lie in it go to
             the nearer end, are held there, and the others are designed on.
+        cells: C11, C12, C44 of cells that there are. What goes to the lower end becomes the nearest of those below it:
+            so near to the densest there are, few flips are left to fit others.
         max_steps: evaluations, those after the rounding included at most half as many again.
         checkpoint: folder from which an interrupted design goes on.
         callback: called as callback(step, numbers) after every step.
@@ -243,14 +246,15 @@ def design_cloak(
     without = float(problem.distortion(problem.background[:, i, j].T))
     loop = Loop(LBFGS(), Continuation(1.0, 1.0, 1, 1.0), _RESTS)
     start = jnp.tile(problem.beside, (len(problem.held), 1))
-    settings = {"what": "cloak", "problem": _same(problem), "gap": None if gap is None else list(gap), "steps": steps}
+    settings = {"what": "cloak", "problem": _same(problem), "gap": None if gap is None else list(gap), "steps": steps,
+                "cells": None if cells is None else digest(np.asarray(cells))}  # fmt: skip
     history: dict[str, list] = {}
     stages = [("design", steps)] if gap is None else [("design", steps), ("rounded", steps // 2)]
     result, variables = DesignResult.max_steps_reached, start
     for name, most in stages:
         if name == "rounded":
             assert gap is not None
-            problem, variables = _rounded(problem, variables, gap)
+            problem, variables = _rounded(problem, variables, gap, cells)
         folder = None if checkpoint is None else Checkpoint(Path(checkpoint) / name, settings)
         try:
             state, rows = loop.init(problem, variables), {}
@@ -295,15 +299,20 @@ def design_cloak(
 
 
 def _rounded(
-    problem: CloakProblem, variables: Array, gap: tuple[float, float]
+    problem: CloakProblem, variables: Array, gap: tuple[float, float], cells: Float[np.ndarray, "m 3"] | None
 ) -> tuple[CloakProblem, Float[Array, "n 3"]]:
     """No cell in the gap, nor on the way to it."""
     low, high = (positive_number("gap", end) for end in gap)
     if not low < high:
         raise refused("gap", "have its ends in order", f"is {gap}")
-    ends = problem.space.ends
-    first = (jnp.log(jnp.array([low, high])) - ends[0]) / (ends[1] - ends[0])
+    space = problem.space
+    first = (jnp.log(jnp.array([low, high])) - space.ends[0]) / (space.ends[1] - space.ends[0])
     inside = (variables[:, 0] > first[0]) & (variables[:, 0] <= first[1])
-    nearer = jnp.where(variables[:, 0] > first.mean(), jnp.minimum(first[1], 1.0), first[0])
-    rounded = variables.at[:, 0].set(jnp.where(inside, nearer, variables[:, 0]))
-    return problem._replace(held=inside, ceiling=jnp.minimum(first[0], 1.0)), rounded
+    up = inside & (variables[:, 0] > first.mean())
+    rounded = variables.at[:, 0].set(jnp.where(inside, first[0], variables[:, 0]))
+    if cells is not None:
+        there = np.asarray(cells)[(np.asarray(cells)[:, 0] <= low) & (np.asarray(space.membership(cells)) >= 0)]
+        apart = np.linalg.norm(np.asarray(space.constants(rounded))[:, None] - there, axis=2)
+        rounded = jnp.where(inside[:, None], space.coordinates(jnp.asarray(there[apart.argmin(axis=1)])), rounded)
+    solid = variables.at[:, 0].set(jnp.minimum(first[1], 1.0))
+    return problem._replace(held=inside, ceiling=jnp.minimum(first[0], 1.0)), jnp.where(up[:, None], solid, rounded)

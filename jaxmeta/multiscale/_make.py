@@ -124,6 +124,7 @@ def make_cloak(
         design = design_cloak(
             problem,
             gap=(_DENSEST * float(catalogue.constants[:-1, 0].max()), 1.0001 * whole),
+            cells=catalogue.constants[:-1],
             max_steps=max_steps,
             checkpoint=None if folder is None else Path(folder) / "design",
             callback=lambda step, numbers: tell("Design", step, max_steps + max_steps // 2, numbers),

@@ -25,7 +25,7 @@ from jaxmeta.multiscale import (
     resolve,
     section_voxels,
 )  # fmt: skip
-from jaxmeta.multiscale._cloak import CloakProblem
+from jaxmeta.multiscale._cloak import CloakProblem, _rounded
 from jaxmeta.multiscale._resolved import _weights
 from jaxmeta.multiscale._tiles import Tile
 
@@ -135,6 +135,22 @@ def test_a_cloak_hides_a_hole(small, space):
     base = CubicField(*(jnp.full(section.shape, value) for value in PLATES))
     reference = section.structure().solve(base, tolerance=1e-12).displacement[0]
     assert float(distortion(u, reference, section.outside())) == pytest.approx(found.distortion, rel=1e-4)
+
+
+def test_what_comes_to_lie_in_the_gap(small, space, library):
+    """It becomes the nearest cell of the library below it, or the solid, and is held; all else stays."""
+    u = np.random.default_rng(0).uniform(0.3, 0.7, (len(small.held), 3))
+    u[:3, 0] = np.asarray(space.coordinates(np.array([[1.0, 0.3, 0.3], [1.12, 0.4, 0.3], [1.3, 0.5, 0.35]])))[:, 0]
+    problem, rounded = _rounded(small, jnp.asarray(u), (0.95, 1.3463), library.constants)
+    c = np.asarray(space.constants(rounded))
+    np.testing.assert_array_equal(problem.held, np.arange(len(u)) < 3)
+    np.testing.assert_array_equal(rounded[3:], u[3:])
+    assert c[2, 0] == pytest.approx(1.346154, rel=1e-6)
+    near = library.constants[library.constants[:, 0] <= 0.95]
+    near = near[np.asarray(space.membership(near)) >= 0]
+    u[:2, 0] = np.asarray(space.coordinates(np.array([[0.95, 0.3, 0.3]])))[0, 0]
+    for found, wanted in zip(c[:2], np.asarray(space.constants(u))[:2], strict=True):
+        np.testing.assert_allclose(found, near[np.linalg.norm(near - wanted, axis=1).argmin()], atol=1e-7)
 
 
 def test_layers_change_nothing(small, space):
