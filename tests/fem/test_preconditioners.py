@@ -19,7 +19,7 @@ FIELD_NAMES = ["isotropic", "general", "void"]
 
 def _operator(field, boundary, shape=SHAPE):
     if field == "void":
-        modulus = jnp.asarray(cells.islands(shape))
+        modulus = jax.device_put(cells.islands(shape))
         material = IsotropicField(0.6 * modulus, 0.4 * modulus)
     else:
         material = FIELDS[field](shape)[0]
@@ -180,7 +180,7 @@ def test_multigrid_moves_no_cell_as_a_whole():
     forces have a resultant. CG would lengthen such a translation without end."""
     shape = (4, 4, 4)
     operator = _operator("void", "periodic", shape)
-    forces = jnp.asarray(0.5 + np.random.default_rng(3).normal(size=(3, *shape)))
+    forces = jax.device_put(0.5 + np.random.default_rng(3).normal(size=(3, *shape)))
     found = np.asarray(jax.jit(lambda operator, forces: Multigrid()(operator)(forces))(operator, forces))
     weight = cells.islands(shape)
     for axis in range(3):
