@@ -72,7 +72,7 @@ def test_form_by_size(shape, other):
 
     forces, blocks = of_the_other(operator)
     np.testing.assert_allclose(_apply(operator, u, macro), forces, rtol=0, atol=1e-13 * jnp.abs(forces).max())
-    np.testing.assert_allclose(operator.blocks(), blocks, rtol=0, atol=1e-13 * jnp.abs(blocks).max())
+    np.testing.assert_allclose(_blocks(operator)[0], blocks, rtol=0, atol=1e-13 * jnp.abs(blocks).max())
 
 
 @pytest.mark.parametrize(("field", "boundary"), PAIRS)
@@ -180,14 +180,14 @@ def test_rigid_motions_of_a_free_block_cost_nothing():
     x, y, z = (jax.device_put(g) for g in grid)
     zero = jnp.zeros_like(x)
     for rotation in ((zero, -z, y), (z, zero, -x), (-y, x, zero), (zero + 1, zero, zero)):
-        assert jnp.abs(_apply(operator, jnp.stack(rotation))).max() < 1e-13 * operator.diagonal().max()
+        assert jnp.abs(_apply(operator, jnp.stack(rotation))).max() < 1e-13 * _blocks(operator)[1].max()
 
 
 def test_void_has_no_force():
     zero = jnp.zeros(SHAPE)
     operator = Stiffness(IsotropicField(zero, zero), jnp.asarray(SPACING), Block())
     assert not jnp.any(_apply(operator, _random((3, *operator.nodes))))
-    assert not jnp.any(operator.diagonal())
+    assert not jnp.any(_blocks(operator)[1])
 
 
 @pytest.mark.parametrize("form", FORMS)
