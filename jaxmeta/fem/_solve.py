@@ -134,9 +134,9 @@ def solve(
     slides = _sliding(nodal, mirrors)
     if prescribed is not None:
         given = _checked_nodal("prescribed", prescribed, nodal)
-        if not isinstance(given, Tracer) and not isinstance(held, Tracer):
-            if np.asarray(given).astype(first.dtype)[~(np.asarray(held) & slides)].any():
-                raise refused("prescribed", "be zero where nothing is held and across mirrors", "is not")
+        here = not isinstance(given, Tracer) and not isinstance(held, Tracer)
+        if here and np.asarray(given).astype(first.dtype)[~(np.asarray(held) & slides)].any():
+            raise refused("prescribed", "be zero where nothing is held and across mirrors", "is not")
     method = PCG(
         positive_number("tolerance", tolerance),
         None if residual is None else positive_number("residual", residual),
