@@ -195,7 +195,7 @@ def ours(case, values):
         interpolation=jm.SIMP(3.0, 0.1),
         spacing=values["spacing"],
         faces=case.faces,
-        prescribed=moved(case, values) if case.moved else None,
+        prescribed=values["prescribed"] if case.moved else None,  # in a trace what cannot be moved is left out
         residual=1e-13,
         throw=False,
     )
