@@ -28,8 +28,11 @@ def real_array(name: str, value: Any) -> Array:
     Raises:
         ValueError: it is not made of real numbers that JAX can hold.
     """
+    array = _native(name, value)
+    if isinstance(array, np.ndarray):
+        return jax.device_put(array)  # `jnp.asarray` would compile a program for every shape
     try:
-        return jnp.asarray(_native(name, value))
+        return jnp.asarray(array)
     except OverflowError as error:
         raise refused(name, "be a number that JAX can hold", f"is {value}") from error
 

@@ -21,8 +21,9 @@ _QUICK = "backend_optimization_level=0", "cpu_parallel_codegen_split_count=1", "
 os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in _QUICK))
 # NumPy and SciPy look for it when they are loaded: threads that wait for each other took a twentieth of the time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Traces make many objects and few cycles.
-gc.set_threshold(20_000, 10, 10)
+# Collecting tests makes many syntax trees, traces many objects, and both few cycles.
+gc.disable()
+gc.set_threshold(100_000, 20, 20)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -67,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Modules and tests stay to the end: the search for cycles need not look at them."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -80,7 +80,6 @@ class Values(NamedTuple):
     compliance: Array
 
 
-@jax.jit
 def equilibrium(data: Data) -> tuple[Array, Values, Array, Stats]:
     """Displacement, functionals, forces of the supports K u − f, and how the parts were found."""
     found, stats = _found(jax.lax.stop_gradient(data))

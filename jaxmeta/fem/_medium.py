@@ -139,10 +139,16 @@ def _checked_density(name: str, density: Array) -> Array:
     if isinstance(density, Tracer):
         return density
     require_finite(name, density)
-    low, high = np.asarray(density.min()), np.asarray(density.max())
+    low, high, clipped = _cut_off(density)
     if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
         raise refused(name, "lie in [0, 1]", f"ranges from {low} to {high}")
-    return jnp.clip(density, 0, 1)
+    return clipped
+
+
+@jax.jit
+def _cut_off(density: Array) -> tuple[Array, Array, Array]:
+    """The least and the greatest density, and all in [0, 1]: one program instead of three."""
+    return density.min(), density.max(), jnp.clip(density, 0, 1)
 
 
 def _checked_tensors(name: str, tensors: Array) -> GeneralField:

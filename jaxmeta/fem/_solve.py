@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -16,11 +17,11 @@ from .._arguments import positive_number, real_array, require_finite, three_leng
 from .._numbers import refused, whole_number
 from ..elasticity import Isotropic
 from ..solvers import PCG, Result, SolverError, Stats
-from ._boundary import Block, Kind
+from ._boundary import Block, Kind, Kinds
 from ._equilibrium import Body, Data, equilibrium
 from ._fields import MaterialField
 from ._interpolation import Interpolation
-from ._medium import Mixture, checked_medium
+from ._medium import Medium, Mixture, checked_medium, per_voxel
 
 Face = Literal["free", "mirror", "periodic"]
 Faces = Sequence[Face | tuple[Face, Face]]
@@ -123,36 +124,54 @@ def solve(
         0.00080 0.0400
     """
     medium = checked_medium("field", field, solid, interpolation)
-    material = medium.moduli() if isinstance(medium, Mixture) else medium
-    shape, dtype = material.diagonal[0].shape, material.diagonal[0].dtype
-    kinds, slides = _checked_faces(faces)
-    nodal = (*Block(kinds).nodes(shape), 3)
+    first = per_voxel(medium)[0]
+    kinds, mirrors = _checked_faces(faces)
+    nodal = (*Block(kinds).nodes(first.shape), 3)
     held = truth_values("supports", supports)
     if held.shape != nodal:
         raise refused("supports", f"have shape {nodal}", f"has shape {held.shape}")
-    force = _checked_nodal("loads", loads, nodal)
-    even = tuple(jnp.arange(3) != axis if kind == "mirror" else None for axis, kind in enumerate(kinds))
-    sliding = jnp.moveaxis(_sliding(nodal, slides), -1, 0)
-    mirrors, boundary = (Block(kinds, even, mask) for mask in (sliding, sliding & ~jnp.moveaxis(held, -1, 0)))
-    moved = None
+    force, given = _checked_nodal("loads", loads, nodal), None
+    slides = _sliding(nodal, mirrors)
     if prescribed is not None:
         given = _checked_nodal("prescribed", prescribed, nodal)
-        moved = mirrors.free(jnp.moveaxis(jnp.where(held, given.astype(dtype), 0), -1, 0))
-        if not isinstance(moved, Tracer) and (np.moveaxis(np.asarray(moved), 0, -1) != np.asarray(given, dtype)).any():
+        here = not isinstance(given, Tracer) and not isinstance(held, Tracer)
+        if here and np.asarray(given).astype(first.dtype)[~(np.asarray(held) & slides)].any():
             raise refused("prescribed", "be zero where nothing is held and across mirrors", "is not")
     method = PCG(
         positive_number("tolerance", tolerance),
         None if residual is None else positive_number("residual", residual),
         whole_number("max_steps", max_steps),
     )
-    body = Body(material, three_lengths("spacing", spacing, dtype))
-    data = Data(body, jnp.moveaxis(force.astype(dtype), -1, 0), moved, boundary, method)
-    displacement, values, reactions, stats = equilibrium(data)
-    result = stats.result.max()
+    lengths = three_lengths("spacing", spacing, first.dtype)
+    found = _solved(kinds, method, medium, lengths, held, slides, force, given)
+    result, stats = found.result, found.stats
     if throw and not isinstance(result, Tracer) and int(result) != 0:
         raise SolverError(f"{Result(int(result)).text} Steps {stats.steps.tolist()}, error {stats.error.tolist()}.")
+    return found
+
+
+@partial(jax.jit, static_argnums=0)
+def _solved(
+    kinds: Kinds,
+    method: PCG,
+    medium: Medium,
+    spacing: Array,
+    held: Array,
+    slides: Array,
+    force: Array,
+    prescribed: Array | None,
+) -> BlockSolution:
+    """All that is computed, as one program."""
+    held, slides, force = (jnp.moveaxis(nodes, -1, 0) for nodes in (held, slides, force.astype(spacing.dtype)))
+    even = tuple(jnp.arange(3) != axis if kind == "mirror" else None for axis, kind in enumerate(kinds))
+    moved = None
+    if prescribed is not None:
+        moved = jnp.where(held & slides, jnp.moveaxis(prescribed.astype(spacing.dtype), -1, 0), 0)
+    body = Body(medium.moduli() if isinstance(medium, Mixture) else medium, spacing)
+    data = Data(body, force, moved, Block(kinds, even, slides & ~held), method)
+    displacement, values, reactions, stats = equilibrium(data)
     displacement, reactions = (jnp.moveaxis(nodes, 0, -1) for nodes in (displacement, reactions))
-    return BlockSolution(displacement, values.compliance, values.energy, reactions, result, stats)
+    return BlockSolution(displacement, values.compliance, values.energy, reactions, stats.result.max(), stats)
 
 
 def _checked_nodal(name: str, field: ArrayLike, nodal: tuple[int, ...]) -> Array:
@@ -164,25 +183,24 @@ def _checked_nodal(name: str, field: ArrayLike, nodal: tuple[int, ...]) -> Array
 
 
 def _checked_faces(faces: Any) -> tuple[tuple[Kind, Kind, Kind], list[tuple[int, int]]]:
-    """The kind of every axis, and the faces (axis, end) of free axes that are mirrors."""
+    """The kind of every axis, and the faces (axis, end) that are mirrors."""
     if not (isinstance(faces, (tuple, list)) and len(faces) == 3):
         raise refused("faces", "say what the faces of three axes are", f"is {faces!r}")
     kinds: list[Kind] = []
-    slides: list[tuple[int, int]] = []
+    mirrors: list[tuple[int, int]] = []
     for axis, face in enumerate(faces):
         ends = face if isinstance(face, (tuple, list)) else (face, face)
         named = len(ends) == 2 and all(isinstance(end, str) and end in ("free", "mirror") for end in ends)
         if not (named or tuple(ends) == ("periodic", "periodic")):
             raise refused("faces", 'be "free", "mirror" or "periodic", or a pair of the first two', f"holds {face!r}")
         kinds.append(ends[0] if ends[0] == ends[1] else "free")
-        if ends[0] != ends[1]:
-            slides.append((axis, 0 if ends[0] == "mirror" else -1))
-    return (kinds[0], kinds[1], kinds[2]), slides
+        mirrors += [(axis, place) for place, end in zip((0, -1), ends, strict=True) if end == "mirror"]
+    return (kinds[0], kinds[1], kinds[2]), mirrors
 
 
-def _sliding(nodal: tuple[int, ...], slides: list[tuple[int, int]]) -> Array:
-    """Free components (x, y, z, 3) of a block with single mirrors."""
+def _sliding(nodal: tuple[int, ...], mirrors: list[tuple[int, int]]) -> np.ndarray:
+    """Components (x, y, z, 3) that mirrors leave free."""
     free = np.ones(nodal, bool)
-    for axis, end in slides:
+    for axis, end in mirrors:
         np.moveaxis(free, axis, 0)[end, ..., axis] = False
-    return jnp.asarray(free)
+    return free

@@ -143,8 +143,8 @@ def optimize(
     Example:
         >>> import jaxmeta as jm
         >>> beam = jm.nano.cantilever((8, 4, 1), 4.05)
-        >>> d = jm.nano.optimize(jm.nano.zhou2004("Al"), beam, 0.7, trials=2, batch=1, max_steps=1)
-        >>> int(d.occupancy.sum()) <= 89, d.k > 0, d.scored.lowest_eigenvalue > 0
+        >>> d = jm.nano.optimize(jm.nano.zhou2004("Al"), beam, 0.9, start="full", rate=0.1, max_steps=3)
+        >>> int(d.occupancy.sum()) < 128, d.k > 0, d.scored.lowest_eigenvalue > 0
         (True, True, True)
 
     References:

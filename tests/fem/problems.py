@@ -29,7 +29,7 @@ def isotropic(shape: tuple[int, int, int]) -> tuple[MaterialField, np.ndarray]:
     """Independent λ and μ in every voxel; the field, and the same as (nx, ny, nz, 6, 6)."""
     lmbda, mu = np.random.default_rng(0).uniform(0.1, 2.0, (2, *shape))
     matrices = np.array([reference.isotropic(*pair) for pair in zip(lmbda.ravel(), mu.ravel(), strict=True)])
-    return IsotropicField(jnp.asarray(lmbda), jnp.asarray(mu)), matrices.reshape(*shape, 6, 6)
+    return IsotropicField(jax.device_put(lmbda), jax.device_put(mu)), matrices.reshape(*shape, 6, 6)
 
 
 def cubic(shape: tuple[int, int, int]) -> tuple[MaterialField, np.ndarray]:
@@ -41,13 +41,13 @@ def cubic(shape: tuple[int, int, int]) -> tuple[MaterialField, np.ndarray]:
     for i in range(3):
         matrices[..., i, i] = c11
         matrices[..., 3 + i, 3 + i] = c44
-    return CubicField(jnp.asarray(c11), jnp.asarray(c12), jnp.asarray(c44)), matrices
+    return CubicField(jax.device_put(c11), jax.device_put(c12), jax.device_put(c44)), matrices
 
 
 def general(shape: tuple[int, int, int]) -> tuple[MaterialField, np.ndarray]:
     """Twenty-one independent constants in every voxel."""
     matrices = cells.stiffness_field(shape, seed=2)
-    return GeneralField.from_matrix(jnp.asarray(matrices)), matrices
+    return GeneralField.from_matrix(jax.device_put(matrices)), matrices
 
 
 FIELDS: dict[str, Callable] = {"isotropic": isotropic, "cubic": cubic, "general": general}
@@ -92,7 +92,7 @@ def transversely_isotropic(shape: tuple[int, int, int]) -> tuple[MaterialField, 
         matrices[..., i, j] = matrices[..., j, i] = 1.5 * entry
     for i, entry in enumerate([c11, c11, 1 + c33, c44, c44, gap / 2]):
         matrices[..., i, i] = 1.5 * entry
-    moduli = tuple(jnp.asarray(m) for m in (c11, c12, c13, 1 + c33, c44))
+    moduli = tuple(jax.device_put(m) for m in (c11, c12, c13, 1 + c33, c44))
     return TransverselyIsotropic(moduli, jnp.asarray(1.5)), matrices
 
 
@@ -127,14 +127,14 @@ def _held_at_random(boundary: str, shape: tuple[int, int, int]) -> np.ndarray:
 
 def clamped(shape: tuple[int, int, int]) -> Block:
     """A block with a random fifth of its components held."""
-    return Block(mask=jnp.asarray(~_held_at_random("clamped", shape)))
+    return Block(mask=jax.device_put(~_held_at_random("clamped", shape)))
 
 
 def mixed(boundary: str, shape: tuple[int, int, int]) -> Block:
     """Different conditions along the axes."""
     kinds = MIXED[boundary]
     even = tuple(jnp.array(EVEN) if kind == "mirror" else None for kind in kinds)
-    return Block(kinds, even, jnp.asarray(~_held_at_random(boundary, shape)))
+    return Block(kinds, even, jax.device_put(~_held_at_random(boundary, shape)))
 
 
 BOUNDARIES: dict[str, Callable[[tuple[int, int, int]], Boundary]] = {

@@ -275,7 +275,7 @@ def test_a_batch_is_one_call_of_more_cells(axes, constants):
     macro = random((6,), "float64", 2)
     spacing = jnp.ones(3)
 
-    def force(f):
+    def force(f, u, mu):
         one = lambda u, mu: f(u, spacing, macro, *(k * mu for k in range(constants)))  # noqa: E731
         if outer == 0 and inner == 0:
             return jax.vmap(jax.vmap(one, (0, 0)), (None, 0))(u[0], mu)
@@ -285,8 +285,9 @@ def test_a_batch_is_one_call_of_more_cells(axes, constants):
             return jax.vmap(jax.vmap(one, (0, 0)), (None, 0))(u, mu)
         return jax.vmap(jax.vmap(one, (None, 0)), (None, 0))(u, mu)
 
-    actual = force(lambda *operands: _voxel_ops._FORCE.bind(*(o[None] for o in operands), periodic=PERIODIC)[0])
-    expected = force(partial(_voxel_ops._plain_force, periodic=PERIODIC))
+    made = lambda *operands: _voxel_ops._FORCE.bind(*(o[None] for o in operands), periodic=PERIODIC)[0]  # noqa: E731
+    plain = partial(_voxel_ops._plain_force, periodic=PERIODIC)
+    actual, expected = jax.jit(lambda u, mu: (force(made, u, mu), force(plain, u, mu)))(u, mu)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13)
 
 
@@ -296,12 +297,13 @@ def test_inverses_of_several_boundaries_and_cells():
     free = (random((3, 3, 5, 4, 6), "float64", 3) > -0.5).astype("float64")
     spacing, damping = jnp.array([1.0, 1.5, 0.7]), jnp.array([0.5, 0.6])
 
-    def inverses(f):
+    def inverses(f, free, damping, *full):
         of_loads = jax.vmap(lambda free, w, *full: f(spacing, free, w, *full), (0, None, None, None))
         return jax.vmap(of_loads, (None, 0, 0, 0))(free, damping, *full)
 
-    actual = inverses(lambda *operands: _blocks._INVERSES.bind(*(o[None] for o in operands), periodic=BLOCK)[0])
-    expected = inverses(partial(_blocks._plain_inverses, periodic=BLOCK))
+    made = lambda *operands: _blocks._INVERSES.bind(*(o[None] for o in operands), periodic=BLOCK)[0]  # noqa: E731
+    plain = partial(_blocks._plain_inverses, periodic=BLOCK)
+    actual, expected = jax.jit(lambda *given: (inverses(made, *given), inverses(plain, *given)))(free, damping, *full)
     assert actual.shape == (2, 3, 6, 5, 4, 6)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13)
 

@@ -38,25 +38,39 @@ def test_derivatives_are_finite_at_both_ends(law):
     np.testing.assert_allclose(pulled.penalty, 0.0, atol=1e-15)
 
 
+def second_derivatives(p):
+    """Of a modulus by the density, whichever way they are taken, and in a loop."""
+
+    def modulus(x):
+        return jm.SIMP(p, 0.0)(x)
+
+    def looped(x):
+        return jax.lax.map(lambda y: modulus(y * x), jnp.ones(1))[0]
+
+    twice = [jax.jacfwd(jax.grad(f)) for f in (modulus, looped)]
+    return [*twice, jax.grad(jax.grad(modulus)), jax.jacfwd(jax.jacfwd(modulus))]
+
+
+@jax.jit
+def higher_derivatives(p, rho):
+    """The second ones, the third ones, and the slope's derivative by the penalty."""
+    twice = second_derivatives(p)
+    by_penalty = jax.grad(lambda p: jax.grad(jm.SIMP(p, 0.0))(jnp.ones(())))(p)
+    return [d(rho) for d in twice], [jax.grad(d)(rho) for d in twice], by_penalty
+
+
 @pytest.mark.parametrize("penalty", [1.0, 2.0, 3.0])
 def test_higher_derivatives_at_the_ends(penalty):
-    """In the void, too: p (p − 1) ρᵖ⁻² and p (p − 1) (p − 2) ρᵖ⁻³, whichever way they are taken, and in a loop."""
+    """In the void, too: p (p − 1) ρᵖ⁻² and p (p − 1) (p − 2) ρᵖ⁻³, in a trace and without."""
     p = penalty
     second, third = p * (p - 1), p * (p - 1) * (p - 2)
     for rho, expected in ((0.0, ((p == 2) * second, (p == 3) * third)), (1.0, (second, third))):
-
-        def modulus(x):
-            return jm.SIMP(jnp.asarray(p), 0.0)(x)
-
-        def looped(x):
-            return jax.lax.map(lambda y: modulus(y * x), jnp.ones(1))[0]
-
-        twice = [jax.jacfwd(jax.grad(f)) for f in (modulus, looped)]
-        twice += [jax.grad(jax.grad(modulus)), jax.jacfwd(jax.jacfwd(modulus))]
-        for derivative in twice:
-            assert float(jax.jit(derivative)(jnp.asarray(rho))) == pytest.approx(expected[0], abs=1e-15)
-            assert float(jax.grad(derivative)(jnp.asarray(rho))) == pytest.approx(expected[1], abs=1e-15)
-        by_penalty = jax.grad(lambda p: jax.grad(jm.SIMP(p, 0.0))(jnp.asarray(1.0)))(jnp.asarray(p))
+        *found, by_penalty = higher_derivatives(p, rho)
+        for derivatives, value in zip(found, expected, strict=True):
+            np.testing.assert_allclose(derivatives, value, atol=1e-15)
+        assert float(jax.grad(second_derivatives(jnp.asarray(p))[0])(jnp.asarray(rho))) == pytest.approx(
+            expected[1], abs=1e-15
+        )
         assert float(by_penalty) == pytest.approx(1.0)  # of p ρᵖ⁻¹ at ρ = 1
 
 

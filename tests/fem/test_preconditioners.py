@@ -20,7 +20,7 @@ FIELD_NAMES = ["isotropic", "general", "void"]
 
 def _operator(field, boundary, shape=SHAPE):
     if field == "void":
-        modulus = jnp.asarray(cells.islands(shape))
+        modulus = jax.device_put(cells.islands(shape))
         material = IsotropicField(0.6 * modulus, 0.4 * modulus)
     else:
         material = FIELDS[field](shape)[0]
@@ -113,11 +113,11 @@ def test_block_inverse(boundary, field):
 @pytest.mark.parametrize("field", ["isotropic", "cubic", "void"])
 def test_bound_of_the_largest_eigenvalue(field):
     """It holds, and is reached by a voxel that hangs on nothing."""
-    operator = _operator(field, "free", (4, 4, 4))
+    operator = _operator(field, "free", (3, 3, 3))
     if field == "void":
-        alone = jnp.zeros((4, 4, 4)).at[1, 2, 1].set(1.0)
+        alone = jax.device_put(np.pad(np.ones((1, 1, 1)), ((1, 1), (2, 0), (1, 1))))
         operator = Stiffness(IsotropicField(0.6 * alone, 0.4 * alone), operator.spacing, operator.boundary)
-    basis = jnp.eye(3 * 5**3).reshape(-1, 3, 5, 5, 5)
+    basis = jax.device_put(np.eye(3 * 4**3).reshape(-1, 3, 4, 4, 4))
 
     @jax.jit
     def columns_and_bound(operator):
@@ -197,7 +197,7 @@ def test_multigrid_moves_no_cell_as_a_whole():
     forces have a resultant. CG would lengthen such a translation without end."""
     shape = (4, 4, 4)
     operator = _operator("void", "periodic", shape)
-    forces = jnp.asarray(0.5 + np.random.default_rng(3).normal(size=(3, *shape)))
+    forces = jax.device_put(0.5 + np.random.default_rng(3).normal(size=(3, *shape)))
     found = np.asarray(jax.jit(lambda operator, forces: Multigrid()(operator)(forces))(operator, forces))
     weight = cells.islands(shape)
     for axis in range(3):

@@ -55,7 +55,7 @@ def test_linear_fields_are_exact_on_a_block(grids):
         x, y, z = np.meshgrid(
             *(np.linspace(0, whole, n + 1) for whole, n in zip(grids.fine, shape, strict=True)), indexing="ij"
         )
-        return jnp.asarray(np.stack([1 + x - 2 * y, 3 * z, x + y + z]))
+        return jax.device_put(np.stack([1 + x - 2 * y, 3 * z, x + y + z]))
 
     boundary = BOUNDARIES["free"](grids.fine)
     fine = prolong(linear(grids.coarse), boundary, grids)
@@ -71,7 +71,7 @@ def test_interpolation_around_a_period(grids):
     for axis, (fine, coarse) in enumerate(zip(grids.fine, grids.coarse, strict=True), 1):
         at, known = np.arange(fine) / fine, np.arange(coarse) / coarse
         expected = np.apply_along_axis(lambda v, at=at, known=known: np.interp(at, known, v, period=1), axis, expected)
-    np.testing.assert_allclose(prolong(jnp.asarray(u), boundary, grids), expected, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(prolong(jax.device_put(u), boundary, grids), expected, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("grids", GRIDS.values(), ids=GRIDS)
@@ -89,7 +89,7 @@ def test_coarse_moduli_are_means_over_the_coarse_voxels(grids):
 def test_a_coarse_node_is_held_where_the_nearest_fine_one_is():
     grids = GRIDS["odd"]
     mask = np.random.default_rng(3).uniform(size=(3, *(n + 1 for n in grids.fine))) < 0.5
-    coarse = Block(mask=jnp.asarray(mask)).coarse(grids).mask
+    coarse = Block(mask=jax.device_put(mask)).coarse(grids).mask
     for index in np.ndindex(*coarse.shape[1:]):
         nearest = tuple(round(i * f / c) for i, f, c in zip(index, grids.fine, grids.coarse, strict=True))
         np.testing.assert_array_equal(coarse[:, *index], mask[:, *nearest])

@@ -46,7 +46,7 @@ def test_squash_of_a_constant_is_constant(dtype):
 @pytest.mark.parametrize("fraction", FRACTIONS)
 def test_threshold_of_distinct_values_is_exact_to_a_voxel(fraction, dtype):
     # A permutation of equally spaced values: all differ by more than rounding.
-    field = jnp.asarray(np.random.default_rng(1).permutation(7 * 8 * 9).reshape(7, 8, 9)).astype(dtype)
+    field = jax.device_put(np.random.default_rng(1).permutation(7 * 8 * 9).reshape(7, 8, 9)).astype(dtype)
     solid = geometry.threshold(field, fraction)
     assert solid.dtype == jnp.bool_
     assert abs(int(solid.sum()) - fraction * field.size) <= 0.5

@@ -13,7 +13,7 @@ DTYPES = [jnp.float32, jnp.float64, jnp.int32, jnp.bool_]
 
 
 def noise(shape, dtype=np.float64, seed=0):
-    return jnp.asarray(np.random.default_rng(seed).random(shape) * 3 - 1).astype(dtype)
+    return jax.device_put(np.random.default_rng(seed).random(shape) * 3 - 1).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

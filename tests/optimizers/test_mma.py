@@ -229,7 +229,7 @@ def test_subproblem_is_optimal(n, m, options, dtype):
 
 def test_no_constraint_is_the_limit_of_an_inactive_one():
     rng = np.random.default_rng(5)
-    x, gradient = jnp.asarray(rng.uniform(size=30)), jnp.asarray(rng.normal(size=30))
+    x, gradient = jax.device_put(rng.uniform(size=30)), jax.device_put(rng.normal(size=30))
     value = jnp.zeros(())
     free, _ = one_update(x, gradient, jnp.zeros(0), jnp.zeros((0, 30)), value=value)
     bound, _ = one_update(x, gradient, -jnp.ones(1), jnp.full((1, 30), 1e-3), value=value)

@@ -132,7 +132,7 @@ def test_a_variable_at_zero_can_grow_again():
 def test_vmap():
     step = functools.partial(linear_update, target=0.4)
     rng = np.random.default_rng(0)
-    x, gradient = jnp.asarray(rng.uniform(0.2, 0.6, (3, 20))), jnp.asarray(-rng.random((3, 20)))
+    x, gradient = jax.device_put(rng.uniform(0.2, 0.6, (3, 20))), jax.device_put(-rng.random((3, 20)))
     new, state = jax.jit(jax.vmap(step))(x, gradient)
     for k in range(3):
         one, single = step(x[k], gradient[k])

@@ -1,5 +1,6 @@
 """Symmetric systems with known spectra, shared by the tests of the solvers."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,7 +13,7 @@ def matrix(eigenvalues, seed: int = 0) -> jnp.ndarray:
 
 
 def vector(size: int, seed: int = 1) -> jnp.ndarray:
-    return jnp.asarray(np.random.default_rng(seed).normal(size=size))
+    return jax.device_put(np.random.default_rng(seed).normal(size=size))
 
 
 SPECTRA = {

@@ -89,7 +89,7 @@ def test_thinner_is_worse_and_more_is_worse():
 
 
 def test_octant_and_cell_agree():
-    octant = jnp.asarray(np.random.default_rng(0).random((6, 7, 5)))
+    octant = jax.device_put(np.random.default_rng(0).random((6, 7, 5)))
     cell = octant
     for axis in range(3):
         cell = jnp.concatenate([cell, jnp.flip(cell, axis)], axis)
@@ -107,7 +107,7 @@ def test_uniform_cells_have_no_members():
 @pytest.mark.parametrize("phase", ["solid", "void"])
 def test_derivatives(phase):
     constraint, rng = FeatureSize(3.0, 2.5, phase, "mirror"), np.random.default_rng(0)
-    x, direction = jnp.asarray(rng.uniform(0.2, 0.8, (6, 6, 6))), jnp.asarray(rng.normal(size=(6, 6, 6)))
+    x, direction = jax.device_put(rng.uniform(0.2, 0.8, (6, 6, 6))), jax.device_put(rng.normal(size=(6, 6, 6)))
     function = jax.jit(lambda t: value(constraint, x + t * direction))
     slope = jax.jit(jax.grad(function))
     errors = [abs((function(h) - function(-h)) / (2 * h) - slope(0.0)) for h in (2e-4, 1e-4)]

@@ -109,7 +109,7 @@ def test_gradients_with_held_voxels():
         filtering=DensityFilter(2.0, "mirror"), erosion=0.1, held=held, tolerance=1e-13,
     )  # fmt: skip
     rng, level = np.random.default_rng(0), SHARP.level(jnp.asarray(4.0))
-    x, direction = (jnp.asarray(rng.uniform(0.2, 0.8, (N, N, N)) - shift) for shift in (0.0, 0.5))
+    x, direction = (jax.device_put(rng.uniform(0.2, 0.8, (N, N, N)) - shift) for shift in (0.0, 0.5))
     lower, upper = design.bounds(x)
     x = jnp.clip(x, lower, upper)
 
