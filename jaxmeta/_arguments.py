@@ -30,7 +30,9 @@ def real_array(name: str, value: Any) -> Array:
     """
     array = _native(name, value)
     if isinstance(array, np.ndarray):
-        return jax.device_put(array)  # `jnp.asarray` would compile a program for every shape
+        # `jnp.asarray` would compile a program for every shape; and without a copy the array would be the caller's memory,
+        # which the caller may change before the work is done.
+        return jax.device_put(array.copy())
     try:
         return jnp.asarray(array)
     except OverflowError as error:

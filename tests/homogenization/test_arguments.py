@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
+from jaxmeta._arguments import real_array
 from tests.arguments import ARRAYS, NO_NUMBERS, forms, refuses
 from tests.homogenization.problems import SOLID
 
@@ -186,3 +187,13 @@ def test_values_are_not_looked_at_in_a_trace():
     assert int(result(*good)) == 0
     for k, value in enumerate((jnp.full((4, 4, 4), jnp.nan), -1.0, 0.7, jnp.nan, 2.0, jnp.inf)):
         result(*good[:k], value, *good[k + 1 :])
+
+
+def test_the_callers_memory_is_not_the_arrays():
+    """A density may be changed as soon as the call is over, which may be before the work is."""
+    memory = np.ones(4096 + 8)
+    first = -(memory.ctypes.data // 8) % 8  # XLA can take memory that begins at a multiple of 64 bytes
+    given = memory[first : first + 4096].reshape(16, 16, 16)
+    taken = real_array("density", given)
+    given[:] = 2.0
+    np.testing.assert_array_equal(taken, 1.0)
