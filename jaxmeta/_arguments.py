@@ -30,8 +30,8 @@ def real_array(name: str, value: Any) -> Array:
     """
     array = _native(name, value)
     if isinstance(array, np.ndarray):
-        # `jnp.asarray` would compile a program for every shape; and without a copy the array would be the caller's memory,
-        # which the caller may change before the work is done.
+        # `jnp.asarray` would compile a program for every shape. Without a copy the array would be the caller's memory,
+        # which may be changed before the work is done.
         return jax.device_put(array.copy())
     try:
         return jnp.asarray(array)
