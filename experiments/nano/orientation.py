@@ -108,7 +108,7 @@ def run(name, start=None, trials="8", steps="60"):
     grips, began = problem.held.mean(), time.time()
     d = jm.nano.optimize(
         POTENTIAL, problem, float(grips + KEPT * (1 - grips)), start=start, trials=int(trials), rate=0.05,
-        max_steps=int(steps), checkpoint=f"/tmp/nano/orientation/{name}-{start}-{trials}",
+        max_steps=int(steps),
         callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
     )  # fmt: skip
     row, positions = score(problem, d.occupancy, d.scored)

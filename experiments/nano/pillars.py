@@ -138,7 +138,6 @@ def run(case, start=None, trials="16", steps="60"):
     first = jm.nano.continuum_design(POTENTIAL, problem, 1.1 * fraction) if start == "thicker" else start
     d = jm.nano.optimize(
         POTENTIAL, problem, fraction, start=first, trials=int(trials), rate=0.05, max_steps=int(steps),
-        checkpoint=f"/tmp/nano/pillars/{case}-{start}-{trials}",
         callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
     )  # fmt: skip
     told = {"result": d.result.name, "steps": len(d.history["stiffness"]), "trials": int(trials),
