@@ -1,6 +1,7 @@
 from ._atoms import Atoms as Atoms
 from ._atoms import read_atoms as read_atoms
 from ._atoms import write_atoms as write_atoms
+from ._continuum import continuum_design as continuum_design
 from ._crystal import Crystal as Crystal
 from ._crystal import crystal as crystal
 from ._curvature import Hessian as Hessian

@@ -1,4 +1,4 @@
-"""A start for atoms: the optimum of the same beam as an elastic solid, by finite elements.
+"""The optimum of the same body as an elastic solid, by finite elements.
 
 Every orbit of sites has a density z in [0, 1]; a voxel, of half a lattice constant, has the mean of the sites around
 it, weighted by a cone. Optimality criteria minimise −k(z) at the mean density that is asked for, with the moduli of the
@@ -13,19 +13,60 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.spatial import KDTree
 
 from .. import optimizers
+from .._arguments import require_kind
+from .._numbers import plain_number
 from ..elasticity import Isotropic
 from ..fem import SIMP, Face, solve
-from ._crystal import Crystal
-from ._orbits import Sites
+from ._crystal import Crystal, crystal, require_lattice
+from ._eam import EAM
+from ._orbits import Sites, sites_of
 from ._problem import Problem
 
 _RADIUS = 1.2
 """Of the cone, in lattice constants."""
 _STEPS, _MOVE, _VOID = 45, 0.15, 1e-4
+
+
+def continuum_design(
+    potential: EAM, problem: Problem, volume_fraction: float, *, symmetric: bool = True
+) -> Bool[np.ndarray, "n"]:
+    """Where atoms are in the optimum of the same body as an elastic solid, which knows no surfaces.
+
+    From a uniform density, by finite elements; the sites of highest density are occupied. It is what `optimize` starts
+    from with "continuum", and what a design of atoms may be compared with.
+
+    Args:
+        potential: of the atoms; only the elastic constants of its crystal count.
+        problem: what is designed.
+        volume_fraction: atoms over sites of the domain, grips included, at most.
+        symmetric: keep the design symmetric, as the problem is.
+
+    Returns:
+        Truth for every site of the lattice that has an atom.
+
+    Raises:
+        ValueError: an argument is not as described.
+
+    Example:
+        >>> import jaxmeta as jm
+        >>> pillar = jm.nano.pillar((6, 3, 3), 4.05, load="bending")
+        >>> there = jm.nano.continuum_design(jm.nano.zhou2004("Al"), pillar, 0.7)
+        >>> bool(there.sum() <= 0.7 * len(pillar.lattice)), bool(there[pillar.held].all())
+        (True, True)
+    """
+    require_kind("potential", potential, (EAM,))
+    require_kind("problem", problem, (Problem,))
+    fraction = plain_number("volume_fraction", volume_fraction, "lie in (0, 1]", lambda x: 0 < x <= 1)
+    count = problem.sites_of(fraction)
+    with jax.enable_x64(True):
+        require_lattice(potential, problem.lattice.lattice_constant)
+        sites = sites_of(problem, symmetric)
+        density = continuum(problem, sites, crystal(potential), fraction, np.full(len(sites.size), fraction))
+        return sites.highest(density, problem, count)
 
 
 def continuum(

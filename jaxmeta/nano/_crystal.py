@@ -16,10 +16,14 @@ import numpy as np
 from jax import Array
 
 from .._arguments import require_kind
+from .._numbers import refused
 from ._cells import Cell
 from ._eam import EAM
 from ._energy import Geometry, site_energies
 from ._neighbors import Neighbors, table_of
+
+_STRAY = 0.02
+"""A lattice may differ so much from the crystal of a potential."""
 
 
 class Crystal(NamedTuple):
@@ -59,6 +63,18 @@ def crystal(potential: EAM) -> Crystal:
         energy, slope, moduli = (np.asarray(x) for x in _at(potential, table.index, table.offset, a))
     c11, c12, c44 = moduli / (a**3 / 4)
     return Crystal(float(a), float(energy), float(c11), float(c12), float(c44))
+
+
+def require_lattice(potential: EAM, lattice_constant: float) -> None:
+    """Refuse the lattice constant of a problem that is none of this potential.
+
+    Raises:
+        ValueError: it differs from the crystal's.
+    """
+    own = crystal(potential).lattice_constant
+    if abs(lattice_constant / own - 1) > _STRAY:
+        must = f"have a lattice constant near {own:.4f} Å, the crystal's"
+        raise refused("problem", must, f"has {lattice_constant:g}")
 
 
 @jax.jit

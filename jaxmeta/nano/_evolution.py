@@ -20,7 +20,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from ..design import DesignResult
 from ._oracle import Evaluated, Oracle
@@ -178,29 +178,19 @@ class Evolution:
         count = max(self.target, int(np.count_nonzero(occupied) * (1 - rate)))
         sites, problem = self.oracle.sites, self.oracle.problem
         few = int(_ADMITTED * count) + int(np.count_nonzero(problem.held))
-        admitted = self.highest(np.where(occupied, -np.inf, memory), few)
+        admitted = sites.highest(np.where(occupied, -np.inf, memory), problem, few)
         ranks = np.where(occupied | admitted, memory, -np.inf)
-        new = sites.cleaned(self.highest(ranks, count), problem, self.least, self.full)
+        new = sites.cleaned(sites.highest(ranks, problem, count), problem, self.least, self.full)
         if np.count_nonzero(new) > count:
-            return self.highest(np.where(new, memory, -np.inf), count)
+            return sites.highest(np.where(new, memory, -np.inf), problem, count)
         supported = sites.neighbors(new) >= _HANGING
-        return self.highest(np.where(new, np.inf, np.where(supported, memory, -np.inf)), count)
+        return sites.highest(np.where(new, np.inf, np.where(supported, memory, -np.inf)), problem, count)
 
     def _cut(self, occupied: np.ndarray, memory: np.ndarray, rate: float) -> np.ndarray:
         """Atoms of lowest rank taken out of a sound design, an orbit at least, and nothing else."""
-        there = int(np.count_nonzero(occupied))
-        count = max(self.target, min(int(there * (1 - rate)), there - int(self.oracle.sites.size.min())))
-        return self.highest(np.where(occupied, memory, -np.inf), count)
-
-    def highest(self, values: Float[np.ndarray, "n"], count: int) -> Bool[np.ndarray, "n"]:
-        """Whole orbits of the highest values, grips first, as many as make no more than `count` atoms."""
-        sites, problem = self.oracle.sites, self.oracle.problem
-        of_orbit = np.where(problem.held, np.inf, np.where(problem.domain, values, -np.inf))[sites.first]
-        order = np.argsort(-of_orbit, kind="stable")
-        taken = (np.cumsum(sites.size[order]) <= count) & (of_orbit[order] > -np.inf)
-        chosen = np.zeros(len(sites.size), bool)
-        chosen[order[taken]] = True
-        return chosen[sites.orbit]
+        sites, there = self.oracle.sites, int(np.count_nonzero(occupied))
+        count = max(self.target, min(int(there * (1 - rate)), there - int(sites.size.min())))
+        return sites.highest(np.where(occupied, memory, -np.inf), self.oracle.problem, count)
 
     def _exchange(self, state: State) -> tuple[State, Info]:
         occupied = state.occupancy.astype(bool)

@@ -18,7 +18,7 @@ from ..design import DesignResult, append
 from ..runs import Checkpoint, digest
 from ._atoms import Atoms
 from ._continuum import continuum
-from ._crystal import crystal
+from ._crystal import crystal, require_lattice
 from ._eam import EAM
 from ._evaluate import energies
 from ._evolution import Evolution, Info, State
@@ -30,8 +30,6 @@ from ._stiffness import Stiffness, stiffness
 STARTS = ("continuum", "full", "random")
 _SPREAD = (0.5, 1.5)
 """Densities of a random start, over their mean."""
-_STRAY = 0.02
-"""A lattice may differ so much from the crystal of the potential."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,10 +156,8 @@ def optimize(
     least, full = whole_number("least", least), whole_number("full", full, 1)
     max_steps, seed = whole_number("max_steps", max_steps, 1), whole_number("seed", seed)
     target = problem.sites_of(fraction)
-    if target <= np.count_nonzero(problem.held):
-        raise refused("volume_fraction", "leave atoms besides the grips", f"is {fraction:g}")
     with jax.enable_x64(True):
-        _require_lattice(potential, problem)
+        require_lattice(potential, problem.lattice.lattice_constant)
         sites = sites_of(problem, symmetric)
         loop = Evolution(Oracle(potential, problem, sites), target, rate, trials, batch, least, full)
         chosen = _checked_start(start, problem)
@@ -249,7 +245,7 @@ def _started(loop: Evolution, start: str | np.ndarray, seed: int, fraction: floa
     if start == "random":
         densities = densities * np.random.default_rng(seed).uniform(*_SPREAD, len(densities))
     density = continuum(problem, sites, crystal(oracle.potential), fraction, np.minimum(densities, 1.0))
-    return loop.highest(density, loop.target)
+    return sites.highest(density, problem, loop.target)
 
 
 def _checked_start(start: Any, problem: Problem) -> str | np.ndarray:
@@ -263,10 +259,3 @@ def _checked_start(start: Any, problem: Problem) -> str | np.ndarray:
     if not np.isin(array, (0, 1)).all():
         raise refused("start", "hold truth values", "holds others")
     return array.astype(bool)
-
-
-def _require_lattice(potential: EAM, problem: Problem) -> None:
-    """Refuse a lattice constant that is none of this potential."""
-    own, given = crystal(potential).lattice_constant, problem.lattice.lattice_constant
-    if abs(given / own - 1) > _STRAY:
-        raise refused("problem", f"have a lattice constant near {own:.4f} Å, the crystal's", f"has {given:g}")

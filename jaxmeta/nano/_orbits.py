@@ -66,6 +66,15 @@ class Sites:
         occupied = occupied & ((self.neighbors(occupied) >= least) | problem.held)
         return occupied | (problem.domain & (self.neighbors(occupied) >= full))
 
+    def highest(self, values: Float[np.ndarray, "n"], problem: Problem, count: int) -> Bool[np.ndarray, "n"]:
+        """Whole orbits of the highest values, grips first, as many as make no more than `count` atoms."""
+        of_orbit = np.where(problem.held, np.inf, np.where(problem.domain, values, -np.inf))[self.first]
+        order = np.argsort(-of_orbit, kind="stable")
+        taken = (np.cumsum(self.size[order]) <= count) & (of_orbit[order] > -np.inf)
+        chosen = np.zeros(len(self.size), bool)
+        chosen[order[taken]] = True
+        return chosen[self.orbit]
+
 
 def sites_of(problem: Problem, symmetric: bool = True) -> Sites:
     """The relations of a problem; every site is an orbit by itself unless `symmetric`."""

@@ -77,8 +77,15 @@ class Problem:
         return self.allowed
 
     def sites_of(self, fraction: float) -> int:
-        """The number of atoms that a volume fraction of the domain allows."""
-        return int(np.floor(fraction * np.count_nonzero(self.domain) + 1e-9))
+        """The number of atoms that a volume fraction of the domain allows.
+
+        Raises:
+            ValueError: it leaves none besides the grips.
+        """
+        count = int(np.floor(fraction * np.count_nonzero(self.domain) + 1e-9))
+        if count <= np.count_nonzero(self.held):
+            raise refused("volume_fraction", "leave atoms besides the grips", f"is {fraction:g}")
+        return count
 
 
 def cantilever(

@@ -28,6 +28,11 @@ def full():
     return jm.nano.optimize(ZHOU, beam(), 0.85, start="full", rate=0.1, **SMALL)
 
 
+@cache
+def solid_optimum():
+    return jm.nano.continuum_design(ZHOU, beam(), 0.7)
+
+
 def score(occupancy):
     problem, there = beam(), occupancy.astype(bool)
     where = problem.lattice.positions[there]
@@ -84,13 +89,27 @@ def test_an_interrupted_run_goes_on(tmp_path):
 
 def test_continuum_start_and_exchanges_beat_a_slab():
     """A slab of as many atoms is what a plain thinning ends in."""
-    d = jm.nano.optimize(ZHOU, beam(), 0.7, **SMALL)
+    d = jm.nano.optimize(ZHOU, beam(), 0.7, start=solid_optimum(), **SMALL)
     height = np.where(beam().held, -1, beam().lattice.positions[:, 1])
     slab = np.argsort(np.argsort(height, kind="stable"), kind="stable") < 88
     assert np.count_nonzero(d.occupancy) <= np.count_nonzero(slab) and d.scored.lowest_eigenvalue > 0
     assert d.k > 1.1 * score(slab).k
     again = jm.nano.optimize(ZHOU, beam(), 0.7, start=d.occupancy, **SMALL)
     assert again.history["changed"] == [0]  # it rests
+
+
+def test_continuum_design():
+    """The start of a run; whole orbits, grips among them, and nearly the atoms asked for."""
+    sites, there = sites_of(beam()), solid_optimum()
+    loop = Evolution(Oracle(ZHOU, beam(), sites), 89, 0.1, 1, 1, 7, 9)
+    np.testing.assert_array_equal(there, _started(loop, "continuum", 0, 0.7))
+    np.testing.assert_array_equal(sites.alike(there.astype(float)), there)
+    assert 89 - sites.size.max() < np.count_nonzero(there) <= 89 and there[beam().held].all()
+    for value in (0.0, 1.1, 0.2, *NO_NUMBERS.values()):
+        refuses("volume_fraction", jm.nano.continuum_design, ZHOU, beam(), value)
+    refuses("problem", jm.nano.continuum_design, ZHOU, jm.nano.cantilever((8, 4, 1), 3.6), 0.7)
+    refuses("problem", jm.nano.continuum_design, ZHOU, None, 0.7)
+    refuses("potential", jm.nano.continuum_design, None, beam(), 0.7)
 
 
 def test_random_start():

@@ -28,6 +28,8 @@ def test_cantilever():
     np.testing.assert_array_equal(beam.direction, np.outer(x >= 23, [0.0, 1.0, 0.0]))
     assert beam.pbc == (False, False, True) and beam.sites_of(0.46) == 1059 and beam.sites_of(1064 / 2304) == 1064
     assert jm.nano.cantilever((6, 3, 2), A0, periodic=False).pbc == (False, False, False)
+    with pytest.raises(ValueError, match=r"^Argument `volume_fraction` must leave atoms .* is 0\.08\.$"):
+        beam.sites_of(0.08)
 
 
 def test_pillar():
