@@ -99,13 +99,18 @@ def rounded(count: int) -> int:
 
 
 def _require_off_shells(potential: EAM, table: Neighbors) -> None:
-    end = jnp.asarray([potential.cutoff * (1 - 1e-9)])
-    slopes = [abs(float(d[0])) for f in (potential.pair, potential.density) for d in derivatives(f, end, 1)]
-    if max(slopes) < _SMOOTH:
+    if float(_slope_at_the_end(potential)) < _SMOOTH:
         return
     distance = np.linalg.norm(table.offset, axis=1)[np.asarray(table.index) < table.count]
     if (abs(distance - potential.cutoff) < _NEAR).any():
         raise refused("potential", "end off the shells of neighbours", f"ends at {potential.cutoff:g} Å, on one")
+
+
+@jax.jit
+def _slope_at_the_end(potential: EAM) -> Array:
+    """The largest value or slope just before the cutoff."""
+    end = jnp.asarray([potential.cutoff * (1 - 1e-9)])
+    return jnp.abs(jnp.stack([d for f in (potential.pair, potential.density) for d in derivatives(f, end, 1)])).max()
 
 
 def checked_held(held: Any, count: int) -> np.ndarray:

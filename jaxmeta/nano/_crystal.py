@@ -52,7 +52,7 @@ def crystal(potential: EAM) -> Crystal:
         4.0500 -3.3600 113.8
     """
     require_kind("potential", potential, (EAM,))
-    a = potential.lattice_constant
+    a = np.float64(potential.lattice_constant)  # a Python number would be another program
     with jax.enable_x64(True):
         primitive = Cell(a / 2 * (1 - np.eye(3)), (True, True, True))
         table = table_of(np.zeros((1, 3)), 1.1 * potential.cutoff, primitive)
