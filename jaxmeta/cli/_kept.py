@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from .._cache import cache_folder
 from ..io import write_bytes
+from ..runs import surroundings
 
 T = TypeVar("T")
 _CALLED = re.compile(r'custom_call_target="([^"]+)"')
@@ -56,15 +57,13 @@ def kept(function: Callable[..., T], *arguments: Any, said: Any) -> T:
 
 def _name(function: Callable, arguments: tuple, said: Any) -> str:
     import jax
-    import jaxlib
 
     from ._session import processor
 
     leaves, structure = jax.tree.flatten(arguments)
     shapes = [(jax.numpy.shape(leaf), str(getattr(leaf, "dtype", type(leaf)))) for leaf in leaves]
     flags = {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "JAXMETA_", "XLA_"))}
-    known = (function.__qualname__, said, shapes, structure, jax.__version__, jaxlib.__version__, sorted(flags.items()),
-             jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision, processor())  # fmt: skip
+    known = (function.__qualname__, said, shapes, structure, sorted(flags.items()), surroundings(), processor())
     digest = hashlib.sha256(repr(known).encode())
     for path in sorted(_ROOT.rglob("*")):
         if path.suffix in (".py", ".bc"):

@@ -120,7 +120,7 @@ def engineering_constants(stiffness: Float[ArrayLike, "*batch 6 6"]) -> Engineer
 
 def of_compliance(flexibility: Any) -> EngineeringConstants:
     """The constants of a compliance, of JAX's arrays or NumPy's."""
-    xp = jnp if isinstance(flexibility, jax.Array) else np
+    xp: Any = jnp if isinstance(flexibility, jax.Array) else np
     inverse_moduli = xp.diagonal(flexibility, axis1=-2, axis2=-1)
     contraction = -xp.swapaxes(flexibility[..., :3, :3], -2, -1) / inverse_moduli[..., :3, None]
     off_diagonal = xp.broadcast_to(~np.eye(3, dtype=bool), contraction.shape)

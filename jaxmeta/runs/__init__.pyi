@@ -6,6 +6,7 @@ from ._checkpoint import spent_seconds as spent_seconds
 from ._compiling import compile_seconds as compile_seconds
 from ._digest import digest as digest
 from ._digest import function_digest as function_digest
+from ._folder import surroundings as surroundings
 from ._interrupt import Stopped as Stopped
 from ._interrupt import stoppable as stoppable
 from ._progress import Progress as Progress

@@ -30,7 +30,7 @@ def settle(folder: Path, settings: Mapping[str, Any]) -> str:
     Raises:
         FileError: the settings cannot be written, or what stands there is no JSON.
     """
-    stated = json.dumps({**settings, **_surroundings()}, indent=1, sort_keys=True).encode()
+    stated = json.dumps({**settings, **surroundings()}, indent=1, sort_keys=True).encode()
     path = folder / SETTINGS
     if not path.exists():
         try:
@@ -45,7 +45,7 @@ def settle(folder: Path, settings: Mapping[str, Any]) -> str:
     return _difference(kept, json.loads(stated))
 
 
-def _surroundings() -> dict[str, Any]:
+def surroundings() -> dict[str, Any]:
     """What else the results depend on."""
     versions = {name: version(name) for name in ("jaxmeta", "jax", "jaxlib")}
     switches = {"x64": "jax_enable_x64", "matmul precision": "jax_default_matmul_precision"}

@@ -7,6 +7,7 @@ to that of the binary cell and meets all that is asked for is what `fit_stiffnes
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,8 +56,9 @@ def aimed(asked: list[Constraint], cell: Cell) -> Float[np.ndarray, "6 6"] | Non
         upper = jnp.zeros((6, 6), x.dtype).at[_ROWS, _COLUMNS].set(size * x)
         return upper + jnp.triu(upper, 1).T
 
-    met = [f for f in asked if f.two_sided]
-    kept = [replace(f, bound=_WITHIN * f.bound) if f.is_deviation else f for f in asked if not f.two_sided]
+    met: list[Any] = [f for f in asked if f.two_sided]
+    kept: list[Any] = [f for f in asked if not f.two_sided]
+    kept = [replace(f, bound=_WITHIN * f.bound) if f.is_deviation else f for f in kept]
 
     def off(x: Array) -> Array:
         return jnp.stack([f.quantity(tensor(x), density) / (f.bound or 1) - float(bool(f.bound)) for f in met])

@@ -7,6 +7,7 @@ import pytest
 
 from jaxmeta.cli import _kept
 from jaxmeta.cli._kept import kept
+from jaxmeta.runs import _folder
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def test_what_a_program_depends_on(traced, monkeypatch):
     call(jnp.ones((2, 2)), {"y": jnp.ones((2, 2))}, said=0)
     monkeypatch.setenv("JAXMETA_CPU_KERNELS", "0")
     call(*GIVEN, said=0)
-    monkeypatch.setattr(jax, "__version__", "0.0.1")
+    monkeypatch.setattr(_folder, "version", lambda name: "0.0.1")
     call(*GIVEN, said=0)
     with jax.default_matmul_precision("highest"):
         call(*GIVEN, said=0)
