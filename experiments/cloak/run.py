@@ -52,6 +52,7 @@ def design(name: str, work: Path) -> tuple[multiscale.Cloak, dict]:
         "cells": len(errors),
         "solid": int(solid.sum()),
         "largest error": float(errors.max()),
+        "taken": list(made.taken),
         "solves": int(sum(tile.solves for tile in made.tiles)),
         "contacts": made.contacts._asdict(),
         "one_piece": made.one_piece,

@@ -163,7 +163,7 @@ class CloakCommand:
             errors = np.array([tile.error for tile in tiles])
             facts["share_outside"] = float((errors > self.making.tolerance).mean())
             facts |= {"largest_error": float(errors.max()), "solves": sum(tile.solves for tile in tiles)}
-            facts |= {"contacts": made.contacts._asdict(), "one_piece": made.one_piece}
+            facts |= {"contacts": made.contacts._asdict(), "one_piece": made.one_piece, "taken": list(made.taken)}
         folder = self.output
         files = {"cloak.npz": "stiffness and place of every cell of the cloak, displacements"}
         fields = _displacements(made)
@@ -283,6 +283,11 @@ def _sentences(facts: dict[str, Any]) -> list[str]:
             f"{_percent(contacts['fitting'])} of neighbours have faces that fit each other, {contacts['apart']} have "
             f"nothing in common; the structure is {'one connected solid' if facts['one_piece'] else 'not connected'}."
         )
+        if taken := facts["taken"]:
+            lines.append(
+                f"No start led to the stiffness that was asked for at {len(taken)} of the cells: there the design has "
+                f"that of the cell which came nearest, at most {_percent(max(taken))} away."
+            )
     if facts["distortion_resolved"] is not None:
         lines.append(
             "With all voxels, nothing homogenized, the hole distorts by "

@@ -24,6 +24,7 @@ from ._tiles import Contacts, Tile, contacts, fit_tiles
 
 _SOFTEST = 0.015  # least C11 relative to Young's modulus
 _DENSEST = 0.95  # share of the C11 of the densest cell of the library, beyond which there is only the solid itself
+_TAKEN = 0.01  # error of a cell up to which the design takes its stiffness where no start leads to what was asked for
 _DEFAULTS = {"plates": (1e-6, False), "isotropic": (3e-5, True)}
 """Smoothness, and whether cells at −x and x are the same: around plates the stiffness that there is decides, and all
 cells are needed; in a softer structure there is enough to spare for cells that fit each other."""
@@ -42,6 +43,8 @@ class Cloak:
         distortion_cells: distortion with the stiffness that the cells themselves have; None likewise.
         contacts: how the faces of neighbours meet; None likewise.
         one_piece: whether the whole structure is one connected solid; None likewise.
+        taken: errors of the cells that no start brought within the tolerance, but within 1 %: the design has the
+            stiffness of these cells in place of what it asked for first, and its distortion is with them.
     """
 
     section: Section
@@ -52,6 +55,7 @@ class Cloak:
     distortion_cells: float | None = None
     contacts: Contacts | None = None
     one_piece: bool | None = None
+    taken: tuple[float, ...] = ()
 
     def octants(self, hole: bool = True, cloak: bool = True) -> Bool[np.ndarray, "n m k k k"]:
         """The octants of all cells of the part that is computed.
@@ -138,8 +142,17 @@ def make_cloak(
         folder=None if folder is None else Path(folder) / "cells",
         callback=lambda done, of, tile: tell("Cells", done, of, {"error": tile.error}),
     )  # fmt: skip
+    near = [tolerance < tile.error <= _TAKEN for tile in tiles]
+    achieved = np.stack([tile.constants for tile in tiles])
+    constants = np.where(np.array(near)[:, None], achieved, design.constants)
     with jax.enable_x64(True):
-        achieved = jnp.asarray(np.stack([tile.constants for tile in tiles]))
-        found = float(problem.distortion(achieved))
-    made = dataclasses.replace(made, tiles=tiles, distortion_cells=found, contacts=contacts(tiles, pairs, base.face))
-    return dataclasses.replace(made, one_piece=is_one_piece(section, made.octants()))
+        asked, found = (float(problem.distortion(jnp.asarray(c))) for c in (constants, achieved))
+    return dataclasses.replace(
+        made,
+        design=design._replace(constants=constants, distortion=asked),
+        tiles=[tile._replace(error=0.0) if taken else tile for tile, taken in zip(tiles, near, strict=True)],
+        distortion_cells=found,
+        contacts=contacts(tiles, pairs, base.face),
+        one_piece=is_one_piece(section, dataclasses.replace(made, tiles=tiles).octants()),
+        taken=tuple(tile.error for tile, taken in zip(tiles, near, strict=True) if taken),
+    )

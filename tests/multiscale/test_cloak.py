@@ -14,6 +14,7 @@ from jaxmeta.multiscale import (
     Catalogue,
     Section,
     Structure,
+    _make,
     choose,
     cloak_problem,
     contacts,
@@ -21,6 +22,7 @@ from jaxmeta.multiscale import (
     distortion,
     fit_tiles,
     is_one_piece,
+    make_cloak,
     property_space,
     resolve,
     section_voxels,
@@ -151,6 +153,30 @@ def test_what_comes_to_lie_in_the_gap(small, space, library):
     u[:2, 0] = np.asarray(space.coordinates(np.array([[0.95, 0.3, 0.3]])))[0, 0]
     for found, wanted in zip(c[:2], np.asarray(space.constants(u))[:2], strict=True):
         np.testing.assert_allclose(found, near[np.linalg.norm(near - wanted, axis=1).argmin()], atol=1e-7)
+
+
+def test_the_design_takes_what_a_cell_nearly_has(monkeypatch):
+    """Where no start leads within the tolerance, but one within 1 %; not further, and nothing else changes."""
+    errors = {0: 2e-4, 1: 4e-3, 2: 3e-2}
+
+    def fit(catalogue, constants, *_, **__):
+        off = np.array([errors.get(place, 0.0) for place in range(len(constants))])
+        solid = np.ones((32, 32, 32), bool)
+        return [Tile(solid, c * (1 + e), e, 0, False, 1) for c, e in zip(constants, off, strict=True)]
+
+    monkeypatch.setattr(_make, "fit_tiles", fit)
+    section = Section("cylinder", **SMALL)
+    asked = make_cloak(section, max_steps=4, cells=False).design
+    made = make_cloak(section, max_steps=4)
+    assert made.taken == (4e-3,) and [tile.error for tile in made.tiles[:4]] == [2e-4, 0.0, 3e-2, 0.0]
+    change = made.design.constants / asked.constants - 1
+    np.testing.assert_allclose(change[1], 4e-3, rtol=1e-9)
+    np.testing.assert_array_equal(np.delete(change, 1, axis=0), 0)
+    with jax.enable_x64(True):
+        assert made.design.distortion == pytest.approx(
+            float(asked.problem.distortion(jnp.asarray(made.design.constants))), rel=1e-9
+        )
+    assert made.design.distortion != asked.distortion != made.distortion_cells
 
 
 def test_layers_change_nothing(small, space):
