@@ -94,7 +94,7 @@ def _largest_of_pencil(moduli: Array, spacing: Array) -> Array:
         power, logarithm = state
         size = jnp.trace(power)
         power = power / size
-        weight = jnp.exp2(-doubling.astype(size.dtype))
+        weight = jnp.exp2(-jnp.asarray(doubling, size.dtype))
         return jnp.dot(power, power, precision="highest"), logarithm + weight * jnp.log(size)
 
     power, logarithm = jax.lax.fori_loop(0, _DOUBLINGS, squared, (quotient, jnp.zeros((), matrix.dtype)))

@@ -52,16 +52,16 @@ def test_targets_are_met_by_flips(cell):
     """Young's modulus of the lightest cell comes down to its bound, Zener's ratio within what is allowed."""
     now, zener = float(young(cell.stiffness, None)), float(cell.constants.zener)
     asked = (
-        jm.constraints.at_least(young, 0.985 * now, "Young's modulus"),
-        jm.constraints.near(poisson, 1.005 * float(poisson(cell.stiffness, None)), 0.002, "Poisson's ratio"),
+        jm.constraints.at_least(young, 0.97 * now, "Young's modulus"),
+        jm.constraints.near(poisson, 1.01 * float(poisson(cell.stiffness, None)), 0.002, "Poisson's ratio"),
         jm.constraints.isotropic(1.05 * abs(zener - 1)),
     )
     lightest = settings(jm.objectives.minimize_volume(), *asked)
     density = corrected(targets(lightest), lightest, None, cell)
     found = Scorer(SOLID)(density, "cubic")
-    assert young(found.stiffness, None) == pytest.approx(0.985 * now, rel=2e-3)
+    assert young(found.stiffness, None) == pytest.approx(0.97 * now, rel=1e-3)
     assert all(float(constraint(jnp.asarray(found.stiffness), jnp.asarray(found.cell))) < 5e-3 for constraint in asked)
-    assert found.facts.thin <= cell.facts.thin and found.facts.connected
+    assert found.volume_fraction < cell.volume_fraction and found.facts.thin == 0 and found.facts.connected
     # For a stiffest cell more than enough is no fault.
     stiffest = aimed(targets(settings(jm.objectives.maximize_bulk(), *asked)), cell)
     assert young(stiffest, None) > 0.99 * now
