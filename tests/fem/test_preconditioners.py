@@ -149,7 +149,7 @@ def test_inverse_of_a_definite_matrix(size, dtype, bound):
 
 
 def test_the_coarsest_inverse_is_definite():
-    """Of a loose block in single precision, whose rigid motions the shift alone holds: an indefinite one misleads CG."""
+    """Of a loose block in single precision, whose rigid motions the shift alone holds: indefinite, it misleads CG."""
     operator = jax.tree.map(lambda x: x.astype("float32"), _operator("isotropic", "free", (2, 2, 2)))
     inverse = np.asarray(dense_inverse(operator), float)
     scale = np.sqrt(np.diag(np.asarray(operator.matrix(), float)))
