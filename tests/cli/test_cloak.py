@@ -34,7 +34,7 @@ def test_stiffnesses_of_a_cloak(tmp_path, run):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on(tmp_path, run, environment):
+def test_a_killed_run_goes_on(tmp_path, shell, environment):
     """SIGKILL after the design, and after the first cell: it ends as a run left alone, and does nothing twice."""
     words = ("cloak", "--cells", 8, "--inner", 1, "--outer", 2, "--max-steps", 12, "--reference", "isotropic")
 
@@ -51,8 +51,8 @@ def test_a_killed_run_goes_on(tmp_path, run, environment):
     designed = list(tmp_path.glob("killed/run/design/design/states/*"))
     killed("killed/run/cells/parts/*.npz")
     first = {path: path.stat().st_mtime_ns for path in tmp_path.glob("killed/run/cells/parts/*.npz")}
-    ended = run(*words, "--output", tmp_path / "killed", "--json")
-    alone = run(*words, "--output", tmp_path / "alone", "--json")
+    ended = shell(*words, "--output", tmp_path / "killed", "--json")
+    alone = shell(*words, "--output", tmp_path / "alone", "--json")
     assert ended.code == alone.code == 0, ended.err + alone.err
     assert list(tmp_path.glob("killed/run/design/design/states/*")) == designed
     assert len(first) < ended.data["distinct_cells"]
