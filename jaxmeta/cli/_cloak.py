@@ -79,7 +79,8 @@ class CloakCommand:
             words: The command line, for the advice how to go on.
 
         Returns:
-            The exit code: 0; 1 where a cell was not found; that of the signal which interrupted it.
+            The exit code: 0; 1 where a cell was not found, or the structure is not in one piece; that of the signal
+            which interrupted it.
         """
         section = self._section()
         began = time.perf_counter()
@@ -92,7 +93,7 @@ class CloakCommand:
             print(f"Interrupted; the same command goes on with what is left: {again}", file=sys.stderr)
             return getattr(stop, "code", 130)
         self._tell(facts, files)
-        return 1 if facts["share_outside"] and not self.making.homogenized else 0
+        return 0 if self.making.homogenized or (not facts["share_outside"] and facts["one_piece"]) else 1
 
     def _section(self) -> Section:
         from ..multiscale import Section  # which needs no JAX

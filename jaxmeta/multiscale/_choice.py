@@ -79,7 +79,7 @@ def choose(
         seed: of the noise.
 
     Raises:
-        ValueError: nothing in the catalogue is near the constants of a place.
+        ValueError: nothing in the catalogue is near the constants of a place, or neighbours cannot connect.
     """
     count, rng = len(constants), np.random.default_rng(seed)
     near, distance = _candidates(catalogue, constants)
@@ -105,8 +105,16 @@ def choose(
             cost = own[place] + sum(table[:, pick[other]] for other, table in links[place])
             pick[place] = (cost + noise * rng.gumbel(size=cost.shape)).argmin()
     everywhere = np.arange(count)
+    _require_contact(np.concatenate([faces[everywhere, pick], beside[None]]) > 0, pairs)
     looked = near.shape[1]
     return Choice(near[everywhere, pick % looked], pick >= looked, distance[everywhere, pick])
+
+
+def _require_contact(faces: Bool[np.ndarray, "n pixels"], pairs: Int[np.ndarray, "2 p"]) -> None:
+    """Refuse neighbours with nothing in common, before any of them is fitted."""
+    apart = int((~(faces[pairs[0]] & faces[pairs[1]]).any(axis=1)).sum())
+    if apart:
+        raise refused("catalogue", "have cells that connect", f"leaves {apart} of {pairs.shape[1]} neighbours apart")
 
 
 def ranked(

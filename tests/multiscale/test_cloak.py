@@ -240,6 +240,10 @@ def test_cells_are_chosen_together(library, catalogue):
     np.testing.assert_array_equal(alone.records[:4], records)
     with pytest.raises(ValueError, match="Argument `constants` must be near some cell"):
         choose(catalogue, np.array([[1e-5, 0.0, 3.0]]), np.zeros((2, 0), int), beside)
+    halves = np.arange(10) < 5
+    apart = Catalogue(None, np.array([[1.0, 0.4, 0.3]] * 2), np.stack([[halves, halves]] * 2))
+    with pytest.raises(ValueError, match="cells that connect, but leaves 1 of 2 neighbours apart"):
+        choose(apart, apart.constants, np.array([[0, 1], [1, 2]]), ~halves)
 
 
 def test_what_a_start_far_away_costs():
