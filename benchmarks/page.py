@@ -61,7 +61,7 @@ SHELL_HEAD = """
 The whole run, in seconds of the clock and of processors: `jaxmeta homogenize` as a later call, whose programs an
 earlier one has compiled, and FANS, in turn; six loads on the binary gyroid, float64 both. Measured by
 `python benchmarks/shell.py`, which writes `benchmarks/results/shell.json`; the load is that of the machine in the
-minute before a run, on its two cores: what else ran was stopped for the time of the runs.
+minute before a run, on its two cores.
 """
 
 PLOTS = """
