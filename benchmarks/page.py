@@ -64,6 +64,12 @@ earlier one has compiled, and FANS, in turn; six loads on the binary gyroid, flo
 minute before a run, on its two cores.
 """
 
+CALLS_HEAD = """
+Single calls, the whole of each from the shell as a later one, float64; of the block only its first solve, in a
+process of its own with no compiled program or kernel on disk. Measured by `python benchmarks/calls.py`, which writes
+`benchmarks/results/calls.json`.
+"""
+
 PLOTS = """
 ![Seconds of one effective stiffness over the voxels of the cell](images/benchmark-voxels.png)
 
@@ -239,7 +245,15 @@ def from_shell(results: dict | None) -> str:
     return "\n".join(lines) if rows else "Not measured."
 
 
-def page(results: dict, of_library: dict, of_shell: dict | None) -> str:
+def calls(results: dict | None) -> str:
+    """Single calls from the shell."""
+    lines = ["| call | seconds | load |", "|---" * 3 + "|"]
+    rows = [] if results is None else results["rows"]
+    lines += [f"| {row['call']} | {row['seconds']:.2f} s | {row['load']:.1f} |" for row in rows]
+    return "\n".join(lines) if rows else "Not measured."
+
+
+def page(results: dict, of_library: dict, of_shell: dict | None, of_calls: dict | None) -> str:
     rows, hardware = results["rows"], results["hardware"]
     missing = [case for case in PEER_CASES if case not in _known(rows)]
     absent = [{"problem": problem, "method": method} for problem, method in missing]
@@ -258,6 +272,8 @@ def page(results: dict, of_library: dict, of_shell: dict | None) -> str:
         peers(rows, absent),
         SHELL_HEAD,
         from_shell(of_shell),
+        CALLS_HEAD,
+        calls(of_calls),
         "\n## A design, a batch, the operator\n",
         "A hundred steps of a cubic 64³ bulk-modulus design with the defaults of `jm.optimize`, compilation and the "
         f"score of the binary cell in float64 included: {row['design_64_cubic_100_steps']['seconds']:.0f} s.\n",
@@ -314,16 +330,16 @@ def plot(results: dict, folder: Path) -> None:
     figure.savefig(folder / "benchmark-peers.png", dpi=120)
 
 
-def shell_results() -> dict | None:
-    """What `shell.py` measured, if it did."""
-    path = HERE / "results" / "shell.json"
+def measured(name: str) -> dict | None:
+    """What a script beside this one measured, if it did."""
+    path = HERE / "results" / f"{name}.json"
     return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
 def main() -> None:
     names = ("cpu", "library_cpu")
     results, of_library = (json.loads((HERE / "results" / f"{name}.json").read_text("utf-8")) for name in names)
-    (DOCS / "benchmarks.md").write_text(page(results, of_library, shell_results()), "utf-8")
+    (DOCS / "benchmarks.md").write_text(page(results, of_library, measured("shell"), measured("calls")), "utf-8")
     plot(results, DOCS / "images")
 
 
