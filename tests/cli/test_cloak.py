@@ -13,6 +13,7 @@ from jaxmeta.multiscale import _make
 SMALL = ("--cells", 12, "--inner", 2, "--outer", 4, "--max-steps", 25)
 
 
+@pytest.mark.slow
 def test_stiffnesses_of_a_cloak(tmp_path, run):
     folder = tmp_path / "out"
     answer = run("cloak", "--homogenized", *SMALL, "--output", folder, "--json")

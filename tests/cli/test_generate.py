@@ -12,6 +12,7 @@ from tests.doc_cells import blocks
 (README,) = (line for block in blocks("README.md", "sh") for line in block.splitlines() if "jaxmeta generate" in line)
 
 
+@pytest.mark.slow
 def test_a_cell_of_wanted_stiffness(tmp_path, run):
     """The command of the README, for one cell."""
     folder = tmp_path / "out"

@@ -57,7 +57,7 @@ def test_records_are_sound_and_labelled(made):
 
 @pytest.mark.slow
 def test_children_know_where_they_come_from(made):
-    designs, children, _ = made[1]
+    designs, children, selected = made[1]
     identities = children.column("identity").tolist()
     assert len(set(identities)) == len(identities)
     for record in children[len(designs) :]:
@@ -65,11 +65,7 @@ def test_children_know_where_they_come_from(made):
         assert parent["family"] == record.provenance["family"]
         assert parent["round"] < record.provenance["round"] <= 2
     assert designs.settings["generate"]["count"] == 2 and children.settings["perturb"]["rounds"] == 2
-
-
-@pytest.mark.slow
-def test_families_are_not_split(made):
-    selected = made[1][2]
+    # Families are not split.
     for family in np.unique(selected.column("family")):
         assert len(set(selected.column("split")[selected.column("family") == family])) == 1
     assert selected.column("split").min() >= 1

@@ -23,6 +23,7 @@ def independent(octant, solid=SOLID):
     return np.asarray(h.stiffness)
 
 
+@pytest.mark.slow
 def test_starts_are_cleaned_and_in_order():
     """Without a fit: what the starts are, with their own stiffness."""
     wanted = np.asarray(jm.Isotropic(0.1, 0.2).stiffness)

@@ -71,6 +71,7 @@ def test_a_periodic_axis():
     np.testing.assert_allclose(found.energies, 0.5 * 0.01**2 * float(solid.stiffness[0, 0]), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradients_by_stiffness_and_by_the_voxels_of_a_cell():
     """Of the distortion, through homogenization too, against central differences."""
     cells = (4, 3, 1)

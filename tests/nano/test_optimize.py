@@ -41,6 +41,7 @@ def score(occupancy):
     )
 
 
+@pytest.mark.slow
 def test_design_from_all_sites():
     d = full()
     assert d.result == DesignResult.converged, d.history
@@ -87,6 +88,7 @@ def test_an_interrupted_run_goes_on(tmp_path):
         jm.nano.optimize(ZHOU, beam(), 0.85, **(options | {"rate": 0.2}))
 
 
+@pytest.mark.slow
 def test_continuum_start_and_exchanges_beat_a_slab():
     """A slab of as many atoms is what a plain thinning ends in."""
     d = jm.nano.optimize(ZHOU, beam(), 0.7, start=solid_optimum(), **SMALL)
