@@ -17,7 +17,9 @@ the cut follows, which takes the mean of δ out again; g is taken without its me
 
 is :math:`\delta = \sum_i a_i g_i` with :math:`(\langle g_i g_j \rangle + \tau^2 \delta_{ij})\, a_j = \ln
 \lambda^*_i / \lambda_i`. The energy of a void voxel says nothing of what solid would do there: q is smoothed over the
-neighbours that are solid, and so goes on across the interface, and the surface stays smooth.
+neighbours that are solid, and so goes on across the interface, and the surface stays smooth. Voxels flip one by
+one, and one that is added does less than the first order says, one that is taken away more: what the last correction
+did, over what it should have done, divides what the next one asks for.
 
 References:
     G. Allaire, F. Jouve, A.-M. Toader, J. Comput. Phys. 194, 363 (2004), for the derivative by the shape.
@@ -26,7 +28,7 @@ References:
 from __future__ import annotations
 
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -36,24 +38,27 @@ from jaxtyping import Array, Bool, Float
 
 from .._arguments import positive_number, real_array
 from .._numbers import refused, whole_number
-from ..elasticity import Isotropic
-from ..homogenization import SIMP, homogenize
 from ._denoiser import Denoiser, Memory
+from ._energies import continued, stiffness
 from ._field import DEVIATION, from_field
 from ._parts import largest_part
 
 _EIGENVALUES = ((1, 2, 0), (1, -1, 0), (0, 0, 1))
 """Three times the bulk modulus, twice the shear modulus C', and C44, of (C11, C12, C44)."""
 _SHARPNESS = 3.0
-"""Of the passage from void to solid, per voxel; voxels that are further from the interface by some voxels stay."""
+"""Of the passage from void to solid, per voxel."""
+_REACH = 0.5
+"""Of the region around the interface that moves with it, per voxel."""
 _TOLERANCE = 0.1
 """τ: a movement by one voxel is worth this much of ln λ."""
 _FURTHEST = 0.5
 """Largest change of a ln λ that a correction tries."""
+_DOUBT = 0.05
+"""Change of the ln λ whose response counts as much as that of all corrections before."""
+_RESPONSES = 0.2, 2.0
+"""Least and largest response that is believed."""
 _LEAST = 1e-3
 """Share of the wanted eigenvalue below which one is as good as none."""
-_SOLID = 1e-2
-"""Share of solid around a voxel below which no energy density is continued to it."""
 
 
 @runtime_checkable
@@ -128,29 +133,31 @@ class FiniteElements:
         """The denoiser whose estimates are corrected."""
         return _Corrected(denoiser, self)
 
-    def correct(self, field: Array, start: Array) -> tuple[Float[Array, "m m m"], Array]:
-        """The corrected field, and the displacements."""
+    def correct(self, field: Array, last: Correction) -> tuple[Float[Array, "m m m"], Correction]:
+        """The corrected field, and what the next correction goes on from."""
         dtype = field.dtype
         solid, level = self._cut(field)
-        found, energies, displacement = _stiffness(solid.astype(dtype), start, self.steps)
+        found, energies, displacement = stiffness(solid.astype(dtype), last.displacement, self.steps)
         wanted = _eigenvalues(self.constants.astype(dtype))
         now = jnp.maximum(_eigenvalues(found), _LEAST * wanted)
-        missing = jnp.clip(jnp.log(wanted / now), -_FURTHEST, _FURTHEST)
+        response = last.response_at(jnp.log(now))
+        missing = jnp.clip(jnp.log(wanted / now), -_FURTHEST, _FURTHEST) / response
 
         distance = DEVIATION * (field - level)
-        near = _bump(distance)
+        near = _bump(_REACH * distance)
         weight = near * _bump(_SHARPNESS * distance)
         area = _SHARPNESS / 4 * weight.sum()
         weight = weight / weight.sum()
-        gains = area * jnp.tensordot(jnp.asarray(_EIGENVALUES, dtype) / now[:, None], _continued(energies, solid), 1)
+        gains = area * jnp.tensordot(jnp.asarray(_EIGENVALUES, dtype) / now[:, None], continued(energies, solid), 1)
         if self.volume_fraction is not None:
             gains = gains - jnp.tensordot(gains, weight, 3)[:, None, None, None]
 
         gram = jnp.tensordot(gains * weight[None], gains, ((1, 2, 3), (1, 2, 3)), precision="highest")
-        movement = jnp.tensordot(jnp.linalg.solve(gram + _TOLERANCE**2 * jnp.eye(3, dtype=dtype), missing), gains, 1)
-        size = jnp.sqrt(jnp.sum(weight * movement**2) + jnp.finfo(dtype).tiny)
-        movement = near * movement * jnp.minimum(1, jnp.asarray(self.most, dtype) / size)
-        return self.whole(field + movement / DEVIATION), displacement
+        parts = jnp.linalg.solve(gram + _TOLERANCE**2 * jnp.eye(3, dtype=dtype), missing)
+        size = jnp.sqrt(jnp.vdot(parts, jnp.dot(gram, parts)) + jnp.finfo(dtype).tiny)
+        parts = parts * jnp.minimum(1, jnp.asarray(self.most, dtype) / size)
+        field = self.whole(field + near * jnp.tensordot(parts, gains, 1) / DEVIATION)
+        return field, Correction(displacement, jnp.log(now), jnp.dot(gram, parts), response)
 
     def whole(self, field: Array) -> Float[Array, "m m m"]:
         """The field with void in place of all but the largest part."""
@@ -165,8 +172,38 @@ class FiniteElements:
         return from_field(field, share), jnp.quantile(field, 1 - share)
 
 
+class Correction(NamedTuple):
+    """What a correction leaves to the next one.
+
+    Attributes:
+        displacement: from the solver, as `homogenize` hands it on.
+        logarithms: of the eigenvalues before it, (3,).
+        change: of them that was to be to first order, (3,).
+        response: share of such a change that came about before.
+    """
+
+    displacement: Float[Array, "2 x y z 3"]
+    logarithms: Float[Array, "3"]
+    change: Float[Array, "3"]
+    response: Float[Array, ""]
+
+    @classmethod
+    def none(cls, field: Float[Array, "m m m"]) -> Correction:
+        """Before the first one."""
+        nodes, zeros = len(field) + 1, jnp.zeros(3, field.dtype)
+        return cls(jnp.zeros((2, nodes, nodes, nodes, 3), field.dtype), zeros, zeros, jnp.ones((), field.dtype))
+
+    def response_at(self, logarithms: Float[Array, "3"]) -> Float[Array, ""]:
+        """The response, by least squares, now that the logarithms after it are known; not far from the last one."""
+        doubt = jnp.asarray(_DOUBT**2, self.change.dtype)
+        came = jnp.sum(self.change * (logarithms - self.logarithms)) + doubt * self.response
+        found = came / (jnp.sum(self.change**2) + doubt)
+        lowest, highest = _RESPONSES
+        return jnp.clip(found, jnp.maximum(lowest, self.response / 2), jnp.minimum(highest, 2 * self.response))
+
+
 class _Corrected:
-    """The estimates of a denoiser, corrected; the memory is that of the denoiser, and displacements."""
+    """The estimates of a denoiser, corrected; the memory is that of the denoiser, and what corrections leave."""
 
     def __init__(self, denoiser: Denoiser, guidance: FiniteElements):
         self._denoiser, self._guidance = denoiser, guidance
@@ -175,32 +212,19 @@ class _Corrected:
         return self.adopt(self._denoiser.init(x), x)
 
     def adopt(self, memory: Memory, x: Array) -> Memory:
-        nodes = x.shape[0] + 1
-        return memory, jnp.zeros((2, nodes, nodes, nodes, 3), x.dtype)
+        return memory, Correction.none(x)
 
     def __call__(self, x: Array, sigma: Array, memory: Memory) -> tuple[Array, Memory]:
-        inner, displacement = memory
+        inner, last = memory
         estimate, inner = self._denoiser(x, sigma, inner)
-        estimate = self._guidance.whole(estimate)
+        # What the denoiser did is no response to the last correction.
+        state = self._guidance.whole(estimate), last._replace(change=jnp.zeros_like(last.change))
 
-        def correct(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        def correct(state: tuple[Array, Correction], _: None) -> tuple[tuple[Array, Correction], None]:
             return self._guidance.correct(*state), None
 
-        (estimate, displacement), _ = jax.lax.scan(correct, (estimate, displacement), length=self._guidance.rounds)
-        return estimate, (inner, displacement)
-
-
-def _stiffness(density: Array, start: Array, steps: int) -> tuple[Float[Array, "3"], Float[Array, "3 m m m"], Array]:
-    """C11, C12, C44 after so many steps of the solver, their derivatives by the density, and the displacements."""
-
-    def constants(density: Array) -> tuple[Array, Array]:
-        h = homogenize(
-            density, Isotropic(1.0, 0.3), interpolation=SIMP(1.0, 1e-9), symmetry="cubic", start=start, steps=steps
-        )
-        return h.stiffness[jnp.array([0, 0, 3]), jnp.array([0, 1, 3])], h.displacement
-
-    found, back, displacement = jax.vjp(constants, density, has_aux=True)
-    return found, jax.vmap(lambda unit: back(unit)[0])(jnp.eye(3, dtype=density.dtype)), displacement
+        (estimate, last), _ = jax.lax.scan(correct, state, length=self._guidance.rounds)
+        return estimate, (inner, last)
 
 
 def _bump(x: Array) -> Array:
@@ -209,23 +233,6 @@ def _bump(x: Array) -> Array:
     return 4 * passage * (1 - passage)
 
 
-def _continued(energies: Float[Array, "3 m m m"], solid: Bool[Array, "m m m"]) -> Float[Array, "3 m m m"]:
-    """The mean energies of the solid voxels around each voxel; zero where there are none."""
-    density = solid.astype(energies.dtype)
-    around = _smoothed(density) + _SOLID
-    return jax.vmap(lambda energy: _smoothed(density * energy) / around)(energies)
-
-
 def _eigenvalues(constants: Float[Array, "3"]) -> Float[Array, "3"]:
     """C11 + 2 C12, C11 − C12 and C44."""
     return jnp.dot(jnp.asarray(_EIGENVALUES, constants.dtype), constants, precision="highest")
-
-
-def _smoothed(field: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
-    """The mean over neighbours with the weights (1, 2, 1)/4 along each axis, across the mirrors of the octant."""
-    for axis in range(3):
-        first, last = (jax.lax.slice_in_dim(field, *ends, axis=axis) for ends in ((0, -1), (1, None)))
-        start, end = (jax.lax.slice_in_dim(field, *ends, axis=axis) for ends in ((0, 1), (-1, None)))
-        before, after = (jnp.concatenate(parts, axis) for parts in ((start, first), (last, end)))
-        field = (before + 2 * field + after) / 4
-    return field
