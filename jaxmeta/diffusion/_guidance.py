@@ -57,6 +57,8 @@ _DOUBT = 0.05
 """Change of the ln λ whose response counts as much as that of all corrections before."""
 _RESPONSES = 0.2, 2.0
 """Least and largest response that is believed."""
+_PASSES = 3
+"""Of taking loose parts away; what makes up for their volume may be loose again."""
 _LEAST = 1e-3
 """Share of the wanted eigenvalue below which one is as good as none."""
 
@@ -160,9 +162,13 @@ class FiniteElements:
         return field, Correction(displacement, jnp.log(now), jnp.dot(gram, parts), response)
 
     def whole(self, field: Array) -> Float[Array, "m m m"]:
-        """The field with void in place of all but the largest part."""
-        solid, level = self._cut(field)
-        return jnp.where(solid & ~largest_part(solid), 2 * level - field, field)
+        """The field with void in place of all but the largest part, again where the next cut makes new parts."""
+
+        def without(_: int, field: Array) -> Array:
+            solid, level = self._cut(field)
+            return jnp.where(solid & ~largest_part(solid), 2 * level - field, field)
+
+        return jax.lax.fori_loop(0, _PASSES, without, field)
 
     def _cut(self, field: Array) -> tuple[Bool[Array, "m m m"], Float[Array, ""]]:
         """The cell that would be made of a field, and the level of its interface."""
