@@ -90,8 +90,8 @@ class Bench:
         spent = time.process_time() - spent
         constants = np.stack([self._constants(attempt) for attempt in attempts])
         octants, connected, solves, _, steps = zip(*attempts, strict=True)
-        whole, *counts = map(np.array, (connected, solves, steps))
-        return Made(np.stack(octants), constants, whole, *counts, seconds, spent)
+        whole, solved, stepped = map(np.array, (connected, solves, steps))
+        return Made(np.stack(octants), constants, whole, solved, stepped, seconds, spent)
 
     @property
     def solid(self) -> Isotropic:
@@ -159,7 +159,7 @@ def _guided(bench: Bench, task: _Task) -> list[_Attempt]:
     from ..diffusion import FiniteElements
 
     guidance = FiniteElements(
-        np.array(cubic_constants(task.stiffness)[:3]), last=min(bench.settings.guided, bench.settings.steps)
+        jnp.array(cubic_constants(task.stiffness)[:3]), last=min(bench.settings.guided, bench.settings.steps)
     )
     solves, steps = guidance.last * guidance.rounds, guidance.solver_steps
     return [
