@@ -80,10 +80,8 @@ def score(octants: list[np.ndarray], seconds: float) -> Made:
     cells = scorer.octants(octants, [{}] * len(octants))
     got = np.array([[np.nan] * 3 if cell is None else [*cell.constants][:3] for cell in cells])
     whole = [bool(o.any()) and jm.geometry.is_connected(np.asarray(jm.symmetry.unfold(o))) for o in octants]
-    each = np.full(len(octants), seconds / len(octants))
-    return Made(
-        np.stack(octants)[:, None], got[:, None], np.array(whole)[:, None], np.zeros((len(whole), 1), int), each, each
-    )
+    each, none = np.full(len(octants), seconds / len(octants)), np.zeros((len(octants), 1), int)
+    return Made(np.stack(octants)[:, None], got[:, None], np.array(whole)[:, None], none, none, each, each)
 
 
 def told(row: dict[str, Any]) -> dict[str, Any]:

@@ -269,6 +269,7 @@ def _cells(found: Evaluation) -> list[dict[str, Any]]:
                 "connected": made.connected[number].tolist(),
                 "library_similarity": measures.nearest[number].tolist(),
                 "solves": made.solves[number].tolist(),
+                "solver_steps": made.solver_steps[number].tolist(),
             }
         told.append(one)
     return told

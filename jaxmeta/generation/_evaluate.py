@@ -194,6 +194,7 @@ def _numbers(made: Made, measures: Measures, of: Bool[np.ndarray, " n"], toleran
         "library_similarity": float(np.median(measures.nearest[of])),
         "nearer": float(measures.nearer[of].mean()),
         "solves": float(made.solves[of].mean()),
+        "solver_steps": float(made.solver_steps[of].mean()),
         "seconds": float(np.median(np.asarray(made.seconds)[of])) / plain.shape[1],
         "cpu_seconds": float(np.median(np.asarray(made.cpu_seconds)[of])) / plain.shape[1],
     }

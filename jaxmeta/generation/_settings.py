@@ -46,7 +46,7 @@ class Comparison:
     resolution: int = 64
     steps: int = 16
     scale: float = 1.0
-    guided: int = 5
+    guided: int = 2
     tolerance: float = 5e-4
     smallest_member: int = 2
     max_solves: int = 16

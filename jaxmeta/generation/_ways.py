@@ -37,6 +37,7 @@ class Made(NamedTuple):
         constants: C11, C12, C44 by an independent float64 solve, relative to the solid; nan where there are none.
         connected: whether the cell was in one part before any clean-up, (k,).
         solves: of linear elasticity that were spent on each, (k,).
+        solver_steps: of one pair of loads that guidance took for each, which are all of its solves, (k,).
         seconds: that all took, by the clock, compilation left out.
         cpu_seconds: of the process, with compilation.
     """
@@ -45,6 +46,7 @@ class Made(NamedTuple):
     constants: Float[np.ndarray, "*n k 3"]
     connected: Bool[np.ndarray, "*n k"]
     solves: Int[np.ndarray, "*n k"]
+    solver_steps: Int[np.ndarray, "*n k"]
     seconds: float | Float[np.ndarray, " n"]
     cpu_seconds: float | Float[np.ndarray, " n"]
 
@@ -55,6 +57,7 @@ class _Attempt(NamedTuple):
     solves: int
     stiffness: Float[np.ndarray, "6 6"] | None = None
     """Where it is known from an independent solve already."""
+    solver_steps: int = 0
 
 
 class _Task(NamedTuple):
@@ -86,8 +89,9 @@ class Bench:
         seconds = max(time.perf_counter() - began - (compile_seconds() - compiled), 0.0)
         spent = time.process_time() - spent
         constants = np.stack([self._constants(attempt) for attempt in attempts])
-        octants, connected, solves, _ = zip(*attempts, strict=True)
-        return Made(np.stack(octants), constants, np.array(connected), np.array(solves), seconds, spent)
+        octants, connected, solves, _, steps = zip(*attempts, strict=True)
+        whole, solved, stepped = map(np.array, (connected, solves, steps))
+        return Made(np.stack(octants), constants, whole, solved, stepped, seconds, spent)
 
     @property
     def solid(self) -> Isotropic:
@@ -152,8 +156,16 @@ def _raw(bench: Bench, task: _Task) -> list[_Attempt]:
 
 
 def _guided(bench: Bench, task: _Task) -> list[_Attempt]:
-    last = min(bench.settings.guided, bench.settings.steps)
-    return [_Attempt(octant, _connected(octant), last) for octant in bench.samples(task, last)]
+    from ..diffusion import FiniteElements
+
+    guidance = FiniteElements(
+        jnp.array(cubic_constants(task.stiffness)[:3]), last=min(bench.settings.guided, bench.settings.steps)
+    )
+    solves, steps = guidance.last * guidance.rounds, guidance.solver_steps
+    return [
+        _Attempt(octant, _connected(octant), solves, solver_steps=steps)
+        for octant in bench.samples(task, guidance.last)
+    ]
 
 
 def _fitted(bench: Bench, task: _Task) -> list[_Attempt]:
