@@ -169,7 +169,11 @@ def _guided(bench: Bench, task: _Task) -> list[_Attempt]:
 
 
 def _fitted(bench: Bench, task: _Task) -> list[_Attempt]:
-    return [bench.fitted(octant, task) for octant in bench.samples(task)]
+    attempts = []
+    for sampled in _guided(bench, task):
+        found = bench.fitted(sampled.octant, task)
+        attempts.append(found._replace(solves=found.solves + sampled.solves, solver_steps=sampled.solver_steps))
+    return attempts
 
 
 def _neighbour(bench: Bench, task: _Task) -> list[_Attempt]:
