@@ -101,8 +101,7 @@ def rounded(count: int) -> int:
 def _require_off_shells(potential: EAM, table: Neighbors) -> None:
     if float(_slope_at_the_end(potential)) < _SMOOTH:
         return
-    distance = np.linalg.norm(table.offset, axis=1)[np.asarray(table.index) < table.count]
-    if (abs(distance - potential.cutoff) < _NEAR).any():
+    if any((abs(distance - potential.cutoff) < _NEAR).any() for distance in table.distances()):
         raise refused("potential", "end off the shells of neighbours", f"ends at {potential.cutoff:g} Å, on one")
 
 
