@@ -113,8 +113,9 @@ def designs():
         near = jm.nano.neighbors(d.positions, 0.854 * A0, problem.lattice.cell, problem.pbc)
         count = (near.index < near.count).sum(0)
         picture_of_atoms(
-            d.positions, HERE / f"design_{name}.png", count, title="neighbours", view="corner", overwrite=True
-        )
+            d.positions, HERE / f"design_{name}.png", count, title="neighbours", limits=(5, 12), view="corner",
+            size=420, overwrite=True,
+        )  # fmt: skip
 
 
 def plot():
