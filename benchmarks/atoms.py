@@ -9,9 +9,10 @@ free surfaces and shaken atoms, potential of Mishin and others, neighbours known
 and others with the taper, the end cells held and moved across, periodic along the thickness; relaxed to 1e-9 eV/Å,
 solved to a residual of 1e-10; the second of two calls, so that nothing is compiled.
 
-`step` is one whole step of a design in which so many atoms are left, the second of a run from all sites of a beam with
-free faces: relaxation, k, lowest eigenvalue, shares of k of all sites, filter, thinning, and patches relaxed anew for
-`--trials` orbits of sites on either side of its threshold. Rows go to `results/atoms_step.json`, one for each size.
+`step` is two whole steps of a run from all sites of a beam with free faces, the first with the compilation of its
+programs and the relations of the sites, the second with so many atoms: relaxation, k, lowest eigenvalue, shares of k of
+all sites, filter, thinning, and patches relaxed anew for `--trials` orbits of sites on either side of its threshold.
+Rows go to `results/atoms_step.json`, one for each size.
 """
 
 from __future__ import annotations
@@ -98,16 +99,16 @@ class Enough(Exception):
 potential = jm.nano.zhou2004("Al")
 beam = jm.nano.cantilever({cells}, jm.nano.crystal(potential).lattice_constant, periodic=False)
 times = [(time.perf_counter(), time.process_time())]
+rows = dict()
 def told(step, info):
     times.append((time.perf_counter(), time.process_time()))
     seconds, cpu = (new - old for new, old in zip(*times[:-3:-1]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    row = json.dumps({{"seconds": seconds, "cpu_seconds": cpu, "peak_gigabytes": peak, "atoms": atoms[-1],
-        "bytes_per_atom": 1e9 * peak / atoms[-1], "k": info.stiffness, "lowest_eigenvalue": info.lowest_eigenvalue,
-        "cg_steps": info.solver_steps, "patches": info.trials, "changed": info.changed,
-        "first_seconds": times[1][0] - times[0][0]}})
-    print(row, file=sys.stderr)
-    print(row, flush=True)
+    rows["first" if step == 1 else "warm"] = {{
+        "seconds": seconds, "cpu_seconds": cpu, "peak_gigabytes": peak, "atoms": atoms[-1], "k": info.stiffness,
+        "lowest_eigenvalue": info.lowest_eigenvalue, "cg_steps": info.solver_steps, "patches": info.trials,
+        "changed": info.changed}}
+    print(rows, file=sys.stderr)
     atoms.append(info.atoms)
     if step == 2:
         raise Enough
@@ -115,7 +116,7 @@ atoms = [len(beam.lattice)]
 try:
     jm.nano.optimize(potential, beam, 0.46, start="full", patches=True, trials={trials}, callback=told)
 except Enough:
-    pass
+    print(json.dumps(rows))
 """
 
 
