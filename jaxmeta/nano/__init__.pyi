@@ -30,6 +30,7 @@ from ._problem import Problem as Problem
 from ._problem import cantilever as cantilever
 from ._problem import pillar as pillar
 from ._problem import read_problem as read_problem
+from ._refine import refined as refined
 from ._relax import Relaxation as Relaxation
 from ._relax import RelaxationError as RelaxationError
 from ._relax import relax as relax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from ._eam import EAM, derivatives
 from ._energy import Geometry
 from ._neighbors import SKIN, Neighbors, table_of
 
+_LARGE = 50_000
+"""Atoms from which on memory is worth the tenth of a second that it takes to free it."""
 _NEAR, _SMOOTH = 0.02, 1e-6
 """A cutoff is on a shell if pairs are nearer to it, in Å, and a slope there is larger, in eV/Å."""
 
@@ -80,8 +83,12 @@ def body_of(
     """
     count = len(where)
     total = rounded(count) if total is None else total
-    table = table_of(where, potential.cutoff + SKIN, box, total)
-    _require_off_shells(potential, table)
+    _let_go(total)
+    made = table_of(where, potential.cutoff + SKIN, box, total)
+    _require_off_shells(potential, made)
+    table = jax.block_until_ready(made.sorted())
+    del made
+    _let_go(total)
     straight = not np.count_nonzero(box.vectors[list(box.pbc)] * (1 - np.eye(3))[list(box.pbc)])
     free, there = np.zeros(total), np.zeros(total)
     there[:count] = 1 if occupancy is None else occupancy
@@ -89,7 +96,13 @@ def body_of(
     coarse = None
     if held.any() and straight:
         coarse = coarse_grid(where, there[:count] > 0, free[:count], box, crystal(potential), total, frame)
-    return Body(potential, table.sorted(), jnp.asarray(there), jnp.asarray(free), coarse)
+    return Body(potential, table, jnp.asarray(there), jnp.asarray(free), coarse)
+
+
+def _let_go(total: int) -> None:
+    """Free what JAX holds of arrays that it has copied, or deleted, until Python collects garbage."""
+    if total > _LARGE:
+        gc.collect()
 
 
 def rounded(count: int) -> int:
@@ -101,8 +114,7 @@ def rounded(count: int) -> int:
 def _require_off_shells(potential: EAM, table: Neighbors) -> None:
     if float(_slope_at_the_end(potential)) < _SMOOTH:
         return
-    distance = np.linalg.norm(table.offset, axis=1)[np.asarray(table.index) < table.count]
-    if (abs(distance - potential.cutoff) < _NEAR).any():
+    if any((abs(distance - potential.cutoff) < _NEAR).any() for distance in table.distances()):
         raise refused("potential", "end off the shells of neighbours", f"ends at {potential.cutoff:g} Å, on one")
 
 

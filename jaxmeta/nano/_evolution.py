@@ -3,12 +3,13 @@
 **Thinning.** While there are more atoms than asked for, a step ranks all sites by their filtered shares of k, averaged
 over steps, and keeps those of highest rank: fewer atoms than before by a rate, and others than before, as sites next to
 atoms with high shares come back. A step that ends in an unsound design, or loses much of k, gives way to
-smaller ones from the last sound design, which only take atoms out.
+smaller ones from the last sound design, which only take atoms out. With patches, the atoms next to the threshold are
+put in order by what k loses when each is taken out and a patch around it relaxed anew.
 
 **Exchange.** Then atoms move at a constant number. The shares say which atoms may go and which sites may get one; each
-of these changes is tried by relaxing the whole body anew. Several removals and additions, the best ones, are made at
-once, then fewer, until a design has a larger k and is stable. So k grows in every step, and where no exchange makes it
-larger the design rests.
+of these changes is tried by relaxing the whole body anew, or a patch of it. Several removals and additions, the best
+ones, are made at once, then fewer, until a design has a larger k and is stable. So k grows in every step, and where no
+exchange makes it larger the design rests.
 
 Changes are made on whole orbits of the problem's symmetry.
 """
@@ -39,6 +40,8 @@ _HANGING = 5
 """Thinning makes up for dropped atoms where so many neighbours are."""
 _PAIRS = 4
 """Single exchanges that are tried at the end: so many best removals with so many best additions."""
+_AT_REST = 1e-2
+"""A patch with a larger force left, in eV/Å, tells nothing."""
 _GROWTH = 1e-6
 _FALL, _SLOW = 0.7, 0.1
 """A step after which k is below this share of what it was gives way to a smaller one, unless it is small already."""
@@ -92,6 +95,7 @@ class Info(NamedTuple):
         lowest_eigenvalue: of it, in eV/Å².
         changed: sites that changed.
         trials: changes that were tried.
+        solver_steps: of conjugate gradients, to relax and solve the design of `stiffness`.
     """
 
     phase: str
@@ -100,6 +104,7 @@ class Info(NamedTuple):
     lowest_eigenvalue: float
     changed: int
     trials: int
+    solver_steps: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +115,11 @@ class Evolution:
         oracle: the stiffness.
         target: number of atoms, at most.
         rate: share of the atoms that a step of thinning takes out.
-        trials: removals, and as many additions, that an exchange tries.
+        trials: removals, and as many additions, that an exchange tries; with patches, removals on either side of the
+            threshold that thinning tries.
         batch: of these, how many it makes at once, at first.
         least, full: neighbours below which thinning drops an atom, and from which on it fills a site.
+        patches: relax patches in place of the whole body where a change is tried.
     """
 
     oracle: Oracle
@@ -122,6 +129,7 @@ class Evolution:
     batch: int
     least: int
     full: int
+    patches: bool = False
 
     def init(self, occupied: Bool[np.ndarray, "n"]) -> State:
         """State before the first step."""
@@ -170,15 +178,34 @@ class Evolution:
         if there and (state.left <= 0 or found.k < state.k):
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
             return after, self._info("thin", found, after.occupancy.astype(bool), occupied, 0)
-        new = self._thinned(occupied, memory, float(state.rate))
-        return state._replace(occupancy=new.astype(np.int8)), self._info("thin", found, new, occupied, 0)
+        count = max(self.target, int(np.count_nonzero(occupied) * (1 - float(state.rate))))
+        few = int(_ADMITTED * count) + int(np.count_nonzero(self.oracle.problem.held))
+        admitted = self.oracle.sites.highest(np.where(occupied, -np.inf, memory), self.oracle.problem, few)
+        trials = 0
+        if self.patches:
+            memory, trials = self._ordered(occupied, admitted, found, memory, count)
+        new = self._thinned(occupied, admitted, memory, count)
+        return state._replace(occupancy=new.astype(np.int8)), self._info("thin", found, new, occupied, trials)
 
-    def _thinned(self, occupied: np.ndarray, memory: np.ndarray, rate: float) -> np.ndarray:
-        """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank."""
-        count = max(self.target, int(np.count_nonzero(occupied) * (1 - rate)))
+    def _ordered(
+        self, occupied: np.ndarray, admitted: np.ndarray, found: Evaluated, memory: np.ndarray, count: int
+    ) -> tuple[np.ndarray, int]:
+        """Ranks in which the atoms on either side of the threshold follow what k loses without them."""
         sites, problem = self.oracle.sites, self.oracle.problem
-        few = int(_ADMITTED * count) + int(np.count_nonzero(problem.held))
-        admitted = sites.highest(np.where(occupied, -np.inf, memory), problem, few)
+        ranks = memory[sites.first]
+        kept = sites.highest(np.where(occupied | admitted, memory, -np.inf), problem, count)[sites.first]
+        can_go = (occupied & ~problem.held)[sites.first]
+        order = np.argsort(ranks, kind="stable")
+        below, above = order[(can_go & ~kept)[order]][-self.trials :], order[(can_go & kept)[order]][: self.trials]
+        near = np.concatenate([below, above])
+        gains = self._tried(occupied, found, near.tolist())
+        dearest_last = sorted(near.tolist(), key=lambda orbit: -gains.get(orbit, -np.inf))
+        ranks[dearest_last] = np.sort(ranks[near])
+        return ranks[sites.orbit], len(near)
+
+    def _thinned(self, occupied: np.ndarray, admitted: np.ndarray, memory: np.ndarray, count: int) -> np.ndarray:
+        """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank."""
+        sites, problem = self.oracle.sites, self.oracle.problem
         ranks = np.where(occupied | admitted, memory, -np.inf)
         new = sites.cleaned(sites.highest(ranks, problem, count), problem, self.least, self.full)
         if np.count_nonzero(new) > count:
@@ -237,6 +264,9 @@ class Evolution:
     def _tried(self, occupied: np.ndarray, found: Evaluated, orbits: list[int]) -> dict[int, float]:
         """What a change of every orbit does to k, an atom; those that could not be relaxed are left out."""
         sites, gains = self.oracle.sites, {}
+        if self.patches:
+            seen = self.oracle.patches(occupied, found, sites.first[orbits])
+            return {o: k for o, k, force in zip(orbits, seen.k, seen.force, strict=True) if force < _AT_REST}
         for orbit in orbits:
             k = self.oracle.trial(occupied ^ (sites.orbit == orbit), found.positions)
             if k > 0:
@@ -266,4 +296,4 @@ class Evolution:
 
     def _info(self, phase: str, found: Evaluated, new: np.ndarray, old: np.ndarray, trials: int) -> Info:
         changed = int(np.count_nonzero(new != old))
-        return Info(phase, int(np.count_nonzero(new)), found.k, found.lowest, changed, trials)
+        return Info(phase, int(np.count_nonzero(new)), found.k, found.lowest, changed, trials, found.steps)

@@ -14,6 +14,7 @@ there: it has displacement `FAR` and no weight.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jax
@@ -32,7 +33,9 @@ SKIN = 0.7
 """How much further than the cutoff tables reach, in Å. In an FCC crystal of aluminium five shells are then in them."""
 _LEAST_DISTANCE = 1.0
 _MULTIPLE = 40
-"""Rows are as long as a multiple of this, so that one compiled program serves several tables."""
+"""There are a multiple of so many rows, so that one compiled program serves several tables."""
+_TOGETHER = 1 << 15
+"""Atoms whose neighbours are looked up at once."""
 
 
 @jax.tree_util.register_dataclass
@@ -70,9 +73,13 @@ class Neighbors:
 
     def sorted(self) -> Neighbors:
         """The table with `nearest`, as arrays of JAX."""
-        shortest = np.linalg.norm(self.offset, axis=1)
-        shortest = np.where(np.asarray(self.index) < self.count, shortest, np.inf).min(1, initial=np.inf)
+        shortest = [distance.min(initial=np.inf) for distance in self.distances()]
         return Neighbors(jnp.asarray(self.index), jnp.asarray(self.offset), self.radius, jnp.asarray(shortest))
+
+    def distances(self) -> Iterator[Float[np.ndarray, "m"]]:
+        """Row by row the distances of the neighbours that are there, in the reference positions."""
+        for index, offset in zip(np.asarray(self.index), np.asarray(self.offset), strict=True):
+            yield np.sqrt((offset**2).sum(0))[index < self.count]
 
 
 def _parting(displacement: Array) -> Array:
@@ -131,29 +138,36 @@ def table_of(
     tree = cKDTree(np.concatenate([inside, images]))
     number = np.concatenate([np.arange(count), source])
     some = inside[:: max(1, count // 1000)]
-    most = int(tree.query_ball_point(some, radius, return_length=True).max(initial=0)) + 1
-    while True:
-        distance, found = tree.query(inside, k=np.arange(1, most + 2), distance_upper_bound=radius, workers=-1)
-        if count == 0 or not np.isfinite(distance[:, -1]).any():
-            break
-        most += 16
-    distance, found = distance[:, 1:], found[:, 1:]  # the nearest is the atom itself
-    _require_apart(distance, found, number, least)
-    full = np.isfinite(distance)
-    rows = max(_MULTIPLE, -(-int(full.sum(1).max(initial=0)) // _MULTIPLE) * _MULTIPLE)
-    index = np.full((rows, total), total, np.int32)
-    offset = np.zeros((rows, 3, total))
-    for k in range(min(rows, full.shape[1])):
-        atoms = np.flatnonzero(full[:, k])
-        place = found[atoms, k]
-        index[k, atoms] = number[place]
-        offset[k][:, atoms] = (tree.data[place] - inside[atoms]).T
+    most = int(tree.query_ball_point(some, radius, return_length=True).max(initial=0))
+    index, offset = _rows(most, total)
+    number, place = np.append(number, total), np.append(tree.data, np.zeros((1, 3)), 0)  # the last is not there
+    for first in range(0, count, _TOGETHER):
+        part = slice(first, min(first + _TOGETHER, count))
+        while True:  # the nearest is the atom itself
+            near = np.arange(2, len(index) + 3)
+            distance, found = tree.query(inside[part], k=near, distance_upper_bound=radius, workers=-1)
+            _require_apart(distance, number[found], first, least)
+            if not np.isfinite(distance[:, -1]).any():
+                break
+            more = _rows(1, total)
+            index, offset = np.concatenate([index, more[0]]), np.concatenate([offset, more[1]])
+        distance, found = distance[:, :-1].T, found[:, :-1].T
+        index[:, part] = number[found]
+        for k, axis in enumerate(inside[part].T):
+            offset[:, k, part] = np.where(np.isfinite(distance), place[:, k][found] - axis, 0)
     return Neighbors(index, offset, radius)
 
 
-def _require_apart(distance: np.ndarray, found: np.ndarray, number: np.ndarray, least: float) -> None:
+def _rows(most: int, total: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers and offsets of no neighbours, in rows for as many."""
+    rows = max(1, -(-most // _MULTIPLE)) * _MULTIPLE
+    return np.full((rows, total), total, np.int32), np.zeros((rows, 3, total))
+
+
+def _require_apart(distance: np.ndarray, neighbor: np.ndarray, first: int, least: float) -> None:
+    """Refuse atoms, from number `first` on, that are too near to their neighbours, nearest first."""
     if distance.size and distance[:, 0].min() < least:
-        first = int(distance[:, 0].argmin())
-        second = int(number[found[first, 0]])
-        what = f"atoms {first} and {second} are" if first != second else f"atom {first} and its image are"
-        raise refused("positions", f"keep atoms {least:g} Å apart", f"{what} at {distance[first, 0]:.3g} Å")
+        row = int(distance[:, 0].argmin())
+        one, other = first + row, int(neighbor[row, 0])
+        what = f"atoms {one} and {other} are" if one != other else f"atom {one} and its image are"
+        raise refused("positions", f"keep atoms {least:g} Å apart", f"{what} at {distance[row, 0]:.3g} Å")

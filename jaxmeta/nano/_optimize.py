@@ -23,7 +23,7 @@ from ._eam import EAM
 from ._evaluate import energies
 from ._evolution import Evolution, Info, State
 from ._oracle import Oracle
-from ._orbits import sites_of
+from ._orbits import Sites, sites_of
 from ._problem import Problem
 from ._stiffness import Stiffness, stiffness
 
@@ -105,6 +105,7 @@ def optimize(
     batch: int = 8,
     least: int = 7,
     full: int = 9,
+    patches: bool = False,
     max_steps: int = 200,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, Info], None] | None = None,
@@ -130,6 +131,8 @@ def optimize(
         batch: changes that it makes at once at first.
         least: neighbours below which thinning drops an atom.
         full: neighbours from which on it fills a site.
+        patches: try changes by relaxing a patch of 8.2 Å around each in place of the whole body, as large bodies need;
+            thinning, too, then puts atoms next to its threshold in order by that, `trials` on either side.
         max_steps: most steps.
         checkpoint: folder that is saved to, and resumed from if it holds this run.
         callback: called as callback(step, info) after every step; what it raises ends the run.
@@ -155,12 +158,16 @@ def optimize(
     trials, batch = whole_number("trials", trials, 1), whole_number("batch", batch, 1)
     least, full = whole_number("least", least), whole_number("full", full, 1)
     max_steps, seed = whole_number("max_steps", max_steps, 1), whole_number("seed", seed)
+    require_kind("patches", patches, (bool,))
     target = problem.sites_of(fraction)
     with jax.enable_x64(True):
         require_lattice(potential, problem.lattice.lattice_constant)
         sites = sites_of(problem, symmetric)
-        loop = Evolution(Oracle(potential, problem, sites), target, rate, trials, batch, least, full)
-        chosen = _checked_start(start, problem)
+        chosen = _checked_start(start, problem, sites)
+        begun = {"full": problem.domain.sum(), "continuum": target, "random": target}
+        first = int(begun[chosen] if isinstance(chosen, str) else chosen.sum())
+        most = min(int(problem.domain.sum()), max(first, target) + int(sites.size.max()))
+        loop = Evolution(Oracle(potential, problem, sites, most), target, rate, trials, batch, least, full, patches)
         asked = {
             "potential": [digest(leaf) for leaf in jax.tree.leaves(potential)],
             "problem": [
@@ -176,6 +183,7 @@ def optimize(
             "batch": batch,
             "least": least,
             "full": full,
+            "patches": patches,
         }
         return _run(loop, chosen, seed, fraction, asked, max_steps, checkpoint, callback)
 
@@ -238,7 +246,7 @@ def _started(loop: Evolution, start: str | np.ndarray, seed: int, fraction: floa
     oracle = loop.oracle
     problem, sites = oracle.problem, oracle.sites
     if isinstance(start, np.ndarray):
-        return sites.alike(((start & problem.domain) | problem.held).astype(float)) > 0.5
+        return start
     if start == "full":
         return problem.domain
     densities = np.full(len(sites.size), fraction)
@@ -248,7 +256,8 @@ def _started(loop: Evolution, start: str | np.ndarray, seed: int, fraction: floa
     return sites.highest(density, problem, loop.target)
 
 
-def _checked_start(start: Any, problem: Problem) -> str | np.ndarray:
+def _checked_start(start: Any, problem: Problem, sites: Sites) -> str | np.ndarray:
+    """Its name, or an array with grips and of whole orbits."""
     if isinstance(start, str):
         if start not in STARTS:
             raise refused("start", f"be one of {', '.join(STARTS)}, or an array", told(start))
@@ -258,4 +267,5 @@ def _checked_start(start: Any, problem: Problem) -> str | np.ndarray:
         raise refused("start", f"have shape ({len(problem.lattice)},)", f"has shape {array.shape}")
     if not np.isin(array, (0, 1)).all():
         raise refused("start", "hold truth values", "holds others")
-    return array.astype(bool)
+    there = (array.astype(bool) & problem.domain) | problem.held
+    return sites.alike(there.astype(float)) > 0.5

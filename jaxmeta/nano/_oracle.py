@@ -13,15 +13,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from ..solvers import PCG
+from ..solvers import PCG, Stats
 from ._body import Body, body_of, rounded
 from ._descent import Ended, descend
 from ._eam import EAM
 from ._energy import gradient, site_energies
 from ._grips import padded, require_held
 from ._orbits import Sites
+from ._patches import Changes, Path, changes_of
 from ._problem import Problem
 from ._relax import RelaxationError, settle
 from ._sensitivity import second_derivative
@@ -44,6 +45,8 @@ class Evaluated(NamedTuple):
         lowest: eigenvalue of the Hessian of the free atoms, in eV/Å².
         positions: of all sites, in Å: atoms relaxed, empty sites moved with their neighbours, (n, 3).
         shares: of k by the site rule, they sum to it; zero at empty sites, (n,).
+        motions: u and u₂ of the m atoms, (2, m, 3), where shares were asked for.
+        steps: of conjugate gradients, for the relaxation, u and u₂.
         why: what was wrong, or nothing.
     """
 
@@ -51,6 +54,8 @@ class Evaluated(NamedTuple):
     lowest: float
     positions: Float[np.ndarray, "n 3"]
     shares: Float[np.ndarray, "n"]
+    motions: Float[np.ndarray, "2 m 3"] | None = None
+    steps: int = 0
     why: str = ""
 
     @property
@@ -67,16 +72,18 @@ class Oracle:
         potential: of the atoms.
         problem: what is designed.
         sites: of it.
+        most: atoms of a design.
     """
 
     potential: EAM
     problem: Problem
     sites: Sites
+    most: int
 
     @cached_property
     def _total(self) -> int:
         """Atoms in the arrays: as many for every design, so that one compiled program serves all."""
-        return rounded(int(np.count_nonzero(self.problem.domain)))
+        return rounded(self.most)
 
     @cached_property
     def _frame(self) -> np.ndarray:
@@ -86,6 +93,11 @@ class Oracle:
 
     def _body(self, where: np.ndarray, held: np.ndarray) -> Body:
         return body_of(self.potential, where, held, self.problem.box, total=self._total, frame=self._frame)
+
+    def _checked(self, where: np.ndarray, held: np.ndarray) -> Body:
+        body = self._body(where, held)
+        require_held(body.table, self.potential.cutoff, held)
+        return body
 
     def evaluate(self, occupied: Bool[np.ndarray, "n"], shares: bool = False) -> Evaluated:
         """A design, relaxed from its lattice sites, in a context of float64.
@@ -98,24 +110,28 @@ class Oracle:
         atoms = np.flatnonzero(occupied)
         where, held = lattice.positions[atoms], problem.held[atoms]
         positions, share = lattice.positions.copy(), np.zeros(len(occupied))
-        try:
-            body = self._body(where, held)
-            require_held(body.table, self.potential.cutoff, held)
-            there = np.ones(len(atoms))
+        try:  # nothing but `settle` holds the body, so that its memory is free where another table is made
             done = settle(
-                self.potential, where, held, problem.box, there, _TOLERANCE, _MAX_STEPS, body=body, frame=self._frame
-            )
+                self.potential, where, held, problem.box, np.ones(len(atoms)), _TOLERANCE, _MAX_STEPS,
+                body=self._checked(where, held), frame=self._frame,
+            )  # fmt: skip
         except (RelaxationError, ValueError) as error:
-            return Evaluated(0.0, 0.0, positions, share, str(error))
+            return Evaluated(0.0, 0.0, positions, share, why=str(error))
         still = done.state.displacement
         response = respond(done.body, still, padded(problem.direction[atoms], self._total))
         if float(response.stats.residual) > _SOLVED:
-            return Evaluated(0.0, done.lowest_eigenvalue, positions, share, "The solve for the response failed.")
+            return Evaluated(0.0, done.lowest_eigenvalue, positions, share, why="The solve for the response failed.")
         positions[atoms] = done.positions
+        steps, motions = done.products + int(response.stats.steps), None
         if shares:
-            share[atoms] = np.asarray(_shares(done.body, still, response.displacement))[: len(atoms)]
-        moved = self._followed(positions - lattice.positions, occupied)
-        return Evaluated(float(response.k), done.lowest_eigenvalue, lattice.positions + moved, share)
+            found, second, stats = _shares(done.body, still, response.displacement)
+            share[atoms], steps = np.asarray(found)[: len(atoms)], steps + int(stats.steps)
+            motions = np.stack([np.asarray(motion).T[: len(atoms)] for motion in (response.displacement, second)])
+        moved = positions - lattice.positions
+        moved = np.where(occupied[:, None], moved, self.sites.around(moved, occupied))
+        return Evaluated(
+            float(response.k), done.lowest_eigenvalue, lattice.positions + moved, share, motions, steps
+        )  # fmt: skip
 
     def trial(self, occupied: Bool[np.ndarray, "n"], positions: Float[np.ndarray, "n 3"]) -> float:
         """k of a design near a relaxed one, relaxed from there; zero where that takes long."""
@@ -132,16 +148,27 @@ class Oracle:
         response = respond(body, state.displacement, padded(problem.direction[atoms], self._total))
         return float(response.k) if float(response.stats.residual) <= _SOLVED else 0.0
 
-    def _followed(self, moved: np.ndarray, occupied: np.ndarray) -> np.ndarray:
-        """Displacements with those of empty sites: the mean of their nearest atoms'."""
-        near = (self.sites.shell == 1) & occupied[self.sites.index]
-        mean = sum(n[:, None] * moved[i] for n, i in zip(near, self.sites.index, strict=True))
-        return np.where(occupied[:, None], moved, mean / np.maximum(near.sum(0), 1)[:, None])
+    def patches(self, occupied: Bool[np.ndarray, "n"], found: Evaluated, sites: Int[np.ndarray, "m"]) -> Changes:
+        """What k changes by when an atom goes from each of some sites, or comes to it, relaxed in a patch around it.
+
+        Args:
+            occupied: where atoms are.
+            found: the same design, evaluated with its shares.
+            sites: each is changed by itself.
+        """
+        assert found.motions is not None
+        atoms = np.flatnonzero(occupied)
+        comes = ~occupied[sites]
+        numbers = np.where(comes, len(atoms) + np.cumsum(comes), np.cumsum(occupied)[sites]) - 1
+        path = Path(found.positions[atoms], *found.motions)
+        return changes_of(
+            self.potential, path, self.problem.held[atoms], found.positions[sites[comes]], numbers, self.problem.box
+        )
 
 
 @jax.jit
-def _shares(body: Body, still: Array, u: Array) -> Array:
-    """D²eᵢ[u, u] + Deᵢ · u₂, with eᵢ the energies of the atoms and u₂ the second-order part of the relaxed path."""
+def _shares(body: Body, still: Array, u: Array) -> tuple[Array, Array, Stats]:
+    """D²eᵢ[u, u] + Deᵢ · u₂, with eᵢ the energies of the atoms and u₂ the second-order part of the relaxed path; u₂."""
     operator = body.hessian(still)
     load = second_derivative(lambda x: gradient(body.potential, body.geometry(x)), still, u)
     method = PCG(residual=_SECOND, max_steps=2000)
@@ -150,4 +177,5 @@ def _shares(body: Body, still: Array, u: Array) -> Array:
         -body.free[None] * load,
         body.preconditioner(operator, body.corrections()),
     )
-    return second_derivative(lambda x: site_energies(body.potential, body.geometry(x)), still, u, solved.value)
+    share = second_derivative(lambda x: site_energies(body.potential, body.geometry(x)), still, u, solved.value)
+    return share, solved.value, solved.stats

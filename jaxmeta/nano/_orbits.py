@@ -7,6 +7,7 @@ and d to ±d up to a common translation. It takes a design to one of the same st
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -18,6 +19,8 @@ from ._problem import Problem
 
 SHELLS = (1.0, 1.0, 0.5, 0.5, 0.25)
 """Weights of a site and of its first four shells of neighbours in the filter."""
+_NEAREST = 12
+"""Rows that hold all neighbours of the first shell."""
 _SAME = 1e-6
 
 
@@ -26,7 +29,7 @@ class Sites:
     """Relations between the sites of a problem.
 
     Args:
-        index: numbers of the neighbours up to the fourth shell, (k, n); any where there is none.
+        index: numbers of the neighbours up to the fourth shell, nearest first, (k, n); any where there is none.
         shell: which shell they are of, from 1; 0 where there is none, (k, n).
         orbit: which orbit of the symmetry group a site is of, (n,).
         size: sites of every orbit, (m,).
@@ -43,16 +46,27 @@ class Sites:
 
     def neighbors(self, occupied: Bool[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
         """How many of its twelve nearest sites of every site are occupied."""
-        return (occupied[self.index] & (self.shell == 1)).sum(0)
+        return (occupied[self.index[:_NEAREST]] & (self.shell[:_NEAREST] == 1)).sum(0)
+
+    def around(self, field: Float[np.ndarray, "n 3"], occupied: Bool[np.ndarray, "n"]) -> Float[np.ndarray, "n 3"]:
+        """The mean of a field over the atoms next to every site; zero where there is none."""
+        total = np.zeros_like(field)
+        for near, shell in zip(self.index[:_NEAREST], self.shell[:_NEAREST], strict=True):
+            total += (occupied[near] & (shell == 1))[:, None] * field[near]
+        return total / np.maximum(self.neighbors(occupied), 1)[:, None]
 
     def filtered(self, values: Float[np.ndarray, "n"], allowed: Bool[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
         """Σⱼ w(shell of j) vⱼ / Σⱼ w(shell of j), over a site and its allowed neighbours; alike on an orbit.
 
         Shells follow the crystal whichever way it lies in the box. Empty sites take values from occupied ones.
         """
-        weight = np.append(SHELLS[1:], 0.0)[self.shell - 1] * allowed[self.index]
-        total = SHELLS[0] * values + (weight * values[self.index]).sum(0)
-        return self.alike(total / (SHELLS[0] + weight.sum(0)))
+        weights = np.append(SHELLS[1:], 0.0)
+        total, share = SHELLS[0] * values, np.full(len(values), SHELLS[0])
+        for near, shell in zip(self.index, self.shell, strict=True):
+            weight = weights[shell - 1] * allowed[near]
+            total += weight * values[near]
+            share += weight
+        return self.alike(total / share)
 
     def alike(self, values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
         """The mean over every orbit."""
@@ -80,15 +94,20 @@ def sites_of(problem: Problem, symmetric: bool = True) -> Sites:
     """The relations of a problem; every site is an orbit by itself unless `symmetric`."""
     where, a = problem.lattice.positions, problem.lattice.lattice_constant
     table = table_of(where, 1.45 * a, problem.box)
-    index, offset = np.asarray(table.index), np.asarray(table.offset)
-    none = index == len(where)
-    shell = np.where(none, 0, np.rint(2 * (np.linalg.norm(offset, axis=1) / a) ** 2)).astype(int)
-    maps = _symmetries(problem) if symmetric else np.arange(len(where))[None]
-    _, first, orbit = np.unique(maps.min(0), return_index=True, return_inverse=True)
-    return Sites(np.where(none, 0, index), shell, orbit, np.bincount(orbit), first, len(maps))
+    none = np.asarray(table.index) == len(where)
+    rows = int((~none).any(1).sum())
+    index, shell = np.where(none, 0, table.index)[:rows], np.zeros((rows, len(where)), np.int8)
+    for k in range(rows):
+        squares = (np.asarray(table.offset[k]) ** 2).sum(0)
+        shell[k] = np.where(none[k], 0, np.rint(2 * squares / a**2))
+    least, order = np.arange(len(where)), 0
+    for image in _symmetries(problem) if symmetric else [least]:
+        least, order = np.minimum(least, image), order + 1
+    _, first, orbit = np.unique(least, return_index=True, return_inverse=True)
+    return Sites(index, shell, orbit, np.bincount(orbit), first, order)
 
 
-def _symmetries(problem: Problem) -> Int[np.ndarray, "g n"]:
+def _symmetries(problem: Problem) -> Iterator[Int[np.ndarray, "n"]]:
     """Permutations of the sites, in whole numbers along the axes of the box."""
     lattice = problem.lattice
     axes = np.array(lattice.axes)
@@ -98,7 +117,6 @@ def _symmetries(problem: Problem) -> Int[np.ndarray, "g n"]:
     shifts = [range(0, size[k], steps[k]) if problem.pbc[k] and steps[k] else range(1) for k in range(3)]
     keys = np.asarray(np.ravel_multi_index(tuple(place.T), tuple(size)))
     sort = np.argsort(keys)
-    found = []
     for signs in product((1, -1), repeat=3):
         mirrored = np.where(np.array(signs) == 1, place, place.min(0) + place.max(0) - place)
         for shift in product(*shifts):
@@ -106,8 +124,7 @@ def _symmetries(problem: Problem) -> Int[np.ndarray, "g n"]:
             key = np.ravel_multi_index(tuple(moved.T), tuple(size))
             image = sort[np.minimum(np.searchsorted(keys, key, sorter=sort), len(keys) - 1)]
             if (keys[image] == key).all() and _keeps(problem, image, np.array(signs)):
-                found.append(image)
-    return np.array(found)
+                yield image
 
 
 def _keeps(problem: Problem, image: np.ndarray, signs: np.ndarray) -> bool:

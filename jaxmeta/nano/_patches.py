@@ -23,11 +23,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jaxtyping import ArrayLike, Bool, Float, Int
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from .._arguments import require_kind
 from .._numbers import plain_number, refused
 from ..solvers import PCG, inner
-from ._body import checked_held
+from ._body import checked_held, rounded
 from ._cells import Cell, checked_cell, checked_positions
 from ._coarse import block_inverses
 from ._curvature import hessian
@@ -45,6 +46,8 @@ _LONGEST = 0.25
 """Of a step, in Å: H is shifted by the largest force over it, which also makes it positive far from rest."""
 _ROOM = 0.5
 """How far an atom of a patch may go, in Å; tables of patches reach so much further than the cutoff, twice."""
+_PATCH = 8.2
+"""Radius in Å."""
 _TOGETHER = 16
 """Patches that are solved at once; of fewer changes the next power of two."""
 
@@ -83,7 +86,7 @@ def removals(
     cell: Float[ArrayLike, "3 3"] | None = None,
     pbc: Flags = _FREE,
     *,
-    radius: float = 8.2,
+    radius: float = _PATCH,
 ) -> Changes:
     """What the removal of each of some atoms does to the stiffness, everything else staying there.
 
@@ -107,7 +110,8 @@ def removals(
         raise refused("atoms", f"be from 0 to {len(flags) - 1}", f"ranges from {numbers.min()} to {numbers.max()}")
     if flags[numbers].any():
         raise refused("atoms", "be free", f"names atom {int(numbers[flags[numbers]][0])}, which is held")
-    return _changes(potential, solved, derivatives, flags, np.zeros((0, 3)), numbers, checked_cell(cell, pbc), radius)
+    none = np.zeros((0, 3))
+    return _checked_changes(potential, solved, derivatives, flags, none, numbers, checked_cell(cell, pbc), radius)
 
 
 def additions(
@@ -119,7 +123,7 @@ def additions(
     cell: Float[ArrayLike, "3 3"] | None = None,
     pbc: Flags = _FREE,
     *,
-    radius: float = 8.2,
+    radius: float = _PATCH,
 ) -> Changes:
     """What an atom at each of some empty sites does to the stiffness, each by itself.
 
@@ -133,10 +137,10 @@ def additions(
     places = checked_positions("sites", sites)
     flags = checked_held(held, len(solved.positions))
     numbers = np.arange(len(flags), len(flags) + len(places))
-    return _changes(potential, solved, derivatives, flags, places, numbers, checked_cell(cell, pbc), radius)
+    return _checked_changes(potential, solved, derivatives, flags, places, numbers, checked_cell(cell, pbc), radius)
 
 
-def _changes(
+def _checked_changes(
     potential: EAM,
     solved: Stiffness,
     derivatives: Sensitivities,
@@ -148,36 +152,76 @@ def _changes(
 ) -> Changes:
     require_kind("potential", potential, (EAM,))
     radius = plain_number("radius", radius, "be positive", lambda x: x > 0)
+    path = Path(solved.positions, solved.displacement, derivatives.second)
+    with jax.enable_x64(True):
+        return changes_of(potential, path, held, sites, numbers, box, radius)
+
+
+class Path(NamedTuple):
+    """The path x + δ u + ½ δ² u₂ of some atoms.
+
+    Attributes:
+        positions: x, relaxed, (n, 3).
+        displacement: u, (n, 3).
+        second: u₂, (n, 3).
+    """
+
+    positions: np.ndarray
+    displacement: np.ndarray
+    second: np.ndarray
+
+
+def changes_of(
+    potential: EAM, path: Path, held: np.ndarray, sites: np.ndarray, numbers: np.ndarray, box: Cell,
+    radius: float = _PATCH,
+) -> Changes:  # fmt: skip
+    """What single changes do, of checked arguments, in a context of float64.
+
+    Args:
+        potential: of the atoms.
+        path: of the n atoms.
+        held: atoms of both grips, (n,).
+        sites: where atoms may come, (m, 3).
+        numbers: of what is changed: atoms below n go, from n on those at the sites come.
+        box: the cell of the atoms.
+        radius: of the patches, in Å.
+    """
     if not len(numbers):
         return Changes(np.zeros(0), np.zeros(0), np.zeros(0))
-    with jax.enable_x64(True):
-        whole = _Whole(potential, solved, derivatives, held, sites, box)
-        found = [
-            np.asarray(_curvatures(potential, patches))[:count] for patches, count in whole.patches(numbers, radius)
-        ]
+    changed = np.concatenate([path.positions, sites])[numbers]
+    kept = _within(path.positions, changed, radius + 2 * _reach(potential), box)
+    goes = numbers < len(held)
+    numbers = np.where(goes, np.searchsorted(kept, numbers), numbers - len(held) + len(kept))
+    whole = _Whole(potential, Path(*(field[kept] for field in path)), held[kept], sites, box)
+    found = [np.asarray(_curvatures(potential, patches))[:count] for patches, count in whole.patches(numbers, radius)]
     return Changes(*np.concatenate(found).T)
 
 
-class _Whole:
-    """The body, from which patches are cut."""
+def _within(where: np.ndarray, places: np.ndarray, radius: float, box: Cell) -> np.ndarray:
+    """Numbers of the atoms that are within a radius of some places or their images."""
+    inside, (places, _) = box.wrapped(where)[0], box.wrapped(places)
+    tree = cKDTree(np.concatenate([places, box.images(places, radius)[0]]))
+    return np.flatnonzero(np.isfinite(tree.query(inside, distance_upper_bound=radius, workers=-1)[0]))
 
-    def __init__(
-        self,
-        potential: EAM,
-        solved: Stiffness,
-        derivatives: Sensitivities,
-        held: np.ndarray,
-        sites: np.ndarray,
-        box: Cell,
-    ) -> None:
-        count = len(held)
-        self.where = np.concatenate([solved.positions, sites])
+
+def _reach(potential: EAM) -> float:
+    """How far the table of a patch reaches, in Å."""
+    return potential.cutoff + 2 * _ROOM
+
+
+class _Whole:
+    """The body, or what of it is around the changes, from which patches are cut."""
+
+    def __init__(self, potential: EAM, path: Path, held: np.ndarray, sites: np.ndarray, box: Cell) -> None:
+        count, filled = len(held), len(held) + len(sites)
+        total = rounded(filled)
+        self.where = np.concatenate([path.positions, sites])
         self.free = np.append(~held, np.ones(len(sites), bool))
-        self.there = np.repeat([1.0, 0.0], [count, len(sites)])
-        self.table = table_of(self.where, potential.cutoff + 2 * _ROOM, box, least=0.0)
+        self.there = np.repeat([1.0, 0.0], [count, total - count])
+        self.table = table_of(self.where, _reach(potential), box, total, least=0.0)
         self.index, self.offset = np.asarray(self.table.index), np.asarray(self.table.offset)
-        motions = np.zeros((2, 3, count + len(sites)))
-        motions[0, :, :count], motions[1, :, :count] = solved.displacement.T, derivatives.second.T
+        motions = np.zeros((2, 3, total))
+        motions[0, :, :count], motions[1, :, :count] = path.displacement.T, path.second.T
         self._follow(motions, count)
         self.path = motions
         geometry = Geometry(self.table, jnp.zeros_like(motions[0]), jnp.asarray(self.there))
@@ -185,7 +229,7 @@ class _Whole:
 
     def _follow(self, motions: np.ndarray, count: int) -> None:
         """Give empty sites the mean motion of the atoms nearest to them."""
-        for site in range(count, self.index.shape[1]):
+        for site in range(count, len(self.where)):
             near = self.index[:, site]
             near = near[near < count][:6]
             motions[:, :, site] = motions[:, :, near].mean(2) if len(near) else 0
@@ -193,13 +237,13 @@ class _Whole:
     def patches(self, numbers: np.ndarray, radius: float) -> Iterator[tuple[_Patch, int]]:
         """Patches of as many changes as are solved together, and how many of them count."""
         together = min(_TOGETHER, 1 << (len(numbers) - 1).bit_length())
+        cut = [(int(site), *self._cut(int(site), radius)) for site in numbers]
+        size = -(-max(len(local) for _, local, _ in cut) // 128) * 128
         for first in range(0, len(numbers), together):
-            some = numbers[first : first + together]
-            cut = [self._cut(int(site), radius) for site in some]
-            size = -(-max(len(local) for local, _ in cut) // 128) * 128
-            made = [self._patch(int(site), *part, size) for site, part in zip(some, cut, strict=True)]
-            made += [made[0]] * (together - len(made))
-            yield jax.tree.map(lambda *leaves: jnp.stack(leaves), *made), len(some)
+            made = [self._patch(*part, size) for part in cut[first : first + together]]
+            some = len(made)
+            made += [made[0]] * (together - some)
+            yield jax.tree.map(lambda *leaves: jnp.stack(leaves), *made), some
 
     def _near(self, site: int, radius: float) -> np.ndarray:
         """Atoms nearer to a site than the radius, found by steps from neighbour to neighbour."""
@@ -225,7 +269,7 @@ class _Whole:
         return np.concatenate([patch, around]), np.arange(len(patch) + len(around)) < len(patch)
 
     def _patch(self, site: int, local: np.ndarray, inside: np.ndarray, size: int) -> _Patch:
-        number = np.full(len(self.where) + 1, size, np.int32)
+        number = np.full(self.table.count + 1, size, np.int32)
         number[local] = np.arange(len(local))
         index = number[self.index[:, local]]
         # Pairs count that have an atom of the patch at one end.

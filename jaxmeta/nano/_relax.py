@@ -175,8 +175,9 @@ def settle(
         steps, products = steps + int(state.steps), products + int(state.products)
         ended = Ended(int(state.ended))
         if ended is Ended.table:
-            where = where + np.asarray(state.displacement).T[: len(where)]
-            body = body_of(potential, where, held, box, occupancy, body.table.count, frame)
+            where, total = where + np.asarray(state.displacement).T[: len(where)], body.table.count
+            del body  # before the next takes as much memory
+            body = body_of(potential, where, held, box, occupancy, total, frame)
             start = jnp.zeros_like(start)
             continue
         if ended is Ended.going:

@@ -11,6 +11,7 @@ from jaxmeta.design import DesignResult
 from jaxmeta.nano._evolution import Evolution, Phase, State
 from jaxmeta.nano._oracle import Evaluated
 from jaxmeta.nano._orbits import sites_of
+from jaxmeta.nano._patches import Changes
 
 
 @cache
@@ -96,6 +97,42 @@ def test_a_start_with_too_few_atoms_is_filled_up():
     state, infos = run(loop_of(stub), few)
     assert infos[0].phase == "exchange"
     assert 200 < np.count_nonzero(state.best) <= 300
+
+
+def test_patches_put_atoms_at_the_threshold_in_order():
+    """Ranks there say the opposite of what patches do: these count, and only those that are at rest."""
+    stub = oracle()
+    loop = loop_of(stub, trials=6, patches=True, least=0)
+    state = loop.init(stub.problem.domain)
+    plain, _ = loop_of(stub, least=0).step(state)
+    asked = []
+
+    def patches(occupied, found, sites):
+        asked.extend(sites.tolist())
+        force = np.where(stub.values[sites] == stub.values[sites].max(), 1.0, 0.0)
+        return Changes(stub.values[sites], 0 * force, force)
+
+    stub.patches = patches
+    state, info = loop.step(state)
+    assert info.trials == len(asked) == 9 and not stub.problem.held[asked].any()
+    before, after = (s.occupancy.astype(bool)[asked] for s in (plain, state))
+    assert not before[:3].any() and before[3:].all()  # by rank
+    values = stub.values[asked]
+    moves = values == values.max()  # this patch was not at rest
+    assert after[moves].all() and after.sum() == before.sum()
+    assert values[after & ~moves].max() < values[~after].min()
+
+
+def test_exchange_by_patches_relaxes_no_whole_body():
+    stub = oracle()
+    stub.trial = None
+    stub.patches = lambda occupied, found, sites: Changes(
+        np.where(occupied[sites], -1, 1) * stub.values[sites], 0.0 * sites, 0.0 * sites
+    )
+    state, infos = run(loop_of(stub, patches=True), best(stub, 200))
+    plain, _ = run(loop_of(oracle()), best(stub, 200))
+    assert state.result == DesignResult.converged and infos[-1].phase == "exchange"
+    np.testing.assert_array_equal(state.best, plain.best)
 
 
 def test_a_step_is_a_function_of_the_state():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import jaxmeta as jm
+from jaxmeta.nano import _neighbors
 from tests.arguments import refuses
 
 A0 = 4.05
@@ -50,6 +51,33 @@ def test_a_table_is_that_of_all_pairs():
         )
         both = np.concatenate([found, np.asarray(table.index)[there, atom, None]], 1)
         assert {tuple(row) for row in both.round(6)} == {tuple(row) for row in expected[near].round(6)}
+
+
+def test_a_table_made_in_parts(monkeypatch):
+    """Also where atoms that were not looked at first have more neighbours than there are rows for."""
+    rng = np.random.default_rng(2)
+    wide = 3.0 * np.stack(np.meshgrid(*[np.arange(13)] * 3), -1).reshape(-1, 3)
+    dense = 1.2 * np.stack(np.meshgrid(*[np.arange(4)] * 3), -1).reshape(-1, 3) - 30
+    where = np.concatenate([wide, wide[:100] + 100])
+    place = np.flatnonzero(np.arange(len(where)) % 2)[: len(dense)]  # every second one is looked at
+    where[place] = dense + rng.normal(size=dense.shape) * 0.01
+    whole = jm.nano.neighbors(where, 4.5)
+    monkeypatch.setattr(_neighbors, "_TOGETHER", 97)
+    table = jm.nano.neighbors(where, 4.5)
+    assert table.index.shape == whole.index.shape == (80, len(where))
+    distance = np.linalg.norm(where[:, None] - where[None], axis=-1)
+    near = (distance < 4.5) & (distance > 0)
+    index, offset = np.asarray(table.index), np.asarray(table.offset)
+    there = index < len(where)
+    np.testing.assert_array_equal(there.sum(0), near.sum(1))
+    row, atom = np.nonzero(there)
+    assert near[atom, index[row, atom]].all() and len(set(zip(atom, index[row, atom], strict=True))) == near.sum()
+    np.testing.assert_allclose(offset[row, :, atom], where[index[row, atom]] - where[atom], atol=1e-12)
+    assert not offset.transpose(0, 2, 1)[~there].any()
+    shortest = [min(d, default=np.inf) for d in table.distances()]
+    np.testing.assert_allclose(table.sorted().nearest, shortest)
+    where[2000] = where[2001] + 0.3
+    refuses("positions", jm.nano.neighbors, where, 4.5)
 
 
 def test_wrong_arguments(unchecked):

@@ -54,15 +54,35 @@ def test_design_from_all_sites():
 
 def test_shares_sum_to_k():
     """Without the share of the second-order motion they would not."""
-    oracle = Oracle(ZHOU, beam(), sites_of(beam()))
+    oracle = Oracle(ZHOU, beam(), sites_of(beam()), 128)
     found = oracle.evaluate(beam().domain, shares=True)
     assert found.shares.sum() == pytest.approx(found.k, rel=1e-4)
     np.testing.assert_allclose(oracle.sites.alike(found.shares), found.shares, atol=1e-5)  # the symmetry is one
     assert oracle.trial(beam().domain, found.positions) == pytest.approx(found.k, rel=1e-6)
 
 
+def test_patches_are_those_of_single_changes():
+    """Of the same relaxed body; its atoms have other numbers than the sites."""
+    problem, there = beam(), solid_optimum()
+    oracle = Oracle(ZHOU, problem, sites_of(problem), 96)
+    found = oracle.evaluate(there, shares=True)
+    going = np.flatnonzero(there & ~problem.held)[[3, 20]]
+    coming = np.flatnonzero(~there & (oracle.sites.neighbors(there) > 5))[[1, 4]]
+    changes = oracle.patches(there, found, np.stack([going, coming], 1).ravel())
+    s = score(there)
+    held, cell = problem.held[there], problem.lattice.cell
+    more = jm.nano.sensitivities(ZHOU, s, held, None, cell, problem.pbc)
+    numbers = np.searchsorted(np.flatnonzero(there), going)
+    for part, expected in (
+        (slice(0, None, 2), jm.nano.removals(ZHOU, s, more, held, numbers, cell, problem.pbc)),
+        (slice(1, None, 2), jm.nano.additions(ZHOU, s, more, held, found.positions[coming], cell, problem.pbc)),
+    ):
+        np.testing.assert_allclose(changes.k[part], expected.k, rtol=1e-3, atol=1e-3 * s.k)
+        np.testing.assert_allclose(changes.energy[part], expected.energy, atol=1e-4)
+
+
 def test_loose_atoms_are_unsound():
-    oracle = Oracle(ZHOU, beam(), sites_of(beam()))
+    oracle = Oracle(ZHOU, beam(), sites_of(beam()), 128)
     x = beam().lattice.positions[:, 0]
     found = oracle.evaluate(beam().held | (abs(x - x.mean()) < 3))
     assert not found.sound and "hang" in found.why
@@ -103,7 +123,7 @@ def test_continuum_start_and_exchanges_beat_a_slab():
 def test_continuum_design():
     """The start of a run; whole orbits, grips among them, and nearly the atoms asked for."""
     sites, there = sites_of(beam()), solid_optimum()
-    loop = Evolution(Oracle(ZHOU, beam(), sites), 89, 0.1, 1, 1, 7, 9)
+    loop = Evolution(Oracle(ZHOU, beam(), sites, 128), 89, 0.1, 1, 1, 7, 9)
     np.testing.assert_array_equal(there, _started(loop, "continuum", 0, 0.7))
     np.testing.assert_array_equal(sites.alike(there.astype(float)), there)
     assert 89 - sites.size.max() < np.count_nonzero(there) <= 89 and there[beam().held].all()
@@ -116,7 +136,7 @@ def test_continuum_design():
 
 def test_random_start():
     """A seed gives it again, and a design of it is stable."""
-    loop = Evolution(Oracle(ZHOU, beam(), sites_of(beam())), 108, 0.1, 1, 1, 7, 9)
+    loop = Evolution(Oracle(ZHOU, beam(), sites_of(beam()), 128), 108, 0.1, 1, 1, 7, 9)
     first, again = (_started(loop, "random", 3, 0.85) for _ in "ab")
     np.testing.assert_array_equal(first, again)
     d = jm.nano.optimize(ZHOU, beam(), 0.85, start="random", seed=3, trials=1, batch=1, max_steps=1)

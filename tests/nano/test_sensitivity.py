@@ -3,14 +3,17 @@
 from functools import cache
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
 import jaxmeta as jm
+from jaxmeta.nano import _patches
+from jaxmeta.nano._cells import checked_cell
 from tests.arguments import refuses
 from tests.nano import make_removals
-from tests.nano.bars import ZHOU, bar, solved
+from tests.nano.bars import A0, ZHOU, bar, solved
 
 REMOVED = np.load(Path(__file__).with_name("removals.npz"))
 
@@ -89,6 +92,24 @@ def test_an_atom_that_comes_back():
     assert back.force[0] < 1e-6
     assert back.k[0] == pytest.approx(s.k - less.k, rel=1e-3)
     assert back.energy[0] == pytest.approx(-change[1], abs=1e-8)
+
+
+def test_patches_need_only_what_is_around_them(monkeypatch):
+    """Of a long body most is left out; with all of it the numbers are the same."""
+    rng = np.random.default_rng(0)
+    lattice = jm.nano.Lattice((16, 2, 2), A0)
+    where, sites = np.delete(lattice.positions, 200, axis=0), lattice.positions[200:201]
+    path = _patches.Path(where + rng.normal(size=where.shape) * 0.02, *rng.normal(size=(2, *where.shape)) * 0.1)
+    held, box = where[:, 0] < 4, checked_cell(lattice.cell, (False, True, True))
+    numbers = np.array([40, len(where), 180])
+    with jax.enable_x64(True):
+        cut = _patches.changes_of(ZHOU, path, held, sites, numbers, box, radius=3.0)
+        kept = _patches._within(path.positions, path.positions[numbers[:1]], 3 + 2 * _patches._reach(ZHOU), box)
+        assert len(kept) < 0.5 * len(where)
+        monkeypatch.setattr(_patches, "_within", lambda where, *_: np.arange(len(where)))
+        whole = _patches.changes_of(ZHOU, path, held, sites, numbers, box, radius=3.0)
+    for a, b in zip(cut, whole, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.slow
