@@ -129,9 +129,7 @@ class Oracle:
             motions = np.stack([np.asarray(motion).T[: len(atoms)] for motion in (response.displacement, second)])
         moved = positions - lattice.positions
         moved = np.where(occupied[:, None], moved, self.sites.around(moved, occupied))
-        return Evaluated(
-            float(response.k), done.lowest_eigenvalue, lattice.positions + moved, share, motions, steps
-        )  # fmt: skip
+        return Evaluated(float(response.k), done.lowest_eigenvalue, lattice.positions + moved, share, motions, steps)
 
     def trial(self, occupied: Bool[np.ndarray, "n"], positions: Float[np.ndarray, "n 3"]) -> float:
         """k of a design near a relaxed one, relaxed from there; zero where that takes long."""
