@@ -67,7 +67,7 @@ minute before a run, on its two cores.
 CALLS_HEAD = """
 Single calls, the whole of each from the shell as a later one, float64; of the block only its first solve, in a
 process of its own with no compiled program or kernel on disk. Measured by `python benchmarks/calls.py`, which writes
-`benchmarks/results/calls.json`.
+`benchmarks/results/calls.json`, on a machine more than twice as fast as that of the rows above.
 """
 
 PLOTS = """

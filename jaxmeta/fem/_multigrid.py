@@ -138,6 +138,10 @@ def _centred(operator: Stiffness) -> Callable[[Array], Array]:
     return centred
 
 
+def _nodes(elements: tuple[int, ...], periodic: tuple[bool, ...]) -> int:
+    return math.prod(n + (not p) for n, p in zip(elements, periodic, strict=True))
+
+
 def _widening(boundary: Boundary, elements: tuple[int, ...], finer: tuple[int, ...]) -> list[int]:
     """By how much the voxels of a grid are made wider: where a single one has become the period of an axis.
 
@@ -169,18 +173,18 @@ class Multigrid:
     Args:
         damping: largest ω of the sweeps; it is lowered where they would not contract.
         sweeps: sweeps before and after each coarse correction.
-        coarsest: a grid with no more elements along each axis is not coarsened again.
+        coarsest: a grid with no more nodes is not coarsened again.
     """
 
     damping: float = 0.6
     sweeps: int = 1
-    coarsest: int = 4
+    coarsest: int = 200
 
     def grids(self, elements: tuple[int, int, int], periodic: tuple[bool, ...]) -> list[Grids]:
         """From each grid to the next coarser one."""
         out: list[Grids] = []
         grid = elements
-        while max(grid) > self.coarsest and longest(grid, periodic) is None:
+        while _nodes(grid, periodic) > self.coarsest and longest(grid, periodic) is None:
             lengths = [whole / n for whole, n in zip(elements, grid, strict=True)]
             least = min(length for length, n in zip(lengths, grid, strict=True) if n > 1)
             halve = [n > 1 and length <= _LONGEST * least for length, n in zip(lengths, grid, strict=True)]

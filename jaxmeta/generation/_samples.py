@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..diffusion import Conditions, Model
 
 
-@partial(jax.jit, static_argnames=("side", "steps", "scale", "guided"))
+@partial(jax.jit, static_argnames=("side", "steps", "scale", "guided", "filled"))
 def sample_octants(
     model: Model,
     asked: Conditions,
@@ -21,6 +21,7 @@ def sample_octants(
     steps: int = 16,
     scale: float = 1.0,
     guided: int = 0,
+    filled: bool = True,
 ) -> Bool[Array, "k side side side"]:
     """Octants drawn under conditions.
 
@@ -31,10 +32,12 @@ def sample_octants(
         side: voxels along an edge of the octants.
         steps: evaluations of the network.
         scale: of guidance without a classifier.
-        guided: the last steps that finite elements guide towards all conditions.
+        guided: the last steps that finite elements guide towards the stiffness that is asked for.
+        filled: whether a volume fraction is asked for; guidance keeps to it.
     """
     from ..diffusion import FiniteElements, sample  # Flax takes half a second, which starts of a library need not wait
 
-    guidance = FiniteElements(asked.values[:3], asked.values[3], last=guided) if guided else None
+    volume = asked.values[3] if filled else None
+    guidance = FiniteElements(asked.values[:3], volume, last=guided) if guided else None
     cells = jax.vmap(lambda key: sample(model, asked, key, steps, guidance, 2 * side, scale=scale))(keys)
     return cells[:, :side, :side, :side]

@@ -12,9 +12,9 @@ Way = Literal["raw", "guided", "fitted", "neighbour", "neighbour-fitted", "optim
 WAYS: dict[str, str] = {
     "raw": "samples of the model as they are",
     "guided": "samples guided by finite elements",
-    "fitted": "samples of the model, cleaned and fitted",
+    "fitted": "the best of some guided samples, cleaned and fitted",
     "neighbour": "nearest training cells of different families",
-    "neighbour-fitted": "those, cleaned and fitted",
+    "neighbour-fitted": "the best of some of those, cleaned and fitted",
     "optimized": "topology optimisation from random starts",
 }
 """What is compared, and what it is."""
@@ -35,6 +35,7 @@ class Comparison:
         steps: Evaluations of the network for a sample.
         scale: Of guidance without a classifier.
         guided: Last steps of a sample that finite elements guide, where they do; all, if there are fewer.
+        tries: Samples, or neighbours, for each fitted cell; the nearest is fitted first, others until one is exact.
         tolerance: Error of C11, C12 and C44 at which a fit ends.
         smallest_member: Least thickness of a member of a fitted cell, in voxels.
         max_solves: Solves after which a fit ends.
@@ -47,6 +48,7 @@ class Comparison:
     steps: int = 16
     scale: float = 1.0
     guided: int = 2
+    tries: int = 4
     tolerance: float = 5e-4
     smallest_member: int = 2
     max_solves: int = 16
@@ -54,7 +56,7 @@ class Comparison:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("count", 1), ("steps", 2), ("guided", 1), ("smallest_member", 1), ("max_solves", 1),
+        for name, least in (("count", 1), ("steps", 2), ("guided", 1), ("tries", 1), ("smallest_member", 1), ("max_solves", 1),
                             ("max_steps", 1), ("seed", 0), ("resolution", 2)):  # fmt: skip
             whole_number(name, getattr(self, name), least)
         plain_number("scale", self.scale, "not be negative", lambda x: 0 <= x < float("inf"))

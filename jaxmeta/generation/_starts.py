@@ -15,6 +15,7 @@ from ..cells import Cell, Scorer, Target, clean, filled_surface
 from ..dataset import Library, nearest
 from ..elasticity import Isotropic
 from ._samples import sample_octants
+from ._settings import Comparison
 
 if TYPE_CHECKING:
     from ..diffusion import Model
@@ -110,7 +111,7 @@ def finer(record: Cell, side: int) -> Bool[np.ndarray, "m m m"]:
 
 
 def model_starts(model: Model, preparation: Preparation, count: int, seed: int) -> Iterator[Start]:
-    """Samples of a model, in groups that are drawn and scored together, without end.
+    """Samples of a model, guided by finite elements, in groups that are drawn and scored together, without end.
 
     Args:
         model: of cells of a solid with Young's modulus one.
@@ -121,8 +122,10 @@ def model_starts(model: Model, preparation: Preparation, count: int, seed: int) 
     from ..diffusion import conditions  # Flax takes half a second, which starts of a library need not wait for
 
     c = preparation.target.stiffness / float(np.asarray(preparation.solid.young))
-    asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=preparation.target.volume_fraction)
+    volume = preparation.target.volume_fraction
+    asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=volume)
+    how = {"guided": Comparison.guided, "filled": volume is not None}
     for key in (jax.random.fold_in(jax.random.key(seed), group) for group in range(2**31)):
-        octants = sample_octants(model, asked, jax.random.split(key, count), preparation.side)
+        octants = sample_octants(model, asked, jax.random.split(key, count), preparation.side, **how)
         provenance = {"start": "model", "seed": seed, "family": None}
         yield from preparation.starts(list(np.asarray(octants)), [provenance] * count)

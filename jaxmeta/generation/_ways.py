@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,6 +58,8 @@ class _Attempt(NamedTuple):
     stiffness: Float[np.ndarray, "6 6"] | None = None
     """Where it is known from an independent solve already."""
     solver_steps: int = 0
+    error: float = float("inf")
+    """Of a fit."""
 
 
 class _Task(NamedTuple):
@@ -89,7 +91,7 @@ class Bench:
         seconds = max(time.perf_counter() - began - (compile_seconds() - compiled), 0.0)
         spent = time.process_time() - spent
         constants = np.stack([self._constants(attempt) for attempt in attempts])
-        octants, connected, solves, _, steps = zip(*attempts, strict=True)
+        octants, connected, solves, _, steps, _ = zip(*attempts, strict=True)
         whole, solved, stepped = map(np.array, (connected, solves, steps))
         return Made(np.stack(octants), constants, whole, solved, stepped, seconds, spent)
 
@@ -114,37 +116,48 @@ class Bench:
             return np.full(3, np.nan)
         return np.array(cubic_constants(stiffness), float)
 
-    def samples(self, task: _Task, guided: int = 0) -> Bool[np.ndarray, "k m m m"]:
+    def samples(self, task: _Task, count: int, guided: int = 0) -> Bool[np.ndarray, "k m m m"]:
         """Samples of the model under all conditions; those without guidance are the same for every way."""
         from ..diffusion import conditions
 
         assert self.model is not None
         c = task.stiffness
         asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=task.volume_fraction)
-        keys = jax.random.split(jax.random.key(task.seed), self.settings.count)
+        keys = jax.random.split(jax.random.key(task.seed), count)
         s = self.settings
         return np.asarray(sample_octants(self.model, asked, keys, self.side, s.steps, float(s.scale), guided))
 
-    def neighbours(self, task: _Task) -> list[Bool[np.ndarray, "m m m"]]:
+    def neighbours(self, task: _Task, count: int) -> list[Bool[np.ndarray, "m m m"]]:
         """The nearest training cells, of different families, at the resolution that is asked for."""
-        found = nearest(self.training, task.stiffness, task.volume_fraction, self.settings.count, per_family=1)
+        found = nearest(self.training, task.stiffness, task.volume_fraction, count, per_family=1)
         return [finer(self.training[int(number)], self.side) for number in found.numbers]
 
-    def fitted(self, octant: Bool[np.ndarray, "m m m"], task: _Task) -> _Attempt:
-        """A cell freed of thin members, islands and hinges, and fitted to C where it is near enough to begin with."""
-        solid, s, connected = self.solid, self.settings, _connected(octant)
+    def fitted(self, octants: Sequence[Bool[np.ndarray, "m m m"]], task: _Task) -> list[_Attempt]:
+        """Cells freed of thin members, islands and hinges, and fitted to C, out of `tries` times as many.
+
+        The nearest after the clean-up are fitted first, until enough are within the tolerance; what is too far off to
+        begin with is not fitted. The nearest come first. Solves are shared out among those that are wanted.
+        """
+        s, solid = self.settings, self.solid
         target = checked_target(task.stiffness, None, solid)
-        starts = Preparation(target, solid, self.side, s.smallest_member, False).starts([octant], [{}])
-        if not starts:
-            return _Attempt(np.zeros_like(octant), connected, 1)
-        start = starts[0].octant.astype(bool)
-        if starts[0].error > FAR:
-            return _Attempt(start, connected, 1)
-        found = fit_stiffness(
-            start, task.stiffness, solid=solid, tolerance=s.tolerance, smallest_member=s.smallest_member,
-            max_solves=s.max_solves, seed=task.seed % 2**32,
-        )  # fmt: skip
-        return _Attempt(found.cell.astype(bool), connected, 1 + found.solves, found.stiffness)
+        numbers = [{"number": number} for number in range(len(octants))]
+        starts = Preparation(target, solid, self.side, s.smallest_member, False).starts(list(octants), numbers)
+        tried = [_Attempt(np.zeros_like(octants[0]), False, 0)] * s.count
+        for start in starts:
+            if sum(attempt.error <= s.tolerance for attempt in tried) == s.count:
+                break
+            octant, connected = start.octant.astype(bool), _connected(octants[start.provenance["number"]])
+            if start.error > FAR:
+                tried.append(_Attempt(octant, connected, 0, error=start.error))
+                continue
+            found = fit_stiffness(
+                octant, task.stiffness, solid=solid, tolerance=s.tolerance, smallest_member=s.smallest_member,
+                max_solves=s.max_solves, seed=task.seed % 2**32,
+            )  # fmt: skip
+            tried.append(_Attempt(found.cell.astype(bool), connected, found.solves, found.stiffness, error=found.error))
+        solves = len(starts) + sum(attempt.solves for attempt in tried)
+        tried.sort(key=lambda attempt: attempt.error)
+        return [attempt._replace(solves=-(-solves // s.count)) for attempt in tried[: s.count]]
 
 
 def _connected(octant: Bool[np.ndarray, "m m m"]) -> bool:
@@ -152,10 +165,10 @@ def _connected(octant: Bool[np.ndarray, "m m m"]) -> bool:
 
 
 def _raw(bench: Bench, task: _Task) -> list[_Attempt]:
-    return [_Attempt(octant, _connected(octant), 0) for octant in bench.samples(task)]
+    return [_Attempt(octant, _connected(octant), 0) for octant in bench.samples(task, bench.settings.count)]
 
 
-def _guided(bench: Bench, task: _Task) -> list[_Attempt]:
+def _guided(bench: Bench, task: _Task, of_each: int = 1) -> list[_Attempt]:
     from ..diffusion import FiniteElements
 
     guidance = FiniteElements(
@@ -164,24 +177,26 @@ def _guided(bench: Bench, task: _Task) -> list[_Attempt]:
     solves, steps = guidance.last * guidance.rounds, guidance.solver_steps
     return [
         _Attempt(octant, _connected(octant), solves, solver_steps=steps)
-        for octant in bench.samples(task, guidance.last)
+        for octant in bench.samples(task, of_each * bench.settings.count, guidance.last)
     ]
 
 
 def _fitted(bench: Bench, task: _Task) -> list[_Attempt]:
-    attempts = []
-    for sampled in _guided(bench, task):
-        found = bench.fitted(sampled.octant, task)
-        attempts.append(found._replace(solves=found.solves + sampled.solves, solver_steps=sampled.solver_steps))
-    return attempts
+    tries = bench.settings.tries
+    sampled = _guided(bench, task, tries)
+    solves, steps = tries * sampled[0].solves, tries * sampled[0].solver_steps
+    return [
+        fitted._replace(solves=fitted.solves + solves, solver_steps=steps)
+        for fitted in bench.fitted([attempt.octant for attempt in sampled], task)
+    ]
 
 
 def _neighbour(bench: Bench, task: _Task) -> list[_Attempt]:
-    return [_Attempt(octant, _connected(octant), 0) for octant in bench.neighbours(task)]
+    return [_Attempt(octant, _connected(octant), 0) for octant in bench.neighbours(task, bench.settings.count)]
 
 
 def _neighbour_fitted(bench: Bench, task: _Task) -> list[_Attempt]:
-    return [bench.fitted(octant, task) for octant in bench.neighbours(task)]
+    return bench.fitted(bench.neighbours(task, bench.settings.tries * bench.settings.count), task)
 
 
 def _optimized(bench: Bench, task: _Task) -> list[_Attempt]:

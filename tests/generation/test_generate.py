@@ -80,7 +80,7 @@ def test_starts_from_a_model():
     """Of weights that were never trained: cells are cleaned and scored all the same, and a key gives them again."""
     network = jm.diffusion.WedgeNet(side=16, block=4, features=(8, 8), depth=(0, 0), embedding=8)
     model = jm.diffusion.new_model(network, jax.random.key(0))
-    preparation = Preparation(checked_target(jm.Isotropic(0.1, 0.2).stiffness, 0.4, SOLID), SOLID, 16, 2, False)
+    preparation = Preparation(checked_target(jm.Isotropic(0.1, 0.2).stiffness, None, SOLID), SOLID, 16, 2, False)
     cells = list(itertools.islice(model_starts(model, preparation, 2, 5), 2))
     for cell in cells:
         assert cell.provenance["start"] == "model" and jm.cells.Facts(unfolded(cell.octant)).thin == 0
