@@ -20,10 +20,10 @@ HERE = Path(__file__).resolve().parent
 CASES = {
     "nearest": ("nearest", {}, 200),
     "volume": ("nearest", {"volume_fraction": True}, 200),
-    "10 % away": ("0.1", {}, 50),
-    "20 % away": ("0.2", {}, 50),
-    "cleaned": ("nearest", {"clean": True}, 50),
-    "64³ octants": ("nearest", {"finer": True}, 20),
+    "10 % away": ("0.1", {}, 200),
+    "20 % away": ("0.2", {}, 200),
+    "cleaned": ("nearest", {"clean": True}, 200),
+    "64³ octants": ("nearest", {"finer": True}, 200),
 }
 """Which start, options, and how many of the targets."""
 

@@ -24,10 +24,10 @@ def test_both_preconditioners_give_the_same_stiffness(shape):
 
 
 def test_steps_of_odd_and_flat_cells():
-    """As many as on a grid that halves: 8 on 16³."""
-    for shape in ((17, 11, 13), (40, 36, 1)):
+    """As many as on a grid that halves, 8 on 16³; coarsened to 4 × 3 × 2 voxels, the second takes 8."""
+    for shape, most in (((17, 11, 13), 8), ((30, 20, 15), 6), ((40, 36, 1), 12)):
         h = jm.homogenize(gyroid(shape).astype(jnp.float32), SOLID)
-        assert h.stats.steps.max() <= 12, (shape, h.stats.steps)
+        assert h.stats.steps.max() <= most, (shape, h.stats.steps)
 
 
 def test_steps_of_a_plate():
