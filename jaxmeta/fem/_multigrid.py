@@ -29,6 +29,8 @@ _NEARLY = 1.3
 _LARGEST_STEP = 1.9
 """Damping times the largest eigenvalue of D⁻¹ K; a sweep contracts below 2."""
 _DOUBLINGS = 10
+_COARSE = 3
+"""Number of the first grid, from 0 for the finest, on which sweeps cost next to nothing."""
 
 
 @jax.jit
@@ -173,18 +175,20 @@ class Multigrid:
     Args:
         damping: largest ω of the sweeps; it is lowered where they would not contract.
         sweeps: sweeps before and after each coarse correction.
+        coarse_sweeps: the same on the third coarser grid, which has a 512th of the voxels, and on those below it.
         coarsest: a grid with no more nodes is not coarsened again.
     """
 
     damping: float = 0.6
     sweeps: int = 1
+    coarse_sweeps: int = 3
     coarsest: int = 200
 
     def grids(self, elements: tuple[int, int, int], periodic: tuple[bool, ...]) -> list[Grids]:
         """From each grid to the next coarser one."""
         out: list[Grids] = []
         grid = elements
-        while _nodes(grid, periodic) > self.coarsest and longest(grid, periodic) is None:
+        while _nodes(grid, periodic) > self.coarsest and max(grid) > 1 and longest(grid, periodic) is None:
             lengths = [whole / n for whole, n in zip(elements, grid, strict=True)]
             least = min(length for length, n in zip(lengths, grid, strict=True) if n > 1)
             halve = [n > 1 and length <= _LONGEST * least for length, n in zip(lengths, grid, strict=True)]
@@ -235,10 +239,11 @@ class Multigrid:
             if depth == last:
                 return solve_coarsest(residual)
             level, weight = levels[depth], smoothers[depth]
-            value = self._smoothed(level, weight, self.sweeps, residual)
+            sweeps = self.sweeps if depth < _COARSE else self.coarse_sweeps
+            value = self._smoothed(level, weight, sweeps, residual)
             coarse = descend(depth + 1, restrict(level.residual(value, residual), level.boundary, grids[depth]))
             value = corrected(value, coarse, level.boundary, grids[depth])
-            for _ in range(self.sweeps):
+            for _ in range(sweeps):
                 value = level.swept(value, residual, weight)
             return value
 
