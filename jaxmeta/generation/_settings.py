@@ -56,8 +56,8 @@ class Comparison:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("count", 1), ("steps", 2), ("guided", 1), ("tries", 1), ("smallest_member", 1), ("max_solves", 1),
-                            ("max_steps", 1), ("seed", 0), ("resolution", 2)):  # fmt: skip
+        for name, least in (("count", 1), ("steps", 2), ("guided", 1), ("tries", 1), ("smallest_member", 1),
+                            ("max_solves", 1), ("max_steps", 1), ("seed", 0), ("resolution", 2)):  # fmt: skip
             whole_number(name, getattr(self, name), least)
         plain_number("scale", self.scale, "not be negative", lambda x: 0 <= x < float("inf"))
         plain_number("tolerance", self.tolerance, "be positive", lambda x: 0 < x < float("inf"))
