@@ -5,7 +5,8 @@
 
 Periodic gyroids (six loads), octants of a P surface (two loads), clamped blocks of random cubic stiffness under a load
 at their end; in float32. The flat cell, which has no gyroid, is a grid of two families of walls. `check`
-solves the cells and octants in float64 to 1e-12 with multigrid and with the Jacobi-scaled FFT, and tells by how much C differs, over its largest entry.
+solves the cells and octants in float64 to 1e-12 with multigrid and with the Jacobi-scaled FFT, and tells by how much C
+differs, over its largest entry.
 """
 
 from __future__ import annotations
