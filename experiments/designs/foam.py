@@ -1,7 +1,5 @@
 """Start fields with few pores: cellular noise, the distance to the nearest of some random points.
 
-    python experiments/designs/foam.py 400 540    # optimise from these seeds, and rank them
-
 A design of high shear stiffness is a closed foam, plates between pores, and its topology is that of the start. A sum of
 waves seldom has the few, well separated minima of a foam. Cellular noise (Worley 1996) has nothing else: one to three
 random points in a wedge of cubic symmetry, some of them on mirror planes or on the diagonal, with all their images.
@@ -9,7 +7,6 @@ random points in a wedge of cubic symmetry, some of them on mirror planes or on 
 
 from __future__ import annotations
 
-import argparse
 from itertools import permutations
 
 import jax
@@ -35,29 +32,3 @@ def foam(seed: int, side: int, volume_fraction: float) -> jax.Array:
             distance = np.minimum(distance, np.sqrt((offset**2).sum(0)) - radius)
     waves = (distance - distance.mean()) / distance.std()
     return jnp.asarray((volume_fraction + 0.15 * waves).clip(0, 1), jnp.float32)
-
-
-def main() -> None:
-    from dataclasses import replace
-
-    from run import SHEAR, merit, optimized
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("first", type=int)
-    parser.add_argument("last", type=int)
-    options = parser.parse_args()
-    found = []
-    for seed in range(options.first, options.last):
-        c = replace(SHEAR, seed=seed)
-        try:
-            found.append((merit(c, optimized(c, c.start(seed), fresh=True)), seed))
-        except ValueError as error:  # nothing is left of the cell at the cut
-            print(f"seed {seed}: {error}", flush=True)
-            continue
-        print(f"seed {seed}: {found[-1][0]:.4f}", flush=True)
-    for share, seed in sorted(found, reverse=True)[:8]:
-        print(f"{share:.2%} of the bound: seed {seed}")
-
-
-if __name__ == "__main__":
-    main()

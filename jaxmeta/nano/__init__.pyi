@@ -1,6 +1,4 @@
 from ._atoms import Atoms as Atoms
-from ._atoms import read_atoms as read_atoms
-from ._atoms import write_atoms as write_atoms
 from ._continuum import continuum_design as continuum_design
 from ._crystal import Crystal as Crystal
 from ._crystal import crystal as crystal
@@ -18,6 +16,8 @@ from ._evaluate import forces as forces
 from ._evaluate import hessian_product as hessian_product
 from ._evaluate import stress as stress
 from ._evolution import Info as Info
+from ._files import read_atoms as read_atoms
+from ._files import write_atoms as write_atoms
 from ._lattice import Lattice as Lattice
 from ._neighbors import Neighbors as Neighbors
 from ._neighbors import neighbors as neighbors
