@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from .._arguments import real_array, truth_values
@@ -67,7 +68,7 @@ def _squared(targets: Array) -> Array:
     return squared
 
 
-def distance_field(squared: Array, dtype: jnp.dtype | None = None) -> Float[Array, "..."]:
+def distance_field(squared: Array, dtype: DTypeLike | None = None) -> Float[Array, "..."]:
     """The field of squared distances, of any shape."""
     magnitude = jnp.abs(squared).astype(dtype or jnp.zeros(()).dtype)
     return jnp.sign(squared).astype(magnitude.dtype) * jnp.minimum(jnp.sqrt(magnitude) - 0.5, REACH) / DEVIATION
@@ -77,7 +78,7 @@ def from_field(
     field: Float[ArrayLike, "m m m"],
     volume_fraction: float | Float[ArrayLike, ""] | None = None,
     refine: int = 1,
-) -> Bool[Array, "refine*m refine*m refine*m"]:
+) -> Bool[Array, "n n n"]:
     """The cell of a field: solid above a level.
 
     Args:

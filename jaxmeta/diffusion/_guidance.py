@@ -27,6 +27,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -34,7 +35,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from .._arguments import positive_number, real_array
 from .._numbers import refused, whole_number
@@ -110,12 +111,12 @@ class FiniteElements:
 
     def __init__(
         self,
-        constants: Float[Array, "3"],
+        constants: Float[ArrayLike, "3"] | Sequence[float],
         volume_fraction: float | Float[Array, ""] | None = None,
         last: int = 2,
         rounds: int = 4,
         steps: int = 5,
-        most: float = 0.5,
+        most: float | Float[Array, ""] = 0.5,
     ):
         self.constants = real_array("constants", constants)
         if self.constants.shape != (3,):
@@ -164,7 +165,7 @@ class FiniteElements:
     def whole(self, field: Array) -> Float[Array, "m m m"]:
         """The field with void in place of all but the largest part, again where the next cut makes new parts."""
 
-        def without(_: int, field: Array) -> Array:
+        def without(_: Array | int, field: Array) -> Array:
             solid, level = self._cut(field)
             return jnp.where(solid & ~largest_part(solid), 2 * level - field, field)
 

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
 from ._embedding import Conditions
@@ -41,7 +42,7 @@ class Model:
         """Number of weights."""
         return sum(leaf.size for leaf in jax.tree.leaves(self.weights))
 
-    def astype(self, dtype: jnp.dtype) -> Model:
+    def astype(self, dtype: DTypeLike) -> Model:
         """The model with weights of another dtype, which is that of what it computes."""
         weights = jax.tree.map(lambda leaf: leaf.astype(dtype), self.weights)
         return Model(self.network, weights, self.schedule, self.notes)

@@ -7,12 +7,13 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
 from ..geometry.symmetry import permute_average
 
 
-def symmetric_noise(key: Key[Array, ""], side: int, dtype: jnp.dtype | None = None) -> Float[Array, "m m m"]:
+def symmetric_noise(key: Key[Array, ""], side: int, dtype: DTypeLike | None = None) -> Float[Array, "m m m"]:
     r"""Noise on the octant of a cubic cell: the same under all 48 images, of unit variance on every voxel.
 
     The mean over the six permutations of the axes of white noise has the variance 1/k on a voxel that they take to k

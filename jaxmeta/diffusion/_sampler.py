@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from .._numbers import refused
 from ._denoiser import Denoiser, Memory
@@ -46,7 +46,7 @@ class Progress(NamedTuple):
 def descend(
     denoiser: Denoiser,
     noise: Float[Array, "m m m"],
-    levels: Float[Array, " steps+1"],
+    levels: Float[ArrayLike, " levels"],
     method: Method = "dpm",
     guidance: Guidance | None = None,
 ) -> Float[Array, "m m m"]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
 from .._numbers import whole_number
@@ -45,7 +46,7 @@ class Schedule(NamedTuple):
     centre: float = 1.2
     spread: float = 1.5
 
-    def levels(self, steps: int) -> Float[np.ndarray, " steps+1"]:
+    def levels(self, steps: int) -> Float[np.ndarray, " levels"]:
         """The levels that a sampler goes down in so many steps, the last one zero.
 
         Raises:
@@ -55,7 +56,7 @@ class Schedule(NamedTuple):
         first, last = (level ** (1 / self.exponent) for level in (self.highest, self.lowest))
         return np.append(np.linspace(first, last, steps) ** self.exponent, 0.0)
 
-    def draw(self, key: Key[Array, ""], count: int, dtype: jnp.dtype) -> Float[Array, " count"]:
+    def draw(self, key: Key[Array, ""], count: int, dtype: DTypeLike) -> Float[Array, " count"]:
         """Levels for a batch: one from each of `count` equal parts of the distribution, in random order."""
         first, second = jax.random.split(key)
         place = jnp.arange(count, dtype=dtype) + jax.random.uniform(first, (count,), dtype)

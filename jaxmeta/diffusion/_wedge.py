@@ -34,7 +34,7 @@ class Table:
         return np.stack([np.pad(use, (0, most - len(use)), constant_values=flat.size) for use in uses])
 
 
-def look(table: Table, x: Float[Array, "rows c"]) -> Float[Array, "n k*c"]:
+def look(table: Table, x: Float[Array, "rows c"]) -> Float[Array, "n kc"]:
     """The rows that each place looks at, side by side."""
     found: Any = _look(table, x)
     return found
@@ -112,7 +112,7 @@ def placed(side: int) -> Table:
     return Table(np.where(inside, _numbers(octant, side), len(blocks(side)))[:, None], len(blocks(side)))
 
 
-def split(octant: Float[Array, "m m m"], block: int) -> Float[Array, "n block**3"]:
+def split(octant: Float[Array, "m m m"], block: int) -> Float[Array, "n v"]:
     """The voxels of the wedge's blocks."""
     side = octant.shape[0] // block
     rows = octant.reshape(side, block, side, block, side, block).transpose(0, 2, 4, 1, 3, 5)
@@ -120,7 +120,7 @@ def split(octant: Float[Array, "m m m"], block: int) -> Float[Array, "n block**3
     return rows[i, j, k].reshape(len(i), block**3)
 
 
-def join(rows: Float[Array, "n block**3"], side: int, block: int) -> Float[Array, "m m m"]:
+def join(rows: Float[Array, "n v"], side: int, block: int) -> Float[Array, "m m m"]:
     """The octant that has these blocks in the wedge, and zeros outside."""
     grid = look(placed(side), rows).reshape(side, side, side, block, block, block)
     return grid.transpose(0, 3, 1, 4, 2, 5).reshape((side * block,) * 3)

@@ -116,6 +116,6 @@ def test_networks_that_cannot_be(wrong):
 
 
 @pytest.mark.parametrize("wrong", [{"c11": float("nan")}, {"c11": -0.1}, {"volume_fraction": 1.2}, {"c44": [0.1, 0.2]}])
-def test_conditions_out_of_range(wrong):
+def test_conditions_out_of_range(wrong, unchecked):
     with pytest.raises(ValueError, match="Argument"):
         conditions(**wrong)

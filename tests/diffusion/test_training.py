@@ -136,6 +136,6 @@ def test_it_learns(whole, examples):
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"rate": -1.0}, {"average": 1.0}, {"dropped": 0.5}, {"steps": 2.5}])
-def test_settings_that_cannot_be(wrong):
+def test_settings_that_cannot_be(wrong, unchecked):
     with pytest.raises(ValueError, match=f"Argument `{next(iter(wrong))}`"):
         Training(**wrong)
