@@ -33,7 +33,7 @@ class Comparison:
         count: Cells of every way for each target.
         resolution: Voxels along an edge of the cells: 64, or 128, with a library and a model of 64³ cells.
         steps: Evaluations of the network for a sample.
-        scale: Of guidance without a classifier.
+        scale: Of guidance without a classifier; 1 is none.
         guided: Last steps of a sample that finite elements guide, where they do; all, if there are fewer.
         tries: Samples, or neighbours, for each fitted cell; the nearest is fitted first, others until one is exact.
         tolerance: Error of C11, C12 and C44 at which a fit ends.
@@ -46,7 +46,7 @@ class Comparison:
     count: int = 4
     resolution: int = 64
     steps: int = 16
-    scale: float = 1.0
+    scale: float = 3.0
     guided: int = 2
     tries: int = 4
     tolerance: float = 5e-4

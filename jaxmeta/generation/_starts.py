@@ -124,7 +124,7 @@ def model_starts(model: Model, preparation: Preparation, count: int, seed: int) 
     c = preparation.target.stiffness / float(np.asarray(preparation.solid.young))
     volume = preparation.target.volume_fraction
     asked = conditions(c11=c[0, 0], c12=c[0, 1], c44=c[3, 3], volume_fraction=volume)
-    how = {"guided": Comparison.guided, "filled": volume is not None}
+    how = {"scale": Comparison.scale, "guided": Comparison.guided, "filled": volume is not None}
     for key in (jax.random.fold_in(jax.random.key(seed), group) for group in range(2**31)):
         octants = sample_octants(model, asked, jax.random.split(key, count), preparation.side, **how)
         provenance = {"start": "model", "seed": seed, "family": None}
