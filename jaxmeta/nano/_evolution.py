@@ -32,8 +32,8 @@ _OUTLIER = 8.0
 """Shares count up to so many times their mean."""
 _ADMITTED = 0.05
 """Sites that a step of thinning may fill, over its atoms."""
-_SETTLING = 3
-"""Steps with all atoms taken out in which thinning still exchanges atoms; the best of them goes on."""
+_SETTLING = 6
+"""Steps with all atoms taken out in which thinning still exchanges atoms, whether k grows or not; the best goes on."""
 _NEAR = 3
 """A site gets an atom only where so many neighbours are."""
 _HANGING = 5
@@ -43,8 +43,11 @@ _PAIRS = 4
 _AT_REST = 1e-2
 """A patch with a larger force left, in eV/Å, tells nothing."""
 _GROWTH = 1e-6
-_FALL, _SLOW = 0.7, 0.1
-"""A step after which k is below this share of what it was gives way to a smaller one, unless it is small already."""
+_FALL, _BRISK = 0.7, 0.5
+"""A step after which k is below this share of what it was gives way to one of half the rate, which is kept if it falls
+again: k of loose bodies goes up and down, and the steps that follow mend more than smaller steps would."""
+_SLOW = 0.1
+"""Share of the rate below which what was taken out last, and cannot be spared, is kept."""
 _LEAST_RATE = 1e-4
 
 
@@ -149,11 +152,11 @@ class Evolution:
     def _thin(self, state: State) -> tuple[State, Info]:
         occupied = state.occupancy.astype(bool)
         found = self.oracle.evaluate(occupied, shares=True)
-        fell = found.k < _FALL * float(state.last) and float(state.rate) > _SLOW * self.rate
-        if (fell or not found.sound) and state.k > 0:  # the target is reached
+        fell = found.k < _FALL * float(state.last) and float(state.rate) > _BRISK * self.rate
+        if not found.sound and state.k > 0:  # the target is reached
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
             return after, self._info("thin", found, state.best.astype(bool), occupied, 0)
-        if fell or not found.sound:
+        if not found.sound or (fell and not state.k):
             rate, memory = float(state.rate) / 2, state.memory
             if rate < _SLOW * self.rate:  # what was taken out last is needed
                 memory = np.where(state.best.astype(bool) & ~occupied, memory.max(), memory)
@@ -175,7 +178,7 @@ class Evolution:
             best=state.occupancy if best else state.best, left=state.left - there,
             rate=np.asarray(min(2 * float(state.rate), self.rate)), last=np.asarray(found.k),
         )  # fmt: skip
-        if there and (state.left <= 0 or found.k < state.k):
+        if there and state.left <= 0:
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
             return after, self._info("thin", found, after.occupancy.astype(bool), occupied, 0)
         count = max(self.target, int(np.count_nonzero(occupied) * (1 - float(state.rate))))

@@ -77,10 +77,8 @@ class Way:
         """
         last, insist = self.steps + most, False
         while self.tables < _MOST_TABLES:
-            allowed = jnp.asarray(last - self.steps)
-            state = descend(self.body, self.start, jnp.asarray(tolerance), allowed, jnp.asarray(insist))
-            self.start, ended = state.displacement, Ended(int(state.ended))
-            self.steps, self.products = self.steps + int(state.steps), self.products + int(state.products)
+            state = self._descended(tolerance, last - self.steps, insist)
+            ended = Ended(int(state.ended))
             if ended is Ended.table:
                 self._renewed()
                 continue
@@ -104,8 +102,18 @@ class Way:
             self.start = _kicked(self.body, state, mode)
         return False
 
-    def slide(self, calm: float) -> None:
-        """A slide until no force is larger than `calm` in eV/Å; or a long one.
+    def lowered(self, tolerance: float, most: int) -> bool:
+        """Newton's method with one table and no look at modes; whether no force is larger than the tolerance."""
+        return int(self._descended(tolerance, most, False).ended) == Ended.relaxed
+
+    def _descended(self, tolerance: float, most: int, insist: bool) -> State:
+        state = descend(self.body, self.start, jnp.asarray(tolerance), jnp.asarray(most), jnp.asarray(insist))
+        self.start, self.steps = state.displacement, self.steps + int(state.steps)
+        self.products += int(state.products)
+        return state
+
+    def slide(self, calm: float) -> bool:
+        """A slide; whether it came to where no force is larger than `calm` in eV/Å.
 
         Raises:
             Met: the atoms met.
@@ -115,8 +123,9 @@ class Way:
             state = slide(self.body, self.start, state, jnp.asarray(calm), jnp.asarray(_LONGEST_SLIDE))
             self.start = state.displacement
             if bool(state.certified):
-                return
+                return float(state.force) <= calm
             self._renewed()
+        return False
 
     def _renewed(self) -> None:
         """A table of where the atoms are now."""
@@ -125,7 +134,7 @@ class Way:
 
     def _placed(self, where: np.ndarray) -> None:
         potential, held, box, occupancy, total, frame = self._asked
-        del self.body  # before the next takes as much memory
+        self.__dict__.pop("body", None)  # before the next takes as much memory; there is none if atoms met
         try:
             self.body = body_of(potential, where, held, box, occupancy, total, frame)
         except ValueError as error:

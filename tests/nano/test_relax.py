@@ -63,3 +63,17 @@ def test_everything_held():
     done = jm.nano.relax(ZHOU, where, np.ones(4, bool))
     assert done.steps == 0 and done.lowest_eigenvalue == np.inf
     np.testing.assert_array_equal(done.positions, where)
+
+
+@cache
+def ragged():
+    """A short pillar with free faces all round, of which every third atom is gone."""
+    problem = jm.nano.pillar((5, 2, 2), A0)
+    there = problem.held | (np.random.default_rng(3).random(len(problem.lattice)) < 0.7)
+    return problem.lattice.positions[there], problem.held[there]
+
+
+def test_a_slide_ends_where_newton_does():
+    """From the same place to the same minimum, by forces alone."""
+    where, held = chain()
+    where = where + 0.1 * np.random.default_rng(0).normal(size=where.shape) * ~held[:, None]
