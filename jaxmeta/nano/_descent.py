@@ -136,7 +136,7 @@ def descend(body: Body, start: Array, tolerance: Array, max_steps: Array, insist
             there,
             jnp.where(taken, radius, state.radius),
             shift,
-            state.steps + trial.certified,
+            state.steps + trial.certified.astype(jnp.int32),
             state.products + solved.stats.steps,
             state.ended,
         )
