@@ -103,6 +103,10 @@ def relax(
     that steps do not grow with the body. At the end the lowest eigenvalue of the Hessian is computed. Where it is
     negative the atoms are at a saddle, though there are no forces: they are moved along the unstable mode, and on.
 
+    Loose atoms have far to go, one after the other. Where 25 steps do not bring a body to rest it is relaxed anew from
+    where it began: the atoms slide downhill by inertia until forces are small, each by itself, and Newton's method
+    follows.
+
     Args:
         potential: of the atoms.
         positions: to start from, in Å.
@@ -111,12 +115,15 @@ def relax(
         pbc: along which of them the atoms repeat.
         occupancy: from 0 for a site without an atom to 1; 1 everywhere if omitted.
         tolerance: largest component of a force at the end, in eV/Å.
-        max_steps: of Newton's method.
+        max_steps: of Newton's method, those before the slide included.
         follow: leave saddles; an error otherwise.
 
     Raises:
         ValueError: an argument is not as described.
-        RelaxationError: the atoms are unstable and `follow` is not set, or the steps did not do.
+        RelaxationError: the atoms are unstable and `follow` is not set, the steps did not do, or atoms came within 1 Å.
+
+    References:
+        E. Bitzek and others, Phys. Rev. Lett. 97, 170201 (2006), for the slide.
 
     Example:
         Two atoms find their distance.

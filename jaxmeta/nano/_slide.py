@@ -86,7 +86,8 @@ def slide(body: Body, start: Array, before: Slid, calm: Array, max_steps: Array)
         down = inner(force, velocity) > 0
         downhill = jnp.where(down, state.downhill + 1, 0)
         long = downhill > _PATIENCE
-        pace = jnp.where(down, jnp.where(long, jnp.minimum(_FASTER * state.pace, _LONGEST), state.pace), _SLOWER * state.pace)
+        faster = jnp.where(long, jnp.minimum(_FASTER * state.pace, _LONGEST), state.pace)
+        pace = jnp.where(down, faster, _SLOWER * state.pace)
         turn = jnp.where(down, jnp.where(long, _FADE * state.turn, state.turn), _TURN)
         along = jnp.sqrt(inner(velocity, velocity) / jnp.maximum(inner(force, force), 1e-300))
         velocity = jnp.where(down, (1 - turn) * velocity + turn * along * force, 0) + pace * force
