@@ -6,9 +6,9 @@ them, or another share in the name of the case. `continuum` is `jm.nano.continuu
 All bodies are relaxed from their lattice sites and scored by the same stiffness. `k_solid` is that of the same body as
 an elastic solid of the crystal's moduli, without surfaces, by finite elements of a quarter of the lattice constant.
 
-    python experiments/nano/pillars.py run bending-square-5[-75] [start] [trials] [steps] [folder]    a design of atoms
-    python experiments/nano/pillars.py run bending-square-5[-75]                                      full, and continuum
-    python experiments/nano/pillars.py members                                                        thin bars
+    python experiments/nano/pillars.py run bending-square-5[-75] [start] [trials] [steps] [folder]   a design of atoms
+    python experiments/nano/pillars.py run bending-square-5[-75]                                     full, and continuum
+    python experiments/nano/pillars.py members                                                       thin bars
 
 Results go to pillars.json and members.json beside this file.
 """
@@ -137,8 +137,8 @@ def run(case, start=None, trials="16", steps="60", folder=None):
     began = time.time()
     first = jm.nano.continuum_design(POTENTIAL, problem, 1.1 * fraction) if start == "thicker" else start
     d = jm.nano.optimize(
-        POTENTIAL, problem, fraction, start=first, trials=int(trials), rate=0.05, max_steps=int(steps), checkpoint=folder,
-        callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
+        POTENTIAL, problem, fraction, start=first, trials=int(trials), rate=0.05, max_steps=int(steps),
+        checkpoint=folder, callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
     )  # fmt: skip
     told = {"result": d.result.name, "steps": len(d.history["stiffness"]), "trials": int(trials),
             "seconds": round(d.seconds)}  # fmt: skip
