@@ -209,12 +209,13 @@ class Evolution:
     def _thinned(self, occupied: np.ndarray, admitted: np.ndarray, memory: np.ndarray, count: int) -> np.ndarray:
         """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank."""
         sites, problem = self.oracle.sites, self.oracle.problem
-        ranks = np.where(occupied | admitted, memory, -np.inf)
-        new = sites.cleaned(sites.highest(ranks, problem, count), problem, self.least, self.full)
+        kept = sites.highest(np.where(occupied | admitted, memory, -np.inf), problem, count)
+        new = sites.cleaned(kept, problem, self.least, self.full)
         if np.count_nonzero(new) > count:
             return sites.highest(np.where(new, memory, -np.inf), problem, count)
-        supported = sites.neighbors(new) >= _HANGING
-        return sites.highest(np.where(new, np.inf, np.where(supported, memory, -np.inf)), problem, count)
+        for more in (sites.neighbors(new) >= _HANGING, kept):  # on thin bodies most atoms have few neighbours
+            new = sites.highest(np.where(new, np.inf, np.where(more, memory, -np.inf)), problem, count)
+        return new
 
     def _cut(self, occupied: np.ndarray, memory: np.ndarray, rate: float) -> np.ndarray:
         """Atoms of lowest rank taken out of a sound design, an orbit at least, and nothing else."""

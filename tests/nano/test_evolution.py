@@ -91,6 +91,14 @@ def test_atoms_come_back_while_thinning():
     assert state.occupancy[strong].all()
 
 
+def test_thinning_takes_out_no_more_than_its_rate():
+    """Also where all atoms at surfaces are dropped for want of neighbours."""
+    stub = oracle()
+    loop = loop_of(stub, least=12, full=13)
+    state, _ = loop.step(loop.init(stub.problem.domain))
+    assert 0.95 * 480 - stub.sites.size[0] < np.count_nonzero(state.occupancy) <= 0.95 * 480
+
+
 def test_a_start_with_too_few_atoms_is_filled_up():
     stub = oracle()
     few = best(stub, 200)
