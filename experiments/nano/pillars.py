@@ -6,9 +6,9 @@ them, or another share in the name of the case. `continuum` is `jm.nano.continuu
 All bodies are relaxed from their lattice sites and scored by the same stiffness. `k_solid` is that of the same body as
 an elastic solid of the crystal's moduli, without surfaces, by finite elements of a quarter of the lattice constant.
 
-    python experiments/nano/pillars.py run bending-square-5[-75] [start] [trials] [steps]    a design of atoms
-    python experiments/nano/pillars.py run bending-square-5[-75]                             full, and continuum
-    python experiments/nano/pillars.py members                                               bars of few atoms across
+    python experiments/nano/pillars.py run bending-square-5[-75] [start] [trials] [steps] [folder]   a design of atoms
+    python experiments/nano/pillars.py run bending-square-5[-75]                                     full, and continuum
+    python experiments/nano/pillars.py members                                                       thin bars
 
 Results go to pillars.json and members.json beside this file.
 """
@@ -125,8 +125,8 @@ def draw(problem, occupied, name):
     )  # fmt: skip
 
 
-def run(case, start=None, trials="16", steps="60"):
-    """The full pillar and the continuum optimum; or a design of atoms from a start."""
+def run(case, start=None, trials="16", steps="60", folder=None):
+    """The full pillar and the continuum optimum; or a design of atoms from a start, which goes on from a folder."""
     problem, fraction = pillar(case)
     if start is None:
         kept({"case": case, "body": "full"}, score(problem, problem.domain))
@@ -138,7 +138,7 @@ def run(case, start=None, trials="16", steps="60"):
     first = jm.nano.continuum_design(POTENTIAL, problem, 1.1 * fraction) if start == "thicker" else start
     d = jm.nano.optimize(
         POTENTIAL, problem, fraction, start=first, trials=int(trials), rate=0.05, max_steps=int(steps),
-        callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
+        checkpoint=folder, callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
     )  # fmt: skip
     told = {"result": d.result.name, "steps": len(d.history["stiffness"]), "trials": int(trials),
             "seconds": round(d.seconds)}  # fmt: skip

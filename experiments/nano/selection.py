@@ -3,7 +3,9 @@
 `families` scores hand-made bodies of both kinds, of equal atoms, on a beam of 24 × 12 × t cells; `designs` lets the
 optimiser choose on a smaller one. Results go to families.json and designs.json beside this file; `plot` draws them.
 
-    python experiments/nano/selection.py families | designs | draw | plot
+    python experiments/nano/selection.py families [thickness ...] | designs [periodic | finite] | draw | plot
+
+Rows that are there already, and did not fail, are not computed again.
 """
 
 import json
@@ -20,7 +22,7 @@ HERE = Path(__file__).parent
 POTENTIAL = jm.nano.zhou2004("Al")
 A0 = jm.nano.crystal(POTENTIAL).lattice_constant
 FRACTION = 0.47
-THICKNESSES = (3, 4, 6)
+THICKNESSES = (2, 3, 4, 6)
 DESIGNED = ((12, 6, 2, True), (12, 6, 2, False))
 
 
@@ -72,11 +74,12 @@ def closed(problem, occupied):
     return float(np.count_nonzero(np.bincount(number.ravel(), occupied[~problem.held])) / len(columns))
 
 
-def families():
+def families(*thicknesses):
     """Braces and walls over thicknesses."""
     rows = json.loads((HERE / "families.json").read_text()) if (HERE / "families.json").exists() else []
+    rows = [row for row in rows if "failed" not in row]
     done = {(row["thickness"], row["periodic"], row["family"]) for row in rows}
-    for thickness in THICKNESSES:
+    for thickness in map(int, thicknesses or THICKNESSES):
         for periodic in (True, False):
             problem = jm.nano.cantilever((24, 12, thickness), A0, periodic=periodic)
             plate = wall(problem)
@@ -87,13 +90,18 @@ def families():
                 row = {"thickness": thickness, "periodic": periodic, "family": family, **score(problem, occupied)}
                 rows.append(row | {"closed": closed(problem, occupied)})
                 print(row, flush=True)
+                rows.sort(key=lambda row: (row["thickness"], not row["periodic"]))
                 write_json(HERE / "families.json", rows, overwrite=True)
 
 
-def designs():
+def designs(which=None):
     """What the optimiser chooses."""
-    rows = []
+    path = HERE / "designs.json"
+    rows = json.loads(path.read_text()) if path.exists() else []
     for *cells, periodic in DESIGNED:
+        if which not in (None, "periodic" if periodic else "finite"):
+            continue
+        rows = [row for row in rows if (row["cells"], row["periodic"]) != (cells, periodic)]
         problem = jm.nano.cantilever(tuple(cells), A0, periodic=periodic)
         began = time.time()
         d = jm.nano.optimize(POTENTIAL, problem, FRACTION, start="full", trials=12, max_steps=45)
@@ -106,7 +114,7 @@ def designs():
         }  # fmt: skip
         rows.append(row)
         print(row, flush=True)
-        write_json(HERE / "designs.json", rows, overwrite=True)
+        write_json(path, rows, overwrite=True)
         jm.nano.write_atoms(HERE / f"design_{name}.xyz", d.atoms(POTENTIAL), overwrite=True)
     draw()
 
@@ -146,4 +154,4 @@ def plot():
 
 
 if __name__ == "__main__":
-    {"families": families, "designs": designs, "draw": draw, "plot": plot}[sys.argv[1]]()
+    {"families": families, "designs": designs, "draw": draw, "plot": plot}[sys.argv[1]](*sys.argv[2:])

@@ -20,7 +20,7 @@ from ._crystal import crystal
 from ._curvature import Hessian, hessian
 from ._eam import EAM, derivatives
 from ._energy import Geometry
-from ._neighbors import SKIN, Neighbors, table_of
+from ._neighbors import LEAST_DISTANCE, SKIN, Neighbors, table_of
 
 _LARGE = 50_000
 """Atoms from which on memory is worth the tenth of a second that it takes to free it."""
@@ -84,19 +84,23 @@ def body_of(
     count = len(where)
     total = rounded(count) if total is None else total
     _let_go(total)
-    made = table_of(where, potential.cutoff + SKIN, box, total)
+    there = np.ones(count) if occupancy is None else occupancy
+    if there.all():
+        made = table_of(where, potential.cutoff + SKIN, box, total)
+    else:  # an atom may pass a site where there is none
+        made = table_of(where, potential.cutoff + SKIN, box, total, least=0.0)
+        table_of(where[there > 0], LEAST_DISTANCE, box)
     _require_off_shells(potential, made)
     table = jax.block_until_ready(made.sorted())
     del made
     _let_go(total)
     straight = not np.count_nonzero(box.vectors[list(box.pbc)] * (1 - np.eye(3))[list(box.pbc)])
-    free, there = np.zeros(total), np.zeros(total)
-    there[:count] = 1 if occupancy is None else occupancy
-    free[:count] = ~held & (there[:count] > 0)
+    free = np.zeros(total)
+    free[:count] = ~held & (there > 0)
     coarse = None
     if held.any() and straight:
-        coarse = coarse_grid(where, there[:count] > 0, free[:count], box, crystal(potential), total, frame)
-    return Body(potential, table, jnp.asarray(there), jnp.asarray(free), coarse)
+        coarse = coarse_grid(where, there > 0, free[:count], box, crystal(potential), total, frame)
+    return Body(potential, table, jnp.asarray(np.pad(there, (0, total - count))), jnp.asarray(free), coarse)
 
 
 def _let_go(total: int) -> None:

@@ -52,7 +52,7 @@ class State(NamedTuple):
         slope: gradient on the free atoms, (3, n).
         radius: of the trust region, in Å.
         shift: of the Hessian, in eV/Å².
-        steps, products: Newton and CG steps taken.
+        steps, products: Newton and CG steps taken; a Newton step that the table did not certify is none.
         ended: an `Ended`.
     """
 
@@ -136,7 +136,7 @@ def descend(body: Body, start: Array, tolerance: Array, max_steps: Array, insist
             there,
             jnp.where(taken, radius, state.radius),
             shift,
-            state.steps + 1,
+            state.steps + trial.certified.astype(jnp.int32),
             state.products + solved.stats.steps,
             state.ended,
         )

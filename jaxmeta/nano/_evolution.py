@@ -2,9 +2,9 @@
 
 **Thinning.** While there are more atoms than asked for, a step ranks all sites by their filtered shares of k, averaged
 over steps, and keeps those of highest rank: fewer atoms than before by a rate, and others than before, as sites next to
-atoms with high shares come back. A step that ends in an unsound design, or loses much of k, gives way to
-smaller ones from the last sound design, which only take atoms out. With patches, the atoms next to the threshold are
-put in order by what k loses when each is taken out and a patch around it relaxed anew.
+atoms with high shares come back. A step that ends in an unsound design gives way to smaller ones from the last sound
+design, which only take atoms out; one that loses much of k does so once. With patches, the atoms next to the threshold
+are put in order by what k loses when each is taken out and a patch around it relaxed anew.
 
 **Exchange.** Then atoms move at a constant number. The shares say which atoms may go and which sites may get one; each
 of these changes is tried by relaxing the whole body anew, or a patch of it. Several removals and additions, the best
@@ -32,8 +32,8 @@ _OUTLIER = 8.0
 """Shares count up to so many times their mean."""
 _ADMITTED = 0.05
 """Sites that a step of thinning may fill, over its atoms."""
-_SETTLING = 3
-"""Steps with all atoms taken out in which thinning still exchanges atoms; the best of them goes on."""
+_SETTLING = 6
+"""Steps with all atoms taken out in which thinning still exchanges atoms, whether k grows or not; the best goes on."""
 _NEAR = 3
 """A site gets an atom only where so many neighbours are."""
 _HANGING = 5
@@ -43,8 +43,11 @@ _PAIRS = 4
 _AT_REST = 1e-2
 """A patch with a larger force left, in eV/Å, tells nothing."""
 _GROWTH = 1e-6
-_FALL, _SLOW = 0.7, 0.1
-"""A step after which k is below this share of what it was gives way to a smaller one, unless it is small already."""
+_FALL, _BRISK = 0.7, 0.5
+"""A step after which k is below this share of what it was gives way to one of half the rate, which is kept if it falls
+again: k of loose bodies goes up and down, and the steps that follow mend more than smaller steps would."""
+_SLOW = 0.1
+"""Share of the rate below which what was taken out last, and cannot be spared, is kept."""
 _LEAST_RATE = 1e-4
 
 
@@ -149,11 +152,11 @@ class Evolution:
     def _thin(self, state: State) -> tuple[State, Info]:
         occupied = state.occupancy.astype(bool)
         found = self.oracle.evaluate(occupied, shares=True)
-        fell = found.k < _FALL * float(state.last) and float(state.rate) > _SLOW * self.rate
-        if (fell or not found.sound) and state.k > 0:  # the target is reached
+        fell = found.k < _FALL * float(state.last) and float(state.rate) > _BRISK * self.rate
+        if not found.sound and state.k > 0:  # the target is reached
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
             return after, self._info("thin", found, state.best.astype(bool), occupied, 0)
-        if fell or not found.sound:
+        if not found.sound or (fell and not state.k):
             rate, memory = float(state.rate) / 2, state.memory
             if rate < _SLOW * self.rate:  # what was taken out last is needed
                 memory = np.where(state.best.astype(bool) & ~occupied, memory.max(), memory)
@@ -175,7 +178,7 @@ class Evolution:
             best=state.occupancy if best else state.best, left=state.left - there,
             rate=np.asarray(min(2 * float(state.rate), self.rate)), last=np.asarray(found.k),
         )  # fmt: skip
-        if there and (state.left <= 0 or found.k < state.k):
+        if there and state.left <= 0:
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
             return after, self._info("thin", found, after.occupancy.astype(bool), occupied, 0)
         count = max(self.target, int(np.count_nonzero(occupied) * (1 - float(state.rate))))
@@ -206,12 +209,13 @@ class Evolution:
     def _thinned(self, occupied: np.ndarray, admitted: np.ndarray, memory: np.ndarray, count: int) -> np.ndarray:
         """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank."""
         sites, problem = self.oracle.sites, self.oracle.problem
-        ranks = np.where(occupied | admitted, memory, -np.inf)
-        new = sites.cleaned(sites.highest(ranks, problem, count), problem, self.least, self.full)
+        kept = sites.highest(np.where(occupied | admitted, memory, -np.inf), problem, count)
+        new = sites.cleaned(kept, problem, self.least, self.full)
         if np.count_nonzero(new) > count:
             return sites.highest(np.where(new, memory, -np.inf), problem, count)
-        supported = sites.neighbors(new) >= _HANGING
-        return sites.highest(np.where(new, np.inf, np.where(supported, memory, -np.inf)), problem, count)
+        for more in (sites.neighbors(new) >= _HANGING, kept):  # on thin bodies most atoms have few neighbours
+            new = sites.highest(np.where(new, np.inf, np.where(more, memory, -np.inf)), problem, count)
+        return new
 
     def _cut(self, occupied: np.ndarray, memory: np.ndarray, rate: float) -> np.ndarray:
         """Atoms of lowest rank taken out of a sound design, an orbit at least, and nothing else."""

@@ -31,7 +31,8 @@ FAR = 1e3
 """Displacement in Å of the atom that is not there: no distance to it is below a cutoff."""
 SKIN = 0.7
 """How much further than the cutoff tables reach, in Å. In an FCC crystal of aluminium five shells are then in them."""
-_LEAST_DISTANCE = 1.0
+LEAST_DISTANCE = 1.0
+"""Atoms that are nearer to each other are refused, in Å."""
 _MULTIPLE = 40
 """There are a multiple of so many rows, so that one compiled program serves several tables."""
 _TOGETHER = 1 << 15
@@ -120,7 +121,7 @@ def neighbors(
 
 
 def table_of(
-    where: np.ndarray, radius: float, cell: Cell, total: int | None = None, least: float = _LEAST_DISTANCE
+    where: np.ndarray, radius: float, cell: Cell, total: int | None = None, least: float = LEAST_DISTANCE
 ) -> Neighbors:
     """The table of checked atoms.
 

@@ -10,14 +10,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from ..solvers import PCG, Stats
 from ._body import Body, body_of, rounded
-from ._descent import Ended, descend
 from ._eam import EAM
 from ._energy import gradient, site_energies
 from ._grips import padded, require_held
@@ -27,6 +25,7 @@ from ._problem import Problem
 from ._relax import RelaxationError, settle
 from ._sensitivity import second_derivative
 from ._stiffness import respond
+from ._way import Way
 
 _TOLERANCE, _MAX_STEPS = 1e-6, 100
 _ROUGH, _ROUGH_STEPS = 2e-3, 20
@@ -132,18 +131,17 @@ class Oracle:
         return Evaluated(float(response.k), done.lowest_eigenvalue, lattice.positions + moved, share, motions, steps)
 
     def trial(self, occupied: Bool[np.ndarray, "n"], positions: Float[np.ndarray, "n 3"]) -> float:
-        """k of a design near a relaxed one, relaxed from there; zero where that takes long."""
+        """k of a design near a relaxed one, relaxed from there, by a slide if need be; zero where that takes long."""
         atoms = np.flatnonzero(occupied)
         where, problem = positions[atoms], self.problem
+        held, everywhere = problem.held[atoms], np.ones(len(atoms))
         try:
-            body = self._body(where, problem.held[atoms])
-        except ValueError:
+            way = Way(self.potential, where, held, problem.box, everywhere, self._body(where, held), self._frame)
+            if not (way.lowered(_ROUGH, _ROUGH_STEPS) or way.slide(_ROUGH)):
+                return 0.0
+        except (RelaxationError, ValueError):
             return 0.0
-        still = jnp.zeros((3, self._total))
-        state = descend(body, still, jnp.asarray(_ROUGH), jnp.asarray(_ROUGH_STEPS), jnp.asarray(False))
-        if int(state.ended) != Ended.relaxed:
-            return 0.0
-        response = respond(body, state.displacement, padded(problem.direction[atoms], self._total))
+        response = respond(way.body, way.start, padded(problem.direction[atoms], self._total))
         return float(response.k) if float(response.stats.residual) <= _SOLVED else 0.0
 
     def patches(self, occupied: Bool[np.ndarray, "n"], found: Evaluated, sites: Int[np.ndarray, "m"]) -> Changes:

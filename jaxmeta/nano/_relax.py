@@ -6,31 +6,24 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Bool, Float
 
 from .._arguments import require_kind
 from .._numbers import plain_number, whole_number
-from ._body import Body, body_of, checked_held
+from ._body import Body, checked_held
 from ._cells import Cell, checked_cell, checked_positions
-from ._descent import Ended, State, descend
+from ._descent import State
 from ._eam import EAM
-from ._energy import compiled_energies
 from ._evaluate import Flags, checked_occupancy
-from ._modes import Mode, softest_mode
+from ._modes import Mode
+from ._way import Met, RelaxationError, Way
 
 _FREE: Flags = (False, False, False)
-_UNSTABLE = -1e-6
-"""An eigenvalue below is negative, in eV/Å²; rounding makes less of the motions of a free rigid body."""
-_KICKS = (0.1, 0.03, 0.01, 0.003)
-"""How far the atom that moves most is moved along an unstable mode, in Å."""
-_MODE = 1e-6
-_MOST_TABLES = 200
-
-
-class RelaxationError(RuntimeError):
-    """Atoms were not relaxed: they were unstable and were not to be followed, or the method ran out of steps."""
+_MANY, _FEW = 25, 20
+"""Newton steps before the atoms slide, and after every slide."""
+_CALM = 1e-2
+"""Largest force in eV/Å at the end of the first slide; a tenth of it at that of the next."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +103,10 @@ def relax(
     that steps do not grow with the body. At the end the lowest eigenvalue of the Hessian is computed. Where it is
     negative the atoms are at a saddle, though there are no forces: they are moved along the unstable mode, and on.
 
+    Loose atoms have far to go, one after the other. Where 25 steps do not bring a body to rest it is relaxed anew from
+    where it began: the atoms slide downhill by inertia until forces are small, each by itself, and Newton's method
+    follows.
+
     Args:
         potential: of the atoms.
         positions: to start from, in Å.
@@ -118,12 +115,15 @@ def relax(
         pbc: along which of them the atoms repeat.
         occupancy: from 0 for a site without an atom to 1; 1 everywhere if omitted.
         tolerance: largest component of a force at the end, in eV/Å.
-        max_steps: of Newton's method.
+        max_steps: of Newton's method, those before the slide included.
         follow: leave saddles; an error otherwise.
 
     Raises:
         ValueError: an argument is not as described.
-        RelaxationError: the atoms are unstable and `follow` is not set, or the steps did not do.
+        RelaxationError: the atoms are unstable and `follow` is not set, the steps did not do, or atoms came within 1 Å.
+
+    References:
+        E. Bitzek and others, Phys. Rev. Lett. 97, 170201 (2006), for the slide.
 
     Example:
         Two atoms find their distance.
@@ -165,49 +165,22 @@ def settle(
         body: of the atoms at `where`, if it is there already.
         frame: of its grid, where it is not that of the atoms.
     """
-    body = body_of(potential, where, held, box, occupancy) if body is None else body
-    start = jnp.zeros((3, body.table.count))
-    loose = bool((~held & (occupancy > 0)).any())
-    instabilities = steps = products = 0
-    insist = False
-    for _ in range(_MOST_TABLES):
-        state = descend(body, start, jnp.asarray(tolerance), jnp.asarray(max_steps - steps), jnp.asarray(insist))
-        steps, products = steps + int(state.steps), products + int(state.products)
-        ended = Ended(int(state.ended))
-        if ended is Ended.table:
-            where, total = where + np.asarray(state.displacement).T[: len(where)], body.table.count
-            del body  # before the next takes as much memory
-            body = body_of(potential, where, held, box, occupancy, total, frame)
-            start = jnp.zeros_like(start)
-            continue
-        if ended is Ended.going:
-            break
-        mode = softest_mode(body, state.displacement, jnp.asarray(_MODE)) if loose else None
-        if mode is None or float(mode.value) > _UNSTABLE:
-            if ended is Ended.relaxed:
-                return Settled(where, body, state, mode, instabilities, steps, products)
-            if ended is Ended.stagnated:
-                break
-            start, insist = state.displacement, True
-            continue
-        if not follow:
-            raise RelaxationError(
-                f"The atoms are unstable: the lowest eigenvalue is {float(mode.value):.2e} eV/Å² where the largest "
-                f"force is {float(state.force):.1e} eV/Å. Follow them with `follow`, or look for loose atoms."
-            )
-        instabilities, insist = instabilities + 1, False
-        start = _kicked(body, state, mode)
-    raise RelaxationError(
-        f"The atoms were not relaxed in {steps} steps. Allow more with `max_steps`, loosen `tolerance`, or start near "
-        "equilibrium."
-    )
-
-
-def _kicked(body: Body, state: State, mode: Mode) -> jax.Array:
-    """The displacement moved along an unstable mode, to where the energy is lowest."""
-    unit = mode.vector / jnp.sqrt(jnp.max(jnp.sum(mode.vector**2, 0)))
-    places = [state.displacement + sign * kick * unit for kick in _KICKS for sign in (1.0, -1.0)]
-    changes = [
-        float((compiled_energies(body.potential, body.geometry(place)) - state.energies).sum()) for place in places
-    ]
-    return places[int(np.argmin(changes))]
+    way = Way(potential, where, held, box, occupancy, body, frame)
+    del body  # before another takes as much memory
+    try:
+        done = way.newton(tolerance, min(_MANY, max_steps), follow)
+    except Met:
+        done = False
+    if not done and way.steps < max_steps:
+        way.again()
+    calm = _CALM
+    while not done and way.steps < max_steps and calm > 0.1 * tolerance:
+        way.slide(max(calm, tolerance))
+        done = way.newton(tolerance, min(_FEW, max_steps - way.steps), follow)
+        calm *= 0.1
+    if not done:
+        raise RelaxationError(
+            f"The atoms were not relaxed in {way.steps} steps. Allow more with `max_steps`, loosen `tolerance`, or "
+            "start near equilibrium."
+        )
+    return Settled(way.where, way.body, way.state, way.mode, way.instabilities, way.steps, way.products)

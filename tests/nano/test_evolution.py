@@ -91,6 +91,14 @@ def test_atoms_come_back_while_thinning():
     assert state.occupancy[strong].all()
 
 
+def test_thinning_takes_out_no_more_than_its_rate():
+    """Also where all atoms at surfaces are dropped for want of neighbours."""
+    stub = oracle()
+    loop = loop_of(stub, least=12, full=13)
+    state, _ = loop.step(loop.init(stub.problem.domain))
+    assert 0.95 * 480 - stub.sites.size[0] < np.count_nonzero(state.occupancy) <= 0.95 * 480
+
+
 def test_a_start_with_too_few_atoms_is_filled_up():
     stub = oracle()
     few = best(stub, 200)
@@ -186,3 +194,44 @@ def test_thinning_goes_round_what_cannot_be_relaxed(seed):
     state, _ = run(loop_of(stub), stub.problem.domain)
     assert state.result in (DesignResult.converged, DesignResult.solver_failed)
     assert evaluate(state.best.astype(bool)).sound
+
+
+def test_settling_goes_on_through_worse_designs():
+    """And the best one is exchanged: the third of six here, as k goes down, up and down."""
+    stub = oracle()
+    plain, factors, kept = stub.evaluate, iter([0.9, 0.5, 1.0, 0.7, 0.6, 0.5]), []
+
+    def evaluate(occupied, shares=False):
+        found = plain(occupied, shares)
+        if np.count_nonzero(occupied) > 300:
+            return found
+        kept.append(occupied)
+        return found._replace(k=next(factors) * found.k)
+
+    stub.evaluate = evaluate
+    loop = loop_of(stub)
+    state = loop.init(stub.problem.domain)
+    while state.phase == Phase.thin:
+        state, _ = loop.step(state)
+    assert len(kept) == 6 and float(state.k) == plain(kept[2]).k
+    np.testing.assert_array_equal(state.occupancy.astype(bool), kept[2])
+
+
+@pytest.mark.parametrize("often", [1, 2])
+def test_a_fall_gives_way_once(often):
+    """To a step of half the rate, which is kept even if k has fallen again."""
+    stub = oracle()
+    plain, seen = stub.evaluate, []
+
+    def evaluate(occupied, shares=False):
+        seen.append(np.count_nonzero(occupied))
+        found = plain(occupied, shares)
+        return found._replace(k=found.k * (0.5 if 1 < len(seen) <= 1 + often else 1))
+
+    stub.evaluate = evaluate
+    loop = loop_of(stub)
+    state = loop.init(stub.problem.domain)
+    for _ in range(4):
+        state, _ = loop.step(state)
+    full, fell, half, after = seen
+    assert fell < half < full and after < half

@@ -7,10 +7,12 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta.design import DesignResult
+from jaxmeta.nano import _oracle
 from jaxmeta.nano._evolution import Evolution
 from jaxmeta.nano._optimize import _started
 from jaxmeta.nano._oracle import Oracle
 from jaxmeta.nano._orbits import sites_of
+from jaxmeta.nano._way import Way
 from tests.arguments import NO_NUMBERS, refuses
 
 ZHOU = jm.nano.zhou2004("Al")
@@ -59,6 +61,15 @@ def test_shares_sum_to_k():
     assert found.shares.sum() == pytest.approx(found.k, rel=1e-4)
     np.testing.assert_allclose(oracle.sites.alike(found.shares), found.shares, atol=1e-5)  # the symmetry is one
     assert oracle.trial(beam().domain, found.positions) == pytest.approx(found.k, rel=1e-6)
+
+
+def test_a_trial_slides_where_newton_does_not_come_to_rest(monkeypatch):
+    oracle = Oracle(ZHOU, beam(), sites_of(beam()), 128)
+    k = oracle.evaluate(beam().domain).k
+    monkeypatch.setattr(_oracle, "_ROUGH_STEPS", 1)
+    assert oracle.trial(beam().domain, beam().lattice.positions) == pytest.approx(k, rel=5e-3)
+    monkeypatch.setattr(Way, "slide", lambda self, calm: False)
+    assert oracle.trial(beam().domain, beam().lattice.positions) == 0
 
 
 def test_patches_are_those_of_single_changes():

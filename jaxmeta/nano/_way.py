@@ -1,0 +1,152 @@
+"""Atoms on their way down, with the table of neighbours that is made anew as they go."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._body import Body, body_of
+from ._cells import Cell
+from ._descent import Ended, State, descend
+from ._eam import EAM
+from ._energy import compiled_energies
+from ._modes import Mode, softest_mode
+from ._slide import at_rest, slide
+
+_UNSTABLE = -1e-6
+"""An eigenvalue below is negative, in eV/Å²; rounding makes less of the motions of a free rigid body."""
+_KICKS = (0.1, 0.03, 0.01, 0.003)
+"""How far the atom that moves most is moved along an unstable mode, in Å."""
+_MODE = 1e-6
+_MOST_TABLES = 1000
+_LONGEST_SLIDE = 3000
+
+
+class RelaxationError(RuntimeError):
+    """Atoms were not relaxed: they were unstable and were not to be followed, or the method ran out of steps."""
+
+
+class Met(RelaxationError):
+    """Atoms came so near to each other that there is no table of neighbours."""
+
+
+class Way:
+    """Atoms on their way down.
+
+    Attributes:
+        where: reference positions of the table, (n, 3).
+        body: the atoms.
+        start: their displacement from there, (3, total).
+        state: how the last descent by Newton's method ended.
+        mode: the softest, at its end; None if no atom is free.
+        instabilities: how many saddles were left.
+        steps, products: of Newton's method and of conjugate gradients.
+        tables: that were made on the way.
+    """
+
+    state: State
+    mode: Mode | None
+
+    def __init__(
+        self, potential: EAM, where: np.ndarray, held: np.ndarray, box: Cell, occupancy: np.ndarray,
+        body: Body | None = None, frame: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        self.body = body_of(potential, where, held, box, occupancy) if body is None else body
+        self.where, self._begun = where, where
+        self.start = jnp.zeros((3, self.body.table.count))
+        self.instabilities = self.steps = self.products = self.tables = 0
+        self._asked = potential, held, box, occupancy, self.body.table.count, frame
+        self._loose = bool((~held & (occupancy > 0)).any())
+
+    def again(self) -> None:
+        """Back to where the way began."""
+        self._placed(self._begun)
+
+    def newton(self, tolerance: float, most: int, follow: bool) -> bool:
+        """Newton's method, with saddles left along their unstable modes; whether the atoms came to rest.
+
+        Args:
+            tolerance: largest component of a force at the end.
+            most: steps.
+            follow: leave saddles; an error otherwise.
+
+        Raises:
+            RelaxationError: the atoms are unstable and `follow` is not set.
+            Met: they met.
+        """
+        last, insist = self.steps + most, False
+        while self.tables < _MOST_TABLES:
+            state = self._descended(tolerance, last - self.steps, insist)
+            ended = Ended(int(state.ended))
+            if ended is Ended.table:
+                self._renewed()
+                continue
+            if ended is Ended.going:
+                return False
+            mode = softest_mode(self.body, self.start, jnp.asarray(_MODE)) if self._loose else None
+            if mode is None or float(mode.value) > _UNSTABLE:
+                if ended is Ended.relaxed:
+                    self.state, self.mode = state, mode
+                    return True
+                if ended is Ended.stagnated:
+                    return False
+                insist = True
+                continue
+            if not follow:
+                raise RelaxationError(
+                    f"The atoms are unstable: the lowest eigenvalue is {float(mode.value):.2e} eV/Å² where the largest "
+                    f"force is {float(state.force):.1e} eV/Å. Follow them with `follow`, or look for loose atoms."
+                )
+            self.instabilities, insist = self.instabilities + 1, False
+            self.start = _kicked(self.body, state, mode)
+        return False
+
+    def lowered(self, tolerance: float, most: int) -> bool:
+        """Newton's method with one table and no look at modes; whether no force is larger than the tolerance."""
+        return int(self._descended(tolerance, most, False).ended) == Ended.relaxed
+
+    def _descended(self, tolerance: float, most: int, insist: bool) -> State:
+        state = descend(self.body, self.start, jnp.asarray(tolerance), jnp.asarray(most), jnp.asarray(insist))
+        self.start, self.steps = state.displacement, self.steps + int(state.steps)
+        self.products += int(state.products)
+        return state
+
+    def slide(self, calm: float) -> bool:
+        """A slide; whether it came to where no force is larger than `calm` in eV/Å.
+
+        Raises:
+            Met: the atoms met.
+        """
+        state = at_rest(self.start)
+        while self.tables < _MOST_TABLES:
+            state = slide(self.body, self.start, state, jnp.asarray(calm), jnp.asarray(_LONGEST_SLIDE))
+            self.start = state.displacement
+            if bool(state.certified):
+                return float(state.force) <= calm
+            self._renewed()
+        return False
+
+    def _renewed(self) -> None:
+        """A table of where the atoms are now."""
+        self.tables += 1
+        self._placed(self.where + np.asarray(self.start).T[: len(self.where)])
+
+    def _placed(self, where: np.ndarray) -> None:
+        potential, held, box, occupancy, total, frame = self._asked
+        self.__dict__.pop("body", None)  # before the next takes as much memory; there is none if atoms met
+        try:
+            self.body = body_of(potential, where, held, box, occupancy, total, frame)
+        except ValueError as error:
+            raise Met(f"Atoms met while they were relaxed. {error}") from None
+        self.where, self.start = where, jnp.zeros_like(self.start)
+
+
+def _kicked(body: Body, state: State, mode: Mode) -> jax.Array:
+    """The displacement moved along an unstable mode, to where the energy is lowest."""
+    unit = mode.vector / jnp.sqrt(jnp.max(jnp.sum(mode.vector**2, 0)))
+    places = [state.displacement + sign * kick * unit for kick in _KICKS for sign in (1.0, -1.0)]
+    changes = [
+        float((compiled_energies(body.potential, body.geometry(place)) - state.energies).sum()) for place in places
+    ]
+    return places[int(np.argmin(changes))]
