@@ -94,11 +94,11 @@ compiled is not counted. Measured by `python benchmarks/library.py`, which write
 GENERATOR_HEAD = """
 ## A generator
 
-Samples of the network that ships, a fit, a step of training, and four cells of a Young's modulus of 0.1 and a Poisson's
-ratio of 0.2 from the shell, with pictures and reports, as a second call. "First" has the compilation, and from the shell
-it is when the first cell is in its folder. Samples are counted one by one, of batches of 16 in 16 steps; guidance takes 40
-solver steps of a pair of loads. Memory is the most that the process held. Measured by `python benchmarks/generator.py`,
-which writes `benchmarks/results/generator.json`.
+Samples of the network that ships, a fit, a step of training, and four cells of a Young's modulus of 0.1 and a
+Poisson's ratio of 0.2 from the shell, with pictures and reports, as a second call. "First" has the compilation, and
+from the shell it is when the first cell is in its folder. Samples are counted one by one, of batches of 16 in 16
+steps; guidance takes 40 solver steps of a pair of loads. Memory is the most that the process held. Measured by
+`python benchmarks/generator.py`, which writes `benchmarks/results/generator.json`.
 """
 
 TAIL = """
