@@ -15,6 +15,7 @@ from .._numbers import refused, whole_number
 from ..cells import Cell, FitResult, checked_target, fit_stiffness
 from ..dataset import Library, load, overlap
 from ..elasticity import Isotropic
+from ..solvers import SolverError
 from ._starts import FAR, Preparation, Start, library_starts, model_starts
 
 if TYPE_CHECKING:
@@ -93,7 +94,6 @@ def generate(
     Raises:
         ValueError: an argument is not as described, or no cell can have this stiffness: it is not positive definite, or
             above a bound of Hashin and Shtrikman.
-        SolverError: a solve did not converge.
 
     Example:
         >>> import jaxmeta as jm
@@ -125,7 +125,10 @@ def generate(
             break
         if start.error > FAR or not _is_new(start.octant, taken):
             continue
-        cell = _fitted(start, preparation, tolerance, max_solves if fit else 1, seed)
+        try:
+            cell = _fitted(start, preparation, tolerance, max_solves if fit else 1, seed)
+        except SolverError:  # a start that cannot be solved is none
+            continue
         if not _is_new(cell.density, taken):
             continue
         exact = cell.result == FitResult.converged or not fit

@@ -17,6 +17,7 @@ from ..cells import Scorer, checked_target, fit_stiffness
 from ..dataset import Library, nearest
 from ..elasticity import Isotropic, cubic_constants
 from ..runs import compile_seconds
+from ..solvers import SolverError
 from ._samples import sample_octants
 from ._settings import Comparison
 from ._starts import FAR, Preparation, finer
@@ -150,10 +151,19 @@ class Bench:
             if start.error > FAR:
                 tried.append(_Attempt(octant, connected, 0, error=start.error))
                 continue
-            found = fit_stiffness(
-                octant, task.stiffness, solid=solid, tolerance=s.tolerance, smallest_member=s.smallest_member,
-                max_solves=s.max_solves, seed=task.seed % 2**32,
-            )  # fmt: skip
+            try:
+                found = fit_stiffness(
+                    octant,
+                    task.stiffness,
+                    solid=solid,
+                    tolerance=s.tolerance,
+                    smallest_member=s.smallest_member,
+                    max_solves=s.max_solves,
+                    seed=task.seed % 2**32,
+                )
+            except SolverError:  # a start that cannot be solved is not fitted
+                tried.append(_Attempt(octant, connected, 1, error=start.error))
+                continue
             tried.append(_Attempt(found.cell.astype(bool), connected, found.solves, found.stiffness, error=found.error))
         solves = len(starts) + sum(attempt.solves for attempt in tried)
         tried.sort(key=lambda attempt: attempt.error)

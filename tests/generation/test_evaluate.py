@@ -156,6 +156,15 @@ def test_every_way_is_scored_alone(library, targets):
     assert row["connected"] == 1 and row["library_similarity"] == pytest.approx(1) and row["nearer"] == 0
 
 
+def test_a_start_that_cannot_be_solved_is_not_fitted(library, targets, monkeypatch):
+    def fails(*_, **__):
+        raise jm.SolverError("stagnated")
+
+    monkeypatch.setattr("jaxmeta.generation._ways.fit_stiffness", fails)
+    made = evaluate(library, targets, ["neighbour-fitted"], SETTINGS).made["neighbour-fitted"]
+    assert np.isfinite(made.constants).all() and made.octants.any(axis=(2, 3, 4)).all()
+
+
 def test_a_killed_run_goes_on_to_the_same(library, targets, tmp_path):
     whole = evaluate(library, targets, ["raw", "neighbour"], SETTINGS, model=small.model())
 
