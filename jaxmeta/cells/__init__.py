@@ -1,5 +1,6 @@
 """Cells with their stiffness: cleaned, scored, described and written, wherever they come from."""
 
+from ..solvers import SolverError as SolverError
 from ._cell import Cell as Cell
 from ._clean import Cleaned as Cleaned
 from ._clean import clean as clean

@@ -12,10 +12,9 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import require_kind
 from .._numbers import refused, whole_number
-from ..cells import Cell, FitResult, checked_target, fit_stiffness
+from ..cells import Cell, FitResult, SolverError, checked_target, fit_stiffness
 from ..dataset import Library, load, overlap
 from ..elasticity import Isotropic
-from ..solvers import SolverError
 from ._starts import FAR, Preparation, Start, library_starts, model_starts
 
 if TYPE_CHECKING:

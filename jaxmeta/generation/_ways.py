@@ -13,11 +13,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from .. import geometry
-from ..cells import Scorer, checked_target, fit_stiffness
+from ..cells import Scorer, SolverError, checked_target, fit_stiffness
 from ..dataset import Library, nearest
 from ..elasticity import Isotropic, cubic_constants
 from ..runs import compile_seconds
-from ..solvers import SolverError
 from ._samples import sample_octants
 from ._settings import Comparison
 from ._starts import FAR, Preparation, finer
