@@ -92,10 +92,9 @@ def load(path: Path | None = None) -> Model:
         FileError: the file is missing, damaged, something else, or of a newer schema.
 
     Example:
-        >>> import json, jaxmeta as jm
-        >>> model = jm.diffusion.load()
-        >>> json.loads(model.notes)["steps"]
-        14000
+        >>> import jaxmeta as jm
+        >>> jm.diffusion.load().count
+        7187728
     """
     import h5py
 
