@@ -154,10 +154,8 @@ def _check(training: Library, ways: Sequence[str], settings: Comparison, model: 
         if rest or times not in (1, 2, 4):
             raise refused("resolution", f"be {2 * side} or {4 * side}", f"is {settings.resolution}")
     families = len({*training.column("family").tolist()})
-    of_each = settings.tries if "neighbour-fitted" in ways else 1
-    if any(way.startswith("neighbour") for way in ways) and families < settings.count * of_each:
-        found = f"is {settings.count}" + (f", and `tries` is {of_each}" if of_each > 1 else "")
-        raise refused("count", f"be at most the number of families, {families}, over those tried for each cell", found)
+    if any(way.startswith("neighbour") for way in ways) and families < settings.count:
+        raise refused("count", f"be at most the number of families, {families}", f"is {settings.count}")
 
 
 def _write(path: Path, part: Part) -> None:

@@ -128,8 +128,9 @@ class Bench:
         return np.asarray(sample_octants(self.model, asked, keys, self.side, s.steps, float(s.scale), guided))
 
     def neighbours(self, task: _Task, count: int) -> list[Bool[np.ndarray, "m m m"]]:
-        """The nearest training cells, of different families, at the resolution that is asked for."""
-        found = nearest(self.training, task.stiffness, task.volume_fraction, count, per_family=1)
+        """The nearest training cells, of different families, at the resolution asked for; fewer if there are."""
+        most = min(count, len(self.training))
+        found = nearest(self.training, task.stiffness, task.volume_fraction, most, per_family=1)
         return [finer(self.training[int(number)], self.side) for number in found.numbers]
 
     def fitted(self, octants: Sequence[Bool[np.ndarray, "m m m"]], task: _Task) -> list[_Attempt]:
