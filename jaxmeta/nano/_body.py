@@ -86,9 +86,9 @@ def body_of(
     _let_go(total)
     there = np.ones(count) if occupancy is None else occupancy
     if there.all():
-        made = table_of(where, potential.cutoff + SKIN, box, total)
+        made = table_of(where, potential.cutoff + SKIN, box, total, frame=frame)
     else:  # an atom may pass a site where there is none
-        made = table_of(where, potential.cutoff + SKIN, box, total, least=0.0)
+        made = table_of(where, potential.cutoff + SKIN, box, total, 0.0, frame)
         table_of(where[there > 0], LEAST_DISTANCE, box)
     _require_off_shells(potential, made)
     table = jax.block_until_ready(made.sorted())
