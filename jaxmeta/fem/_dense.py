@@ -13,9 +13,8 @@ _BLOCK = 16
 
 
 @jax.jit
-def dense_factor(operator: Stiffness) -> Array:
-    """V of the inverse VᵀV of the coarsest operator, scaled to unit diagonal and shifted: rigid and void modes stay
-    finite."""
+def dense_inverse(operator: Stiffness) -> Array:
+    """Inverse of the coarsest operator, scaled to unit diagonal and shifted: rigid and void modes stay finite."""
     matrix = operator.matrix()
     diagonal = jnp.diagonal(matrix)
     size = len(diagonal)
@@ -32,7 +31,8 @@ def dense_factor(operator: Stiffness) -> Array:
         rigid = rigid * jnp.sqrt(inverse_where_positive(total))
         dense = dense + rigid @ rigid.T
     held = jnp.diag((scale == 0).astype(diagonal.dtype))
-    return inverse_factor(dense + held) * scale[None, :]
+    inverse = inverse_of_definite(dense + held) * scale[:, None] * scale[None, :]
+    return 0.5 * (inverse + inverse.T)
 
 
 def shift(dtype: jnp.dtype) -> float:
@@ -41,13 +41,7 @@ def shift(dtype: jnp.dtype) -> float:
 
 
 def inverse_of_definite(matrix: Array) -> Array:
-    """Inverse of a symmetric positive definite matrix, WᵀW with `inverse_factor` W."""
-    factor = inverse_factor(matrix)
-    return _product(factor.T, factor)
-
-
-def inverse_factor(matrix: Array) -> Array:
-    r"""W = L⁻¹, lower triangular, of a symmetric positive definite matrix A with Cholesky's factor L: A⁻¹ = WᵀW.
+    r"""Inverse of a symmetric positive definite matrix A, by Cholesky's factor: :math:`W^T W` with :math:`W = L^{-1}`.
 
     So the inverse is positive definite whatever rounding does, which it is not by elimination to the end (Gauss and
     Jordan). W is what the elimination of A makes of unity, 16 rows at a time: products of matrices, which take a
@@ -60,29 +54,25 @@ def inverse_factor(matrix: Array) -> Array:
     number = jnp.arange(count * block)
 
     def eliminate(step: Array, both: Array) -> Array:
-        """Of A beside unity: rows of a block are divided by the factor of their pivots and taken from those below.
-
-        Left of the block A is eliminated, and right of it unity is as it was.
-        """
+        """Of A beside unity: rows of a block are divided by the factor of their pivots and taken from those below."""
         first = step * block
-        some = jax.lax.dynamic_slice_in_dim(both, first, len(both) + block, 1)
-        rows = _divided(jax.lax.dynamic_slice_in_dim(some, first, block, 0), least)
+        rows = _divided(jax.lax.dynamic_slice_in_dim(both, first, block, 0), first, least)
         below = (number >= first + block).astype(both.dtype)
-        multiples = jnp.roll(rows[:, : len(both)], first, 1) * below[None, :]
-        some = jax.lax.dynamic_update_slice_in_dim(some - _product(multiples.T, rows), rows, first, 0)
-        return jax.lax.dynamic_update_slice_in_dim(both, some, first, 1)
+        both = both - below[:, None] * _product(rows[:, : len(both)].T, rows)
+        return jax.lax.dynamic_update_slice_in_dim(both, rows, first, 0)
 
     least = jnp.finfo(matrix.dtype).eps * jnp.max(jnp.diagonal(matrix))  # of a pivot that rounding has left
     both = jnp.concatenate([whole.at[:size, :size].set(matrix), whole], axis=1)
-    return jax.lax.fori_loop(0, count, eliminate, both)[:size, count * block :][:, :size]
+    inverse = jax.lax.fori_loop(0, count, eliminate, both)[:, count * block :]
+    return _product(inverse.T, inverse)[:size, :size]
 
 
-def _divided(rows: Array, least: Array) -> Array:
-    """Rows whose first columns are their pivots, by the inverse of the pivots' factor."""
+def _divided(rows: Array, first: Array, least: Array) -> Array:
+    """Rows of a block, from whose column `first` on their pivots stand, by the inverse of the pivots' factor."""
     number = jnp.arange(len(rows))
 
     def eliminate(step: Array, rows: Array) -> Array:
-        column, pivot = rows[:, step], jnp.sqrt(jnp.maximum(rows[step, step], least))
+        column, pivot = rows[:, first + step], jnp.sqrt(jnp.maximum(rows[step, first + step], least))
         row = rows[step] / pivot
         below = jnp.where(number > step, column, 0) / pivot
         return (rows - below[:, None] * row[None, :]).at[step].set(row)
