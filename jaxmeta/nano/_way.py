@@ -22,8 +22,10 @@ _KICKS = (0.1, 0.03, 0.01, 0.003)
 _MODE = 1e-6
 _MOST_TABLES = 1000
 _LONGEST_SLIDE = 3000
-_AROUND, _EASY = 7.0, 2e-2
-"""Atoms relax with a loose one that are so near to it, in Å, until no force is larger, in eV/Å."""
+_AROUND = 9.0
+"""Atoms relax with a loose one that are so near to it, in Å."""
+_SLID, _EASED, _EASY_STEPS = 2e-2, 1e-3, 20
+"""Largest force in eV/Å at the end of their slide, and of Newton's method after it, and its most steps."""
 
 
 class RelaxationError(RuntimeError):
@@ -139,9 +141,10 @@ class Way:
         self._placed(where)
 
     def _eased(self, where: np.ndarray, loose: np.ndarray) -> np.ndarray:
-        """Positions in which loose atoms, and those around them, have slid to rest among all others, which stay.
+        """Positions in which loose atoms, and those around them, have come to rest among all others, which stay.
 
-        The force on an atom is exact if all others are there up to twice the cutoff.
+        The force on an atom is exact if all others are there up to twice the cutoff. A slide ends at a saddle where it
+        is symmetric; Newton's method leaves it.
         """
         potential, held, box, occupancy, _, _ = self._asked
         inside, _ = box.wrapped(where)
@@ -158,7 +161,8 @@ class Way:
         free = near(loose, _AROUND) & ~held
         some = free | near(free, 2 * potential.cutoff)
         part = Way(potential, where[some], ~free[some], box, occupancy[some])
-        part.slide(_EASY)
+        part.slide(_SLID)
+        part.newton(_EASED, _EASY_STEPS, follow=True)
         out = where.copy()
         out[some] = part.where + np.asarray(part.start).T[: len(part.where)]
         return out

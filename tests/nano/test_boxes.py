@@ -91,10 +91,10 @@ def test_loose_atoms_come_to_rest_among_the_others(monkeypatch):
     loose[-2:] = True
     way = Way(ZHOU, where, held, cell, np.ones(len(where)))
     eased = way._eased(where, loose)
-    far = np.linalg.norm(where - where[-2], axis=1) > 7.0
-    far &= np.linalg.norm(where - where[-1], axis=1) > 7.0
+    far = np.linalg.norm(where - where[-2], axis=1) > 9.0
+    far &= np.linalg.norm(where - where[-1], axis=1) > 9.0
     assert (eased[far | held] == where[far | held]).all() and np.linalg.norm(eased[-2] - where[-2]) > 1.0
     forces = jm.nano.forces(ZHOU, eased)
-    assert abs(forces[~far & ~held]).max() < 2e-2 < abs(forces[far & ~held]).max()
+    assert abs(forces[~far & ~held]).max() < 1e-3 < abs(forces[far & ~held]).max()
     relaxed = jm.nano.relax(ZHOU, where, held)
     assert relaxed.force < 1e-9 and relaxed.steps <= 12 and relaxed.lowest_eigenvalue > 0
