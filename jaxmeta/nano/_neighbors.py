@@ -144,6 +144,7 @@ def table_of(
     total: int | None = None,
     least: float = LEAST_DISTANCE,
     frame: np.ndarray | None = None,
+    boxes: bool = True,
 ) -> Neighbors:
     """The table of checked atoms.
 
@@ -154,6 +155,7 @@ def table_of(
         total: number of atoms in the table; those added have no neighbours.
         least: atoms that are nearer to each other are refused.
         frame: of the boxes of a large body.
+        boxes: whether it has them.
     """
     count = len(where)
     total = count if total is None else total
@@ -179,8 +181,9 @@ def table_of(
         index[:, part] = number[found]
         for k, axis in enumerate(inside[part].T):
             offset[:, k, part] = np.where(np.isfinite(distance), place[:, k][found] - axis, 0)
-    boxes = boxes_of(inside, cell, total, frame) if total > _LARGE else None
-    return Neighbors(index, offset, radius, boxes=boxes)
+    return Neighbors(
+        index, offset, radius, None, boxes_of(inside, cell, total, frame) if boxes and total > _LARGE else None
+    )
 
 
 def _rows(most: int, total: int) -> tuple[np.ndarray, np.ndarray]:

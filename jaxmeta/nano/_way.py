@@ -24,7 +24,7 @@ _MOST_TABLES = 1000
 _LONGEST_SLIDE = 3000
 _AROUND = 9.0
 """Atoms relax with a loose one that are so near to it, in Å."""
-_SLID, _EASED, _EASY_STEPS = 2e-2, 1e-3, 20
+_SLID, _EASED, _EASY_STEPS = 3e-3, 1e-3, 40
 """Largest force in eV/Å at the end of their slide, and of Newton's method after it, and its most steps."""
 
 
@@ -55,13 +55,13 @@ class Way:
 
     def __init__(
         self, potential: EAM, where: np.ndarray, held: np.ndarray, box: Cell, occupancy: np.ndarray,
-        body: Body | None = None, frame: np.ndarray | None = None,
+        body: Body | None = None, frame: np.ndarray | None = None, local: bool = False,
     ) -> None:  # fmt: skip
-        self.body = body_of(potential, where, held, box, occupancy) if body is None else body
+        self.body = body_of(potential, where, held, box, occupancy, local=local) if body is None else body
         self.where, self._begun = where, where
         self.start = jnp.zeros((3, self.body.table.count))
         self.instabilities = self.steps = self.products = self.tables = 0
-        self._asked = potential, held, box, occupancy, self.body.table.count, frame
+        self._asked = potential, held, box, occupancy, self.body.table.count, frame, local
         self._loose = bool((~held & (occupancy > 0)).any())
 
     def again(self) -> None:
@@ -146,7 +146,7 @@ class Way:
         The force on an atom is exact if all others are there up to twice the cutoff. A slide ends at a saddle where it
         is symmetric; Newton's method leaves it.
         """
-        potential, held, box, occupancy, _, _ = self._asked
+        potential, held, box, occupancy, *_ = self._asked
         inside, _ = box.wrapped(where)
         images, source = box.images(inside, _AROUND + 2 * potential.cutoff)
         tree = cKDTree(np.concatenate([inside, images]))
@@ -160,7 +160,7 @@ class Way:
 
         free = near(loose, _AROUND) & ~held
         some = free | near(free, 2 * potential.cutoff)
-        part = Way(potential, where[some], ~free[some], box, occupancy[some])
+        part = Way(potential, where[some], ~free[some], box, occupancy[some], local=True)
         part.slide(_SLID)
         part.newton(_EASED, _EASY_STEPS, follow=True)
         out = where.copy()
@@ -168,10 +168,10 @@ class Way:
         return out
 
     def _placed(self, where: np.ndarray) -> None:
-        potential, held, box, occupancy, total, frame = self._asked
+        potential, held, box, occupancy, total, frame, local = self._asked
         self.__dict__.pop("body", None)  # before the next takes as much memory; there is none if atoms met
         try:
-            self.body = body_of(potential, where, held, box, occupancy, total, frame)
+            self.body = body_of(potential, where, held, box, occupancy, total, frame, local)
         except ValueError as error:
             raise Met(f"Atoms met while they were relaxed. {error}") from None
         self.where, self.start = where, jnp.zeros_like(self.start)
