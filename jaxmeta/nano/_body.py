@@ -24,6 +24,8 @@ from ._neighbors import LEAST_DISTANCE, SKIN, Neighbors, table_of
 
 _LARGE = 50_000
 """Atoms from which on memory is worth the tenth of a second that it takes to free it."""
+_FEW = 1000
+"""Atoms for which a local body has room at least."""
 _NEAR, _SMOOTH = 0.02, 1e-6
 """A cutoff is on a shell if pairs are nearer to it, in Å, and a slope there is larger, in eV/Å."""
 
@@ -73,6 +75,7 @@ def body_of(
     occupancy: np.ndarray | None = None,
     total: int | None = None,
     frame: np.ndarray | None = None,
+    local: bool = False,
 ) -> Body:
     """The body of checked arguments.
 
@@ -80,15 +83,17 @@ def body_of(
         potential, where, held, box, occupancy: of the atoms.
         total: length of its arrays; the number of atoms, `rounded`, if omitted.
         frame: lowest and highest positions of the preconditioner's grid, (2, 3); those of the atoms if omitted.
+        local: a few atoms among others that are held: without grids, and so that one compiled program serves many.
     """
     count = len(where)
-    total = rounded(count) if total is None else total
+    if total is None:
+        total = 1 << max(count - 1, _FEW).bit_length() if local else rounded(count)
     _let_go(total)
     there = np.ones(count) if occupancy is None else occupancy
     if there.all():
-        made = table_of(where, potential.cutoff + SKIN, box, total)
+        made = table_of(where, potential.cutoff + SKIN, box, total, frame=frame, boxes=not local)
     else:  # an atom may pass a site where there is none
-        made = table_of(where, potential.cutoff + SKIN, box, total, least=0.0)
+        made = table_of(where, potential.cutoff + SKIN, box, total, 0.0, frame, not local)
         table_of(where[there > 0], LEAST_DISTANCE, box)
     _require_off_shells(potential, made)
     table = jax.block_until_ready(made.sorted())
@@ -98,7 +103,7 @@ def body_of(
     free = np.zeros(total)
     free[:count] = ~held & (there > 0)
     coarse = None
-    if held.any() and straight:
+    if held.any() and straight and not local:
         coarse = coarse_grid(where, there > 0, free[:count], box, crystal(potential), total, frame)
     return Body(potential, table, jnp.asarray(np.pad(there, (0, total - count))), jnp.asarray(free), coarse)
 

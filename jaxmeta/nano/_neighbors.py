@@ -6,7 +6,9 @@ interatomic vector is offset + u_j − u_i. So a cell thinner than the cutoff is
 neighbours of another, or of itself), and differences of small displacements keep their digits.
 
 **Certificate.** Two atoms that are not in the table are further than R apart at X, hence further than the cutoff as
-long as no two displacements differ by more than R less the cutoff.
+long as their displacements do not differ by more than R less the cutoff. Atoms far from each other would have to differ
+by more: with boxes, only those whose boxes touch are compared as long as no two displacements differ by more than the
+edge of a box less the cutoff. So a large body may stretch and bend as a whole.
 
 **Dummy.** Atoms have different numbers of neighbours. Rows are filled up with the number n, of an atom that is not
 there: it has displacement `FAR` and no weight.
@@ -25,6 +27,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from .._numbers import plain_number, refused
+from ._boxes import Boxes, boxes_of
 from ._cells import Cell, checked_cell, checked_positions
 
 FAR = 1e3
@@ -35,6 +38,8 @@ LEAST_DISTANCE = 1.0
 """Atoms that are nearer to each other are refused, in Å."""
 _MULTIPLE = 40
 """There are a multiple of so many rows, so that one compiled program serves several tables."""
+_LARGE = 5_000
+"""Atoms from which on a body has boxes."""
 _TOGETHER = 1 << 15
 """Atoms whose neighbours are looked up at once."""
 
@@ -50,12 +55,14 @@ class Neighbors:
         radius: in Å; up to it all pairs are in the table.
         nearest: shortest offset of every row, (k,), by which sums leave out rows beyond the cutoff. Without it sums are
             of all rows, and can be differentiated backwards, too.
+        boxes: in which the atoms are; None for a body that is not large.
     """
 
     index: Int[np.ndarray, "k n"] | Array
     offset: Float[np.ndarray, "k 3 n"] | Array
     radius: float | Array
     nearest: Float[np.ndarray, "k"] | Array | None = None
+    boxes: Boxes | None = None
 
     @property
     def count(self) -> int:
@@ -63,19 +70,29 @@ class Neighbors:
         return self.index.shape[1]
 
     def certified(self, displacement: Float[Array, "3 n"], cutoff: float) -> Bool[Array, ""]:
-        """Whether no pair within the cutoff can be missing: no two displacements differ by more than R less it."""
-        return _parting(displacement) <= self.radius - cutoff
+        """Whether no pair within the cutoff can be missing."""
+        return self.parting(displacement, cutoff) <= self.radius - cutoff
+
+    def parting(self, displacement: Float[Array, "3 n"], cutoff: float) -> Float[Array, ""]:
+        """A bound of the difference of the displacements of two atoms that are, or come, within the cutoff."""
+        of_all = _parting(displacement)
+        if self.boxes is None:
+            return of_all
+        near = jnp.minimum(of_all, self.boxes.parting(displacement))
+        return jnp.where(of_all <= self.boxes.edge - cutoff, near, of_all)
 
     def rows(self, displacement: Float[Array, "3 n"], cutoff: float) -> int | Int[Array, ""]:
         """How many rows hold neighbours within the cutoff."""
         if self.nearest is None:
             return self.index.shape[0]
-        return jnp.sum(jnp.asarray(self.nearest) < cutoff + _parting(displacement), dtype=jnp.int32)
+        return jnp.sum(jnp.asarray(self.nearest) < cutoff + self.parting(displacement, cutoff), dtype=jnp.int32)
 
     def sorted(self) -> Neighbors:
         """The table with `nearest`, as arrays of JAX."""
         shortest = [distance.min(initial=np.inf) for distance in self.distances()]
-        return Neighbors(jnp.asarray(self.index), jnp.asarray(self.offset), self.radius, jnp.asarray(shortest))
+        return Neighbors(
+            jnp.asarray(self.index), jnp.asarray(self.offset), self.radius, jnp.asarray(shortest), self.boxes
+        )
 
     def distances(self) -> Iterator[Float[np.ndarray, "m"]]:
         """Row by row the distances of the neighbours that are there, in the reference positions."""
@@ -121,7 +138,13 @@ def neighbors(
 
 
 def table_of(
-    where: np.ndarray, radius: float, cell: Cell, total: int | None = None, least: float = LEAST_DISTANCE
+    where: np.ndarray,
+    radius: float,
+    cell: Cell,
+    total: int | None = None,
+    least: float = LEAST_DISTANCE,
+    frame: np.ndarray | None = None,
+    boxes: bool = True,
 ) -> Neighbors:
     """The table of checked atoms.
 
@@ -131,6 +154,8 @@ def table_of(
         cell: of the atoms.
         total: number of atoms in the table; those added have no neighbours.
         least: atoms that are nearer to each other are refused.
+        frame: of the boxes of a large body.
+        boxes: whether it has them.
     """
     count = len(where)
     total = count if total is None else total
@@ -156,7 +181,9 @@ def table_of(
         index[:, part] = number[found]
         for k, axis in enumerate(inside[part].T):
             offset[:, k, part] = np.where(np.isfinite(distance), place[:, k][found] - axis, 0)
-    return Neighbors(index, offset, radius)
+    return Neighbors(
+        index, offset, radius, None, boxes_of(inside, cell, total, frame) if boxes and total > _LARGE else None
+    )
 
 
 def _rows(most: int, total: int) -> tuple[np.ndarray, np.ndarray]:

@@ -105,7 +105,8 @@ def relax(
 
     Loose atoms have far to go, one after the other. Where 25 steps do not bring a body to rest it is relaxed anew from
     where it began: the atoms slide downhill by inertia until forces are small, each by itself, and Newton's method
-    follows.
+    follows. In a body of more than 5,000 atoms, those that Newton's equations would move by more than 0.5 Å from the
+    atoms around them slide first, with their neighbourhood alone, so that they do not hold up all others.
 
     Args:
         potential: of the atoms.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ._body import Body, body_of
 from ._cells import Cell
-from ._descent import Ended, State, descend
+from ._descent import LOOSE, Ended, State, descend
 from ._eam import EAM
 from ._energy import compiled_energies
 from ._modes import Mode, softest_mode
@@ -21,6 +22,10 @@ _KICKS = (0.1, 0.03, 0.01, 0.003)
 _MODE = 1e-6
 _MOST_TABLES = 1000
 _LONGEST_SLIDE = 3000
+_AROUND = 9.0
+"""Atoms relax with a loose one that are so near to it, in Å."""
+_SLID, _EASED, _EASY_STEPS = 3e-3, 1e-3, 40
+"""Largest force in eV/Å at the end of their slide, and of Newton's method after it, and its most steps."""
 
 
 class RelaxationError(RuntimeError):
@@ -50,13 +55,13 @@ class Way:
 
     def __init__(
         self, potential: EAM, where: np.ndarray, held: np.ndarray, box: Cell, occupancy: np.ndarray,
-        body: Body | None = None, frame: np.ndarray | None = None,
+        body: Body | None = None, frame: np.ndarray | None = None, local: bool = False,
     ) -> None:  # fmt: skip
-        self.body = body_of(potential, where, held, box, occupancy) if body is None else body
+        self.body = body_of(potential, where, held, box, occupancy, local=local) if body is None else body
         self.where, self._begun = where, where
         self.start = jnp.zeros((3, self.body.table.count))
         self.instabilities = self.steps = self.products = self.tables = 0
-        self._asked = potential, held, box, occupancy, self.body.table.count, frame
+        self._asked = potential, held, box, occupancy, self.body.table.count, frame, local
         self._loose = bool((~held & (occupancy > 0)).any())
 
     def again(self) -> None:
@@ -79,8 +84,8 @@ class Way:
         while self.tables < _MOST_TABLES:
             state = self._descended(tolerance, last - self.steps, insist)
             ended = Ended(int(state.ended))
-            if ended is Ended.table:
-                self._renewed()
+            if ended in (Ended.table, Ended.loose):
+                self._renewed(np.asarray(state.apart) > LOOSE)
                 continue
             if ended is Ended.going:
                 return False
@@ -127,16 +132,46 @@ class Way:
             self._renewed()
         return False
 
-    def _renewed(self) -> None:
-        """A table of where the atoms are now."""
+    def _renewed(self, loose: np.ndarray | None = None) -> None:
+        """A table of where the atoms are now, after those of a large body that are loose have come to rest."""
         self.tables += 1
-        self._placed(self.where + np.asarray(self.start).T[: len(self.where)])
+        where = self.where + np.asarray(self.start).T[: len(self.where)]
+        if loose is not None and self.body.table.boxes is not None and loose.any():
+            where = self._eased(where, loose[: len(where)])
+        self._placed(where)
+
+    def _eased(self, where: np.ndarray, loose: np.ndarray) -> np.ndarray:
+        """Positions in which loose atoms, and those around them, have come to rest among all others, which stay.
+
+        The force on an atom is exact if all others are there up to twice the cutoff. A slide ends at a saddle where it
+        is symmetric; Newton's method leaves it.
+        """
+        potential, held, box, occupancy, *_ = self._asked
+        inside, _ = box.wrapped(where)
+        images, source = box.images(inside, _AROUND + 2 * potential.cutoff)
+        tree = cKDTree(np.concatenate([inside, images]))
+        number = np.concatenate([np.arange(len(where)), source])
+
+        def near(chosen: np.ndarray, radius: float) -> np.ndarray:
+            out = np.zeros(len(where), bool)
+            for found in tree.query_ball_point(inside[chosen], radius, workers=-1):
+                out[number[found]] = True
+            return out & (occupancy > 0)
+
+        free = near(loose, _AROUND) & ~held
+        some = free | near(free, 2 * potential.cutoff)
+        part = Way(potential, where[some], ~free[some], box, occupancy[some], local=True)
+        part.slide(_SLID)
+        part.newton(_EASED, _EASY_STEPS, follow=True)
+        out = where.copy()
+        out[some] = part.where + np.asarray(part.start).T[: len(part.where)]
+        return out
 
     def _placed(self, where: np.ndarray) -> None:
-        potential, held, box, occupancy, total, frame = self._asked
+        potential, held, box, occupancy, total, frame, local = self._asked
         self.__dict__.pop("body", None)  # before the next takes as much memory; there is none if atoms met
         try:
-            self.body = body_of(potential, where, held, box, occupancy, total, frame)
+            self.body = body_of(potential, where, held, box, occupancy, total, frame, local)
         except ValueError as error:
             raise Met(f"Atoms met while they were relaxed. {error}") from None
         self.where, self.start = where, jnp.zeros_like(self.start)
