@@ -85,7 +85,7 @@ class Way:
             state = self._descended(tolerance, last - self.steps, insist)
             ended = Ended(int(state.ended))
             if ended in (Ended.table, Ended.loose):
-                self._renewed(np.asarray(state.apart) > LOOSE)
+                self._renewed(np.asarray(state.apart) > LOOSE, follow)
                 continue
             if ended is Ended.going:
                 return False
@@ -132,15 +132,15 @@ class Way:
             self._renewed()
         return False
 
-    def _renewed(self, loose: np.ndarray | None = None) -> None:
+    def _renewed(self, loose: np.ndarray | None = None, follow: bool = True) -> None:
         """A table of where the atoms are now, after those of a large body that are loose have come to rest."""
         self.tables += 1
         where = self.where + np.asarray(self.start).T[: len(self.where)]
         if loose is not None and self.body.table.boxes is not None and loose.any():
-            where = self._eased(where, loose[: len(where)])
+            where = self._eased(where, loose[: len(where)], follow)
         self._placed(where)
 
-    def _eased(self, where: np.ndarray, loose: np.ndarray) -> np.ndarray:
+    def _eased(self, where: np.ndarray, loose: np.ndarray, follow: bool) -> np.ndarray:
         """Positions in which loose atoms, and those around them, have come to rest among all others, which stay.
 
         The force on an atom is exact if all others are there up to twice the cutoff. A slide ends at a saddle where it
@@ -162,7 +162,8 @@ class Way:
         some = free | near(free, 2 * potential.cutoff)
         part = Way(potential, where[some], ~free[some], box, occupancy[some], local=True)
         part.slide(_SLID)
-        part.newton(_EASED, _EASY_STEPS, follow=True)
+        part.newton(_EASED, _EASY_STEPS, follow)
+        self.instabilities += part.instabilities
         out = where.copy()
         out[some] = part.where + np.asarray(part.start).T[: len(part.where)]
         return out

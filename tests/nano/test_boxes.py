@@ -90,7 +90,7 @@ def test_loose_atoms_come_to_rest_among_the_others(monkeypatch):
     cell, loose = checked_cell(None, OPEN), np.zeros(len(where), bool)
     loose[-2:] = True
     way = Way(ZHOU, where, held, cell, np.ones(len(where)))
-    eased = way._eased(where, loose)
+    eased = way._eased(where, loose, True)
     far = np.linalg.norm(where - where[-2], axis=1) > 9.0
     far &= np.linalg.norm(where - where[-1], axis=1) > 9.0
     assert (eased[far | held] == where[far | held]).all() and np.linalg.norm(eased[-2] - where[-2]) > 1.0
