@@ -75,12 +75,13 @@ class Train:
     def _train(self, check: Any) -> Model:
         from jaxmeta import dataset, diffusion
 
-        network = PRESETS[self.preset]
+        network, library = PRESETS[self.preset], dataset.load(self.library)
+        cells = f"{len(library.split('training')):,} of the library's {len(library):,} cells"
         with Progress() as progress:
-            progress.phase("Training", f"the network {self.preset} for {self.training.steps} steps")
+            progress.phase("Training", f"the network {self.preset} for {self.training.steps} steps on {cells}")
             model = diffusion.train(
                 network,
-                dataset.load(self.library),
+                library,
                 self.training,
                 self.output,
                 start=None if self.start is None else diffusion.load(self.start),

@@ -38,6 +38,7 @@ def test_options_reach_the_library(run, calls, tmp_path):
     assert (network, cells, folder) == (PRESETS["tiny"], 13448, out)
     assert settings == Training(steps=7, batch=3, rate=1e-4, seed=5) and (every, save_every) == (4, 9)
     assert "step 1 of 7: loss 1" in answer.err
+    assert "on 10,987 of the library's 13,448 cells" in answer.err
     plain = run("train", "--output", out, "--steps", 7)
     assert calls[1][0] == PRESETS["small"] and "Loss 0.5, on validation cells 0.6." in plain.out
 
