@@ -24,8 +24,9 @@ from ._neighbors import LEAST_DISTANCE, SKIN, Neighbors, table_of
 
 _LARGE = 50_000
 """Atoms from which on memory is worth the tenth of a second that it takes to free it."""
-_FEW = 1000
-"""Atoms for which a local body has room at least."""
+_FEW, _WIDE = 1000, 2.0
+"""Atoms for which a local body has room at least, and how much further than the cutoff its tables reach, in Å: its atoms
+go far."""
 _NEAR, _SMOOTH = 0.02, 1e-6
 """A cutoff is on a shell if pairs are nearer to it, in Å, and a slope there is larger, in eV/Å."""
 
@@ -90,10 +91,11 @@ def body_of(
         total = 1 << max(count - 1, _FEW).bit_length() if local else rounded(count)
     _let_go(total)
     there = np.ones(count) if occupancy is None else occupancy
+    reach = potential.cutoff + (_WIDE if local else SKIN)
     if there.all():
-        made = table_of(where, potential.cutoff + SKIN, box, total, frame=frame, boxes=not local)
+        made = table_of(where, reach, box, total, frame=frame, boxes=not local)
     else:  # an atom may pass a site where there is none
-        made = table_of(where, potential.cutoff + SKIN, box, total, 0.0, frame, not local)
+        made = table_of(where, reach, box, total, 0.0, frame, not local)
         table_of(where[there > 0], LEAST_DISTANCE, box)
     _require_off_shells(potential, made)
     table = jax.block_until_ready(made.sorted())
