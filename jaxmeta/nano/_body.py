@@ -25,8 +25,7 @@ from ._neighbors import LEAST_DISTANCE, SKIN, Neighbors, table_of
 _LARGE = 50_000
 """Atoms from which on memory is worth the tenth of a second that it takes to free it."""
 _FEW, _WIDE = 1000, 2.0
-"""Atoms for which a local body has room at least, and how much further than the cutoff its tables reach, in Å: its atoms
-go far."""
+"""Atoms for which a local body has room at least, and how much further than the cutoff its tables reach, in Å."""
 _NEAR, _SMOOTH = 0.02, 1e-6
 """A cutoff is on a shell if pairs are nearer to it, in Å, and a slope there is larger, in eV/Å."""
 
