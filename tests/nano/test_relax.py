@@ -105,11 +105,11 @@ def test_atoms_that_met_are_taken_back(monkeypatch, often):
     plain = jm.nano.relax(ZHOU, where, held)
     made, tables = _way.body_of, []
 
-    def body_of(potential, where, *rest):
+    def body_of(potential, where, *rest, **options):
         tables.append(where)
         if 1 < len(tables) <= 1 + often and len(tables) != 3:
             raise refused("positions", "keep atoms 1 Å apart", "does not")
-        return made(potential, where, *rest)
+        return made(potential, where, *rest, **options)
 
     monkeypatch.setattr(_way, "body_of", body_of)
     if often == 1:
