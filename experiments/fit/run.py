@@ -37,7 +37,10 @@ def one(library: jm.dataset.Library, target: dict, start: str, options: dict) ->
     """Fits one start, and looks at what came out."""
     options = dict(options)
     record = library[target["starts"][start]]
-    octant = jm.cells.filled_surface(record) if options.pop("finer", False) else record.octant
+    octant = record.octant
+    if options.pop("finer", False):  # a surface may part where voxels touch at an edge
+        cell = geometry.symmetry.unfold(jm.cells.filled_surface(record))
+        octant = geometry.symmetry.fold(geometry.keep_largest(cell, symmetry="cubic"))
     if options.get("volume_fraction"):
         options["volume_fraction"] = target["volume"]
     wanted = np.asarray(jm.elasticity.CubicConstants(*target["constants"]).stiffness)
