@@ -100,11 +100,10 @@ def body_of(
     table = jax.block_until_ready(made.sorted())
     del made
     _let_go(total)
-    straight = not np.count_nonzero(box.vectors[list(box.pbc)] * (1 - np.eye(3))[list(box.pbc)])
     free = np.zeros(total)
     free[:count] = ~held & (there > 0)
     coarse = None
-    if held.any() and straight and not local:
+    if held.any() and box.straight and not local:
         coarse = coarse_grid(where, there > 0, free[:count], box, crystal(potential), total, frame)
     return Body(potential, table, jnp.asarray(np.pad(there, (0, total - count))), jnp.asarray(free), coarse)
 

@@ -75,9 +75,9 @@ def boxes_of(where: np.ndarray, cell: Cell, total: int, frame: np.ndarray | None
         total: how many atoms there are with those that only fill up.
         frame: lowest and highest positions, (2, 3), beyond which the outer boxes go on; those of the atoms if omitted.
     """
-    pbc = np.array(cell.pbc)
-    if np.count_nonzero(cell.vectors[pbc] * (1 - np.eye(3))[pbc]):
+    if not cell.straight:
         return None
+    pbc = np.array(cell.pbc)
     low, high = np.stack([where.min(0), where.max(0)]) if frame is None else frame
     low = np.where(pbc, 0, low)
     length = np.where(pbc, np.abs(np.diag(cell.vectors)), high - low)

@@ -30,6 +30,12 @@ class Cell:
         """Distances between the planes that the other two vectors span."""
         return 1 / np.linalg.norm(np.linalg.inv(self.vectors), axis=0)
 
+    @property
+    def straight(self) -> bool:
+        """Whether the periodic vectors lie along x, y and z."""
+        periodic = list(self.pbc)
+        return not np.count_nonzero(self.vectors[periodic] * (1 - np.eye(3))[periodic])
+
     def wrapped(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The positions moved into the cell along its periodic vectors, and by how many of these."""
         if not any(self.pbc):

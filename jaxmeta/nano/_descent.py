@@ -128,9 +128,12 @@ def descend(body: Body, start: Array, tolerance: Array, max_steps: Array, insist
                 share, displacement, energies, accepted, body.table.certified(displacement, body.potential.cutoff)
             )
 
+        # With a new table a large body must come somewhere, however far it would move as a whole.
+        first = state.steps == 0 if boxes is not None else jnp.asarray(False)
+
         def again(trial: _Trial) -> Array:
             long = (trial.share > share) | (trial.share * furthest > _SHORTEST)
-            return ~trial.accepted & trial.certified & long
+            return jnp.where(trial.certified, ~trial.accepted, first) & long
 
         none = _Trial(4 * share, state.displacement, state.energies, jnp.asarray(False), jnp.asarray(True))
         trial = lax.while_loop(again, lambda trial: attempt(0.25 * trial.share), none)
