@@ -9,12 +9,14 @@ from jax import Array
 from ._blocks import inverse_where_positive
 from ._operator import Stiffness
 
-_BLOCK = 16
+_BLOCK, _SMALL = 16, 128
+"""Rows that are eliminated together, and of a matrix that is not taken in halves."""
 
 
 @jax.jit
-def dense_inverse(operator: Stiffness) -> Array:
-    """Inverse of the coarsest operator, scaled to unit diagonal and shifted: rigid and void modes stay finite."""
+def dense_factor(operator: Stiffness) -> Array:
+    """V of the inverse VᵀV of the coarsest operator, scaled to unit diagonal and shifted: rigid and void modes stay
+    finite."""
     matrix = operator.matrix()
     diagonal = jnp.diagonal(matrix)
     size = len(diagonal)
@@ -31,8 +33,7 @@ def dense_inverse(operator: Stiffness) -> Array:
         rigid = rigid * jnp.sqrt(inverse_where_positive(total))
         dense = dense + rigid @ rigid.T
     held = jnp.diag((scale == 0).astype(diagonal.dtype))
-    inverse = inverse_of_definite(dense + held) * scale[:, None] * scale[None, :]
-    return 0.5 * (inverse + inverse.T)
+    return inverse_factor(dense + held) * scale[None, :]
 
 
 def shift(dtype: jnp.dtype) -> float:
@@ -41,12 +42,42 @@ def shift(dtype: jnp.dtype) -> float:
 
 
 def inverse_of_definite(matrix: Array) -> Array:
-    r"""Inverse of a symmetric positive definite matrix A, by Cholesky's factor: :math:`W^T W` with :math:`W = L^{-1}`.
+    """Inverse of a symmetric positive definite matrix, WᵀW with `inverse_factor` W."""
+    factor = inverse_factor(matrix)
+    return _product(factor.T, factor)
+
+
+def inverse_factor(matrix: Array) -> Array:
+    r"""W = L⁻¹, lower triangular, of a symmetric positive definite matrix with Cholesky's factor L: its inverse is WᵀW.
 
     So the inverse is positive definite whatever rounding does, which it is not by elimination to the end (Gauss and
-    Jordan). W is what the elimination of A makes of unity, 16 rows at a time: products of matrices, which take a
-    fraction of the time of LAPACK's factorisation with XLA's triangular solves, and keep no thread waiting.
+    Jordan). A large matrix is taken in halves,
+
+    .. math:: \begin{pmatrix} A & B^T \\ B & C \end{pmatrix}^{-1} = W^T W, \qquad
+        W = \begin{pmatrix} W_A & 0 \\ -W_S M W_A & W_S \end{pmatrix}, \qquad M = B W_A^T,
+
+    with the factors W_A of A and W_S of the Schur complement C − M Mᵀ; a small one is eliminated, 16 rows at a time.
+    All are products of matrices, which take half the time of LAPACK's factorisation with XLA's triangular solves, and
+    keep no thread waiting.
     """
+    return _factor(matrix, jnp.finfo(matrix.dtype).eps * jnp.max(jnp.diagonal(matrix)))
+
+
+def _factor(matrix: Array, least: Array) -> Array:
+    """`inverse_factor` by pivots that are not less than what rounding leaves."""
+    size = len(matrix)
+    if size <= _SMALL:
+        return _eliminated(matrix, least)
+    half = -(-size // 2)
+    first = _factor(matrix[:half, :half], least)
+    middle = _product(matrix[half:, :half], first.T)
+    second = _factor(matrix[half:, half:] - _product(middle, middle.T), least)
+    low = -_product(_product(second, middle), first)
+    return jnp.block([[first, jnp.zeros_like(low.T)], [low, second]])
+
+
+def _eliminated(matrix: Array, least: Array) -> Array:
+    """`inverse_factor`: what the elimination of the matrix makes of unity."""
     size = len(matrix)
     block = min(_BLOCK, size)
     count = -(-size // block)
@@ -61,10 +92,8 @@ def inverse_of_definite(matrix: Array) -> Array:
         both = both - below[:, None] * _product(rows[:, : len(both)].T, rows)
         return jax.lax.dynamic_update_slice_in_dim(both, rows, first, 0)
 
-    least = jnp.finfo(matrix.dtype).eps * jnp.max(jnp.diagonal(matrix))  # of a pivot that rounding has left
     both = jnp.concatenate([whole.at[:size, :size].set(matrix), whole], axis=1)
-    inverse = jax.lax.fori_loop(0, count, eliminate, both)[:, count * block :]
-    return _product(inverse.T, inverse)[:size, :size]
+    return jax.lax.fori_loop(0, count, eliminate, both)[:size, count * block :][:, :size]
 
 
 def _divided(rows: Array, first: Array, least: Array) -> Array:

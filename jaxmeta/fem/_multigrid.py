@@ -15,7 +15,7 @@ from jax import Array
 
 from ._blocks import block_product, damped_inverses, inverse_where_positive, inverses
 from ._boundary import Boundary, Grids, Shared
-from ._dense import dense_inverse, inverse_of_definite
+from ._dense import dense_factor, inverse_of_definite
 from ._fields import CubicField, IsotropicField, is_known
 from ._kernel import element_strains
 from ._operator import Stiffness
@@ -29,8 +29,9 @@ _NEARLY = 1.3
 _LARGEST_STEP = 1.9
 """Damping times the largest eigenvalue of D⁻¹ K; a sweep contracts below 2."""
 _DOUBLINGS = 10
-_COARSE = 3
-"""Number of the first grid, from 0 for the finest, on which sweeps cost next to nothing."""
+_COARSE, _MANY = 2, 4
+"""Number of the first grid, from 0 for the finest, on which sweeps cost next to nothing, and the least of the last one
+for which they gain something there."""
 
 
 @jax.jit
@@ -116,8 +117,10 @@ def _power_iteration(operator: Stiffness) -> Array:
     return 1.1 * jax.lax.fori_loop(0, 20, step, (start, jnp.ones((), inverse.dtype)))[1]
 
 
-def _times(matrix: Array, field: Array) -> Array:
-    return jnp.dot(matrix, field.reshape(-1), precision="highest").reshape(field.shape)
+def _solved(factor: Array, field: Array) -> Array:
+    """VᵀV times a nodal field."""
+    half = jnp.dot(factor, field.reshape(-1), precision="highest")
+    return jnp.dot(half, factor, precision="highest").reshape(field.shape)
 
 
 def _centred(operator: Stiffness) -> Callable[[Array], Array]:
@@ -175,7 +178,8 @@ class Multigrid:
     Args:
         damping: largest ω of the sweeps; it is lowered where they would not contract.
         sweeps: sweeps before and after each coarse correction.
-        coarse_sweeps: the same on the third coarser grid, which has a 512th of the voxels, and on those below it.
+        coarse_sweeps: the same on the second coarser grid, which has a 64th of the voxels, and on those below it, where
+            there are at least five grids.
         coarsest: a grid with no more nodes is not coarsened again.
     """
 
@@ -231,7 +235,7 @@ class Multigrid:
         last = len(levels) - 1
         axis = longest(levels[-1].elements, levels[-1].boundary.periodic)
         if axis is None:
-            solve_coarsest = partial(_times, dense_inverse(levels[-1]))
+            solve_coarsest = partial(_solved, dense_factor(levels[-1]))
         else:
             solve_coarsest = solver(factored(levels[-1], axis), axis)
 
@@ -239,7 +243,7 @@ class Multigrid:
             if depth == last:
                 return solve_coarsest(residual)
             level, weight = levels[depth], smoothers[depth]
-            sweeps = self.sweeps if depth < _COARSE else self.coarse_sweeps
+            sweeps = self.coarse_sweeps if last >= _MANY and depth >= _COARSE else self.sweeps
             value = self._smoothed(level, weight, sweeps, residual)
             coarse = descend(depth + 1, restrict(level.residual(value, residual), level.boundary, grids[depth]))
             value = corrected(value, coarse, level.boundary, grids[depth])

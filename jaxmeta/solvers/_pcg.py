@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,8 @@ from ._result import Result, Solution, Stats
 Linear = Callable[[Array], Array]
 _SAFETY = 3.0
 """Factor on the geometric tail, for spectra whose tail is slower than the last steps show."""
+_SLOWEST = 0.95
+"""Largest ratio of decrements in the tail. Two that happen to be equal mean little; the bound knows of slower modes."""
 _SEEN, _MOST = 0.03, 0.2
 """The energy of the error over that of the solution is at least this multiple of the square of the residual over the
 load: what is left of the load is rougher than the load, but seldom so much. As long as more than `_MOST` of the load is
@@ -105,7 +108,7 @@ class _State(NamedTuple):
     gained: Array
     last: Array
     least: Array
-    ratios: Array
+    ratios: tuple[Array, ...]
     lanczos: _Lanczos
     error: Array
     best: Array
@@ -208,13 +211,14 @@ class PCG:
 
             residual = jnp.where(taken, state.residual - alpha * image, state.residual)
             gained = state.gained + jnp.where(taken, decrement, 0)
-            ratio = jnp.clip(jnp.where(state.last > 0, _ratio(decrement, state.last), 0.5), 0.0, 0.99)
-            ratios = jnp.roll(state.ratios, 1).at[0].set(ratio)
-            worst = ratios.max()
+            ratio = jnp.clip(jnp.where(state.last > 0, _ratio(decrement, state.last), 0.5), 0.0, _SLOWEST)
+            ratios = (ratio, *state.ratios[:-1])
+            worst = reduce(jnp.maximum, ratios)
             tail = _SAFETY * decrement * jnp.where(taken, worst, 1) / (1 - worst)
             radau = state.lanczos.bound(alpha, beta, gamma) + jnp.where(taken, 0, decrement)
             remaining = jnp.maximum(tail, radau)
-            share = _ratio(_norm(residual), norm)
+            near = relative(remaining, gained, zero) <= jnp.asarray(self.tolerance, dtype)
+            share = _ratio(_norm_where(near, residual) if self.residual is None else _norm(residual), norm)
             error = jnp.where(taken | positive, relative(remaining, gained, share), state.error)
             error = jnp.where(first & spent, 0, error)
             left = measure(error, share)
@@ -254,7 +258,7 @@ class PCG:
             gained=zero,
             last=zero,
             least=largest,
-            ratios=jnp.full((4,), 0.1, dtype),
+            ratios=(jnp.asarray(0.1, dtype),) * 4,
             lanczos=_Lanczos(zero, zero, zero, zero),
             error=zero,
             best=largest,
@@ -270,7 +274,8 @@ class PCG:
                 lambda s: (s.result == Result.max_steps_reached.value) & (s.steps < self.max_steps), step, state
             )
         residual = _ratio(_norm(state.residual), norm)
-        error = jnp.where(state.error > 0, jnp.maximum(state.error, _KNOWN * eps), 0)
+        seen = jnp.maximum(relative(zero, state.gained, residual), _KNOWN * eps)
+        error = jnp.where(state.error > 0, jnp.maximum(state.error, seen), 0)
         return Solution(state.value, Stats(state.result, state.steps, residual, error))
 
 
@@ -291,3 +296,16 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
 
 def _norm(field: Array) -> Array:
     return jnp.sqrt(inner(field, field))
+
+
+@jax.custom_batching.custom_vmap
+def _norm_where(wanted: Array, field: Array) -> Array:
+    """The norm, which takes one pass over the field; zero where it is not wanted, of a batch where none is."""
+    return lax.cond(wanted, _norm, lambda field: jnp.zeros((), field.dtype), field)
+
+
+@_norm_where.def_vmap
+def _norms_where(size: int, batched: list[bool], wanted: Array, field: Array) -> tuple[Array, bool]:
+    fields = field if batched[1] else jnp.broadcast_to(field, (size, *field.shape))
+    found = lax.cond(jnp.any(wanted), jax.vmap(_norm), lambda fields: jnp.zeros(size, fields.dtype), fields)
+    return found, True

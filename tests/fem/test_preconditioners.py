@@ -7,7 +7,7 @@ import pytest
 
 from jaxmeta.fem import Block, IsotropicField, JacobiFFT, Multigrid, Periodic, Stiffness
 from jaxmeta.fem._blocks import block_product
-from jaxmeta.fem._dense import dense_inverse, inverse_of_definite
+from jaxmeta.fem._dense import dense_factor, inverse_of_definite
 from jaxmeta.fem._multigrid import block_inverse, largest_jacobi_eigenvalue
 from tests import example_cells as cells
 from tests.fem.problems import BOUNDARIES, FIELDS, MIXED, SPACING
@@ -141,10 +141,12 @@ def test_bound_of_the_largest_eigenvalue(field):
 
 
 @pytest.mark.parametrize(
-    ("size", "dtype", "bound"), [(1, "float64", 1e-15), (50, "float64", 1e-9), (75, "float32", 1e-2)]
+    ("size", "dtype", "bound"),
+    [(1, "float64", 1e-15), (50, "float64", 1e-9), (75, "float32", 1e-2), (301, "float64", 1e-9)],
 )
 def test_inverse_of_a_definite_matrix(size, dtype, bound):
-    """Sizes of less than a block, and of blocks and a rest, one at a time and many; the condition is 1e4."""
+    """Sizes of less than a block, of blocks and a rest, and of uneven halves, one at a time and many; the condition is
+    1e4."""
     random = np.random.default_rng(0)
     turned = np.linalg.qr(random.normal(size=(2, size, size)))[0]
     matrices = turned * np.geomspace(1e-4, 1, size) @ turned.swapaxes(1, 2)
@@ -159,7 +161,8 @@ def test_inverse_of_a_definite_matrix(size, dtype, bound):
 def test_the_coarsest_inverse_is_definite():
     """Of a loose block in single precision, whose rigid motions the shift alone holds: indefinite, it misleads CG."""
     operator = jax.tree.map(lambda x: x.astype("float32"), _operator("isotropic", "free", (2, 2, 2)))
-    inverse = np.asarray(dense_inverse(operator), float)
+    factor = np.asarray(dense_factor(operator), float)
+    inverse = factor.T @ factor
     scale = np.sqrt(np.diag(np.asarray(operator.matrix(), float)))
     values = np.linalg.eigvalsh(inverse * scale[:, None] * scale[None, :])
     assert values[0] > 0.1 and np.sum(values > 3e4) == 6
