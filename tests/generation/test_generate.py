@@ -1,6 +1,9 @@
 """Cells of a wanted stiffness: exact by an independent solve, different, whole, and of the solid that is asked for."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -87,3 +90,29 @@ def test_starts_from_a_model():
     assert cells[0].error == pytest.approx(preparation.target.error(independent(cells[0].octant)), rel=1e-2)
     again = next(iter(model_starts(model, preparation, 2, 5)))
     np.testing.assert_array_equal(again.octant, cells[0].octant)
+
+
+SAMPLED = """
+import os, sys
+os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: int(sys.argv[1])]))
+import jax, numpy as np, jaxmeta as jm
+from jaxmeta.generation._samples import sample_octants
+asked = jm.diffusion.conditions(c11=0.1, c12=0.02, c44=0.03, volume_fraction=0.3)
+keys = jax.random.split(jax.random.key(3), 2)
+np.save(sys.argv[2], sample_octants(jm.diffusion.load(), asked, keys, 32, scale=3.0, guided=2))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or os.cpu_count() == 1, reason="threads cannot be chosen")
+def test_a_key_gives_the_same_cells_on_any_number_of_threads(tmp_path):
+    """Guided samples of the weights that come with the package: every voxel, on one core and on all."""
+    found = []
+    for cores in (1, os.cpu_count()):
+        path = tmp_path / f"{cores}.npy"
+        command = [sys.executable, "-c", SAMPLED, str(cores), str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+        found.append(np.load(path))
+    np.testing.assert_array_equal(*found)
+    assert 0.25 < found[0].mean() < 0.35 and (found[0][0] != found[0][1]).any()
