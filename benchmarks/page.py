@@ -108,7 +108,7 @@ win back; the very first after installation makes machine code of the CPU's kern
 FANS compiles nothing, but has a set-up of its own, of 0.4 s at 32³ and of four at 128³. On binary cells of six
 loads it is less than ten times slower, in float64; it is on grey fields, and on cells whose symmetry it does not use,
 that it takes tens to hundreds of times longer. One cell of 32³ alone, from the shell, is its ground: loading
-Python, JAX and the program from disk takes us more than a second. Random cells take our multigrid some seventy
+Python, JAX and the program from disk takes us more than a second. Random cells take our multigrid some sixty
 steps. A batch by `vmap` gains next to nothing over its cells one by one. Peers work in float64 and with an assembled
 matrix, or with FFTs; they stop at the loosest residual, out of a list, at which their C is right, which a user would
 not know.
