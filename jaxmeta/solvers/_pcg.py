@@ -2,13 +2,14 @@
 
 For K x = b with K symmetric positive semidefinite, step k lowers the energy norm of the error, and the quadratic
 energy xᵀKx − 2 bᵀx, by exactly δ_k = α_k r_kᵀz_k (Hestenes and Stiefel 1952). The sum of the decrements still to come
-is the squared energy norm of the error now. Three estimates of it are made from numbers that the method has anyway,
-and the largest counts (see `docs/theory/solver.md`):
+is the squared energy norm of the error now. Three estimates of it are made, two of them from numbers that the method
+has anyway, and the largest counts (see `docs/theory/solver.md`):
 
 - a geometric tail: with δ the last decrement and q the worst ratio of recent ones, 3 δ q/(1 − q);
 - the Gauss–Radau bound (Meurant and Tichý 2013), with the smallest Ritz value in place of the least eigenvalue of
   M⁻¹K; it knows of slow modes that the last decrements do not show;
-- 0.03 of the energy of the solution times the square of the residual over the load, for the first few steps.
+- 0.03 of the energy of the solution times the square of the residual over the load, for the first few steps; the norm
+  takes a pass over the field, and is computed only where the other two are below the tolerance.
 
 Rounding in K x, of the size ε, has an energy of the order of ε² of that of the load. Where the decrements come down to
 it there is nothing left to gain: the solve ends, and the steps of a fixed number that are left change nothing. Without
