@@ -36,8 +36,12 @@ def test_there_are_notebooks():
     assert len(NOTEBOOKS) >= 6
 
 
-@pytest.mark.parametrize("page", NOTEBOOKS)
-@pytest.mark.slow
+QUICK = "conventions.md", "theory/kernel.md", "sharp-bits.md"
+
+
+@pytest.mark.parametrize(
+    "page", [page if page in QUICK else pytest.param(page, marks=pytest.mark.slow) for page in NOTEBOOKS]
+)
 def test_notebook(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _run("\n".join(cell.code for cell in cells(page)), page)

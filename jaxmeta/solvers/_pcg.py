@@ -268,6 +268,9 @@ class PCG:
             result=jnp.full((), Result.max_steps_reached.value, jnp.int32),
             ended=jnp.zeros((), bool),
         )
+        # Of a batch, all that a step changes is a batch from the start, or `vmap` traces the step twice more.
+        never = norm < 0
+        state = jax.tree.map(lambda leaf: jnp.where(never, leaf, leaf), state)
         if self.steps is not None:
             state = lax.fori_loop(0, self.steps, lambda _, s: step(s), state)
         else:

@@ -51,6 +51,7 @@ def test_relax_and_info(run, beam, tmp_path):
     assert plain.code == 0 and "grips unknown" in plain.out and "4.05000 Å" in plain.out
 
 
+@pytest.mark.slow
 def test_optimize_writes_and_goes_on(run, tmp_path):
     folder = tmp_path / "out"
     done = run("nano", "optimize", *SMALL, "--max-steps", 1, "--output", folder, "--no-pictures", "--json")

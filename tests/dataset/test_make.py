@@ -53,11 +53,8 @@ def test_records_are_sound_and_labelled(made):
         assert record.volume_fraction == cell.mean()
         again = jm.homogenize(jnp.asarray(cell), _records.SOLID, interpolation=jm.SIMP(1.0, 1e-9), tolerance=1e-9)
         np.testing.assert_allclose(record.stiffness, again.stiffness, atol=1e-4 * again.stiffness.max())
-
-
-@pytest.mark.slow
-def test_children_know_where_they_come_from(made):
-    designs, children, selected = made[1]
+    # Children know where they come from.
+    designs, children, selected = libraries
     identities = children.column("identity").tolist()
     assert len(set(identities)) == len(identities)
     for record in children[len(designs) :]:
@@ -133,7 +130,6 @@ def test_a_finer_library_is_like_the_coarse_one(made, tmp_path):
     assert not np.array_equal(fine.constants, children.constants[:5])
 
 
-@pytest.mark.slow
 def test_the_first_of_a_selection_are_spread_evenly():
     """Slices of volume fraction come in turn, and in a slice its boxes, however many records they have."""
     given = columns(60)
@@ -149,7 +145,6 @@ def test_the_first_of_a_selection_are_spread_evenly():
     assert [int((pair >= 56).sum()) for pair in rest[:8].reshape(4, 2)] == [1, 1, 1, 1]
 
 
-@pytest.mark.slow
 def test_near_duplicates_are_found():
     """The same cell, the same moved by half a period, and one with a voxel changed."""
     given = columns(6)
@@ -173,7 +168,6 @@ def test_overlap_is_that_of_whole_cells():
             np.testing.assert_allclose(found[a, b], both / np.sqrt(octants[a].sum() * octants[b].sum()), rtol=1e-5)
 
 
-@pytest.mark.slow
 def test_cells_are_cleaned_or_left_out():
     """Noise: what is kept is cubic, in one piece, spans the cell and has no hinges; where two largest pieces tie, the
     one that is kept may have lost the symmetry, and makes no record."""

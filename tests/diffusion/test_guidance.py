@@ -78,6 +78,7 @@ def test_movements_are_symmetric_and_limited_and_keep_the_volume():
     assert float((sharp * DEVIATION * (found - field)).sum() / sharp.sum()) > 0.1
 
 
+@pytest.mark.slow
 def test_the_gradient_through_guided_steps_and_homogenization():
     """Of a loss of the guided field: by noise and conditions, and by the stiffness that it is guided to."""
     model, wanted = random_weights(LEAST), jnp.array([0.3, 0.1, 0.1])

@@ -79,6 +79,7 @@ def test_refusals(change, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.slow
 def test_starts_from_a_model():
     """Of weights that were never trained: cells are cleaned and scored all the same, and a key gives them again."""
     network = jm.diffusion.WedgeNet(side=16, block=4, features=(8, 8), depth=(0, 0), embedding=8)

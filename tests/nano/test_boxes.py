@@ -79,6 +79,7 @@ def test_apart_from_those_around(pbc):
     assert apart.argmax() == 123 and 0.99 < apart[123] < 1.0 and np.sort(apart[:4000])[-2] < 0.01
 
 
+@pytest.mark.slow
 def test_loose_atoms_come_to_rest_among_the_others(monkeypatch):
     """Two atoms beside a bar, one of them held: the other comes to rest, and so does the bar, in few steps."""
     monkeypatch.setattr(_neighbors, "_LARGE", 300)

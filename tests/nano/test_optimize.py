@@ -67,6 +67,7 @@ def test_a_trial_slides_where_newton_does_not_come_to_rest(monkeypatch):
     assert oracle.trial(beam().domain, beam().lattice.positions) == 0
 
 
+@pytest.mark.slow
 def test_patches_are_those_of_single_changes():
     """Of the same relaxed body; its atoms have other numbers than the sites."""
     problem, there = beam(), solid_optimum()
@@ -94,6 +95,7 @@ def test_loose_atoms_are_unsound():
     assert not found.sound and "hang" in found.why
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(tmp_path):
     class Stop(Exception):
         pass

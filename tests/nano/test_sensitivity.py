@@ -43,6 +43,7 @@ def test_occupied_sites():
     assert found().occupied[atom] == pytest.approx(-slope_from(solved().k, values, h), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_empty_sites():
     _, held, direction, _ = bar()
     assert found().stays.any()
