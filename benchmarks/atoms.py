@@ -114,7 +114,9 @@ def told(step, info):
         raise Enough
 atoms = [len(beam.lattice)]
 try:
-    jm.nano.optimize(potential, beam, 0.46, start="full", patches=True, trials={trials}, callback=told)
+    jm.nano.optimize(
+        potential, beam, 0.46, start="full", patches=True, trials={trials}, thinnest=14.0, callback=told
+    )
 except Enough:
     print(json.dumps(rows))
 """

@@ -84,6 +84,9 @@ class Way:
     """Changes that an exchange makes at once, at most."""
     patches: Flag = False
     """Try changes by relaxing a patch around each, not the whole body: for more than some 20,000 atoms."""
+    thinnest: float = 0.0
+    """Width of a ball, in Å, that goes everywhere in the body: thinning takes out thinner members and edges, which in
+    bodies of some 100,000 atoms and more slide far; 14 keeps them away."""
     max_steps: int = 200
     """Most steps."""
 
@@ -91,6 +94,8 @@ class Way:
         """Refuses numbers out of range."""
         if not 0 < self.rate < 0.5:
             raise UsageError(f"Argument `rate` must lie between 0 and 0.5, but is {self.rate:g}.")
+        if self.thinnest < 0:
+            raise UsageError(f"Argument `thinnest` must not be negative, but is {self.thinnest:g}.")
         for name in ("trials", "batch", "max_steps"):
             if getattr(self, name) < 1:
                 raise UsageError(f"Argument `{name}` must be at least 1, but is {getattr(self, name)}.")
@@ -174,8 +179,8 @@ class Optimize:
                     found = nano.optimize(
                         potential, problem, self.volume_fraction, start=self.way.start, seed=self.way.seed,
                         symmetric=not self.way.free, rate=self.way.rate, trials=self.way.trials, batch=self.way.batch,
-                        patches=self.way.patches, max_steps=self.way.max_steps, checkpoint=self._checkpoint,
-                        callback=_Told(progress, self.way.max_steps),
+                        patches=self.way.patches, thinnest=self.way.thinnest, max_steps=self.way.max_steps,
+                        checkpoint=self._checkpoint, callback=_Told(progress, self.way.max_steps),
                     )  # fmt: skip
                     progress.phase("Writing", "the design")
                     facts = self._facts(found, time.perf_counter() - began)

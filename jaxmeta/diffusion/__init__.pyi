@@ -1,4 +1,5 @@
 from . import training as training
+from . import tuning as tuning
 from ._denoiser import ClassifierFree as ClassifierFree
 from ._denoiser import Denoiser as Denoiser
 from ._denoiser import NetworkDenoiser as NetworkDenoiser
@@ -24,6 +25,8 @@ from ._settings import PRESETS as PRESETS
 from ._settings import GridNet as GridNet
 from ._settings import Preset as Preset
 from ._settings import Training as Training
+from ._settings import Tuning as Tuning
 from ._settings import WedgeNet as WedgeNet
+from ._tune import tune as tune
 from ._weights import load as load
 from ._weights import save as save

@@ -40,16 +40,10 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from .._arguments import positive_number, real_array
 from .._numbers import refused, whole_number
 from ._denoiser import Denoiser, Memory
-from ._energies import continued, stiffness
+from ._energies import EIGENVALUES, eigenvalues, gains_of, stiffness
 from ._field import DEVIATION, from_field
 from ._parts import largest_part
 
-_EIGENVALUES = ((1, 2, 0), (1, -1, 0), (0, 0, 1))
-"""Three times the bulk modulus, twice the shear modulus C', and C44, of (C11, C12, C44)."""
-_SHARPNESS = 3.0
-"""Of the passage from void to solid, per voxel."""
-_REACH = 0.5
-"""Of the region around the interface that moves with it, per voxel."""
 _TOLERANCE = 0.1
 """τ: a movement by one voxel is worth this much of ln λ."""
 _FURTHEST = 0.5
@@ -121,7 +115,7 @@ class FiniteElements:
         self.constants = real_array("constants", constants)
         if self.constants.shape != (3,):
             raise refused("constants", "be C11, C12 and C44", f"has shape {self.constants.shape}")
-        if not isinstance(self.constants, Tracer) and not (np.dot(_EIGENVALUES, self.constants) > 0).all():
+        if not isinstance(self.constants, Tracer) and not (np.dot(EIGENVALUES, self.constants) > 0).all():
             raise refused("constants", "be those of a stable solid", f"is {self.constants.tolist()}")
         self.volume_fraction, self.most = volume_fraction, positive_number("most", most)
         self.last, self.rounds = whole_number("last", last, least=1), whole_number("rounds", rounds, least=1)
@@ -141,17 +135,12 @@ class FiniteElements:
         dtype = field.dtype
         solid, level = self._cut(field)
         found, energies, displacement = stiffness(solid.astype(dtype), last.displacement, self.steps)
-        wanted = _eigenvalues(self.constants.astype(dtype))
-        now = jnp.maximum(_eigenvalues(found), _LEAST * wanted)
+        wanted = eigenvalues(self.constants.astype(dtype))
+        now = jnp.maximum(eigenvalues(found), _LEAST * wanted)
         response = last.response_at(jnp.log(now))
         missing = jnp.clip(jnp.log(wanted / now), -_FURTHEST, _FURTHEST) / response
 
-        distance = DEVIATION * (field - level)
-        near = _bump(_REACH * distance)
-        weight = near * _bump(_SHARPNESS * distance)
-        area = _SHARPNESS / 4 * weight.sum()
-        weight = weight / weight.sum()
-        gains = area * jnp.tensordot(jnp.asarray(_EIGENVALUES, dtype) / now[:, None], continued(energies, solid), 1)
+        near, weight, gains = gains_of(field - level, solid, energies, now)
         if self.volume_fraction is not None:
             gains = gains - jnp.tensordot(gains, weight, 3)[:, None, None, None]
 
@@ -232,14 +221,3 @@ class _Corrected:
 
         (estimate, last), _ = jax.lax.scan(correct, state, length=self._guidance.rounds)
         return estimate, (inner, last)
-
-
-def _bump(x: Array) -> Array:
-    """Four times the slope of the logistic function: one at zero, a half at 1.76."""
-    passage = jax.nn.sigmoid(x)
-    return 4 * passage * (1 - passage)
-
-
-def _eigenvalues(constants: Float[Array, "3"]) -> Float[Array, "3"]:
-    """C11 + 2 C12, C11 − C12 and C44."""
-    return jnp.dot(jnp.asarray(_EIGENVALUES, constants.dtype), constants, precision="highest")

@@ -83,32 +83,42 @@ def descend(
     if method not in ("ddim", "dpm"):
         raise refused("method", 'be "ddim" or "dpm"', f"is {method!r}")
     sigma = jnp.asarray(levels, noise.dtype)
-    before = jnp.concatenate([sigma[:1], sigma[:-2]])  # of the first step, one of no length
-    steps = jnp.stack([before, sigma[:-1], sigma[1:]], axis=1)
-    x = sigma[0] * noise
-    progress = Progress(x, jnp.zeros_like(x), denoiser.init(x))
+    progress, steps = begun(denoiser, noise, sigma)
     guided = 0 if guidance is None else min(guidance.last, len(steps))
     progress = _scan(denoiser, progress, steps[: len(steps) - guided], method)
     if guidance is not None and guided:
         other = guidance(denoiser)
-        memory = other.adopt(progress.memory, x)
+        memory = other.adopt(progress.memory, progress.x)
         progress = _scan(other, progress._replace(memory=memory), steps[len(steps) - guided :], method)
     return progress.x
 
 
 def _scan(denoiser: Denoiser, progress: Progress, steps: Float[Array, "n 3"], method: Method) -> Progress:
     def step(progress: Progress, levels: Array) -> tuple[Progress, None]:
-        before, sigma, after = levels
-        estimate, memory = denoiser(progress.x, sigma, progress.memory)
-        towards = estimate
-        if method == "dpm":
-            straight = (before <= sigma) | (after <= 0)  # the first step, and the last one
-            h, h_before = (jnp.log(jnp.where(straight, 2, first / second)) for first, second in _pairs(levels))
-            towards = estimate + jnp.where(straight, 0, h / (2 * h_before)) * (estimate - progress.estimate)
-        share = after / sigma
-        return Progress(share * progress.x + (1 - share) * towards, estimate, memory), None
+        return advanced(denoiser, progress, levels, method), None
 
     return jax.lax.scan(step, progress, steps)[0]
+
+
+def begun(denoiser: Denoiser, noise: Float[Array, "m m m"], sigma: Float[Array, " levels"]) -> tuple[Progress, Array]:
+    """Before the first step; and the levels before, at and after every step, (steps, 3)."""
+    before = jnp.concatenate([sigma[:1], sigma[:-2]])  # of the first step, one of no length
+    steps = jnp.stack([before, sigma[:-1], sigma[1:]], axis=1)
+    x = sigma[0] * noise
+    return Progress(x, jnp.zeros_like(x), denoiser.init(x)), steps
+
+
+def advanced(denoiser: Denoiser, progress: Progress, levels: Float[Array, "3"], method: Method = "dpm") -> Progress:
+    """After one step, whose levels are those before, at and after it."""
+    before, sigma, after = levels
+    estimate, memory = denoiser(progress.x, sigma, progress.memory)
+    towards = estimate
+    if method == "dpm":
+        straight = (before <= sigma) | (after <= 0)  # the first step, and the last one
+        h, h_before = (jnp.log(jnp.where(straight, 2, first / second)) for first, second in _pairs(levels))
+        towards = estimate + jnp.where(straight, 0, h / (2 * h_before)) * (estimate - progress.estimate)
+    share = after / sigma
+    return Progress(share * progress.x + (1 - share) * towards, estimate, memory)
 
 
 def _pairs(levels: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:

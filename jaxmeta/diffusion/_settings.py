@@ -110,3 +110,45 @@ class Training:
         plain_number("average", self.average, "lie in [0, 1)", lambda x: 0 <= x < 1)
         plain_number("dropped", self.dropped, "lie in [0, 1/3]", lambda x: 0 <= x <= 1 / 3)
         plain_number("cooldown", self.cooldown, "lie in [0, 1]", lambda x: 0 <= x <= 1)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a trained network is tuned through finite elements.
+
+    Args:
+        steps: Steps of the optimiser.
+        batch: Samples in a step.
+        rate: Largest rate of Adam.
+        warmup: Steps over which the rate grows.
+        cooldown: Share of the steps, the last ones, over which the rate falls to zero.
+        levels: Steps of the sampler.
+        last: Of these, how many the derivative goes back through.
+        scale: Of guidance without a classifier, with which the samples are made.
+        solver_steps: Of the solver, for each sample.
+        average: Share that an average of the weights keeps in a step.
+        seed: Of what is wanted, and of the noise.
+    """
+
+    steps: int = 2_400
+    batch: int = 8
+    rate: float = 2e-4
+    warmup: int = 20
+    cooldown: float = 0.4
+    levels: int = 16
+    last: int = 9
+    scale: float = 3.0
+    solver_steps: int = 10
+    average: float = 0.99
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "warmup", "last", "solver_steps"):
+            whole_number(name, getattr(self, name), least=1)
+        whole_number("seed", self.seed)
+        whole_number("levels", self.levels, least=max(self.last, 2))
+        require_numbers(self, "rate", "cooldown", "scale", "average")
+        plain_number("rate", self.rate, "be positive", lambda x: x > 0)
+        plain_number("cooldown", self.cooldown, "lie in [0, 1]", lambda x: 0 <= x <= 1)
+        plain_number("scale", self.scale, "not be negative", lambda x: x >= 0)
+        plain_number("average", self.average, "lie in [0, 1)", lambda x: 0 <= x < 1)

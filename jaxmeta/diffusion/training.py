@@ -96,6 +96,24 @@ def step(
         ((), True)
     """
     key = jax.random.fold_in(jax.random.key(training.seed), state.step)
+    value, gradient = denoising(network, training, schedule, examples, state.weights, key)
+    with jax.numpy_dtype_promotion("standard"):  # optax needs it
+        change, moments = _optimizer(training).update(gradient, state.moments, state.weights)
+        weights = optax.apply_updates(state.weights, change)
+    return TrainingState(state.step + 1, weights, averaged(state, weights, training.average), moments), value
+
+
+def averaged(state: TrainingState, weights: Weights, share: float) -> Weights:
+    """The average with new weights; at the start it is one over few steps."""
+    dtype = jax.tree.leaves(weights)[0].dtype
+    kept = jnp.minimum(share, (1 + state.step) / (10 + state.step)).astype(dtype)
+    return jax.tree.map(lambda mean, new: kept * mean + (1 - kept) * new, state.average, weights)
+
+
+def denoising(
+    network: Network, training: Training, schedule: Schedule, examples: Examples, weights: Weights, key: Array
+) -> tuple[Float[Array, ""], Weights]:
+    """The loss of `step` and its gradient, of a batch that the key draws."""
     chosen, level, noise, again, dropped, turned = jax.random.split(key, 6)
     dtype, count = examples.values.dtype, training.batch
     numbers = jax.random.randint(chosen, (count,), 0, len(examples.values))
@@ -120,14 +138,7 @@ def step(
         given = jax.vmap(partial(apply, network, weights))(c.into * noisy, before, code, asked)
         return jnp.mean((given - goal) ** 2)
 
-    value, gradient = jax.value_and_grad(loss)(state.weights)
-    with jax.numpy_dtype_promotion("standard"):  # optax needs it
-        change, moments = _optimizer(training).update(gradient, state.moments, state.weights)
-        weights = optax.apply_updates(state.weights, change)
-    # At the start the average is one over few steps.
-    kept = jnp.minimum(training.average, (1 + state.step) / (10 + state.step)).astype(dtype)
-    average = jax.tree.map(lambda mean, new: kept * mean + (1 - kept) * new, state.average, weights)
-    return TrainingState(state.step + 1, weights, average, moments), value
+    return jax.value_and_grad(loss)(weights)
 
 
 def _shown(key: Array, count: int, share: float) -> Array:

@@ -123,6 +123,7 @@ class Evolution:
         batch: of these, how many it makes at once, at first.
         least, full: neighbours below which thinning drops an atom, and from which on it fills a site.
         patches: relax patches in place of the whole body where a change is tried.
+        thinnest: members thinner than that, in Å, go in thinning.
     """
 
     oracle: Oracle
@@ -133,6 +134,7 @@ class Evolution:
     least: int
     full: int
     patches: bool = False
+    thinnest: float = 0.0
 
     def init(self, occupied: Bool[np.ndarray, "n"]) -> State:
         """State before the first step."""
@@ -207,15 +209,17 @@ class Evolution:
         return ranks[sites.orbit], len(near)
 
     def _thinned(self, occupied: np.ndarray, admitted: np.ndarray, memory: np.ndarray, count: int) -> np.ndarray:
-        """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank."""
+        """The sites of highest rank, cleaned; what that takes away too much or too little is made up for by rank, but
+        for thin members, which go last."""
         sites, problem = self.oracle.sites, self.oracle.problem
         kept = sites.highest(np.where(occupied | admitted, memory, -np.inf), problem, count)
         new = sites.cleaned(kept, problem, self.least, self.full)
         if np.count_nonzero(new) > count:
-            return sites.highest(np.where(new, memory, -np.inf), problem, count)
-        for more in (sites.neighbors(new) >= _HANGING, kept):  # on thin bodies most atoms have few neighbours
-            new = sites.highest(np.where(new, np.inf, np.where(more, memory, -np.inf)), problem, count)
-        return new
+            new = sites.highest(np.where(new, memory, -np.inf), problem, count)
+        else:
+            for more in (sites.neighbors(new) >= _HANGING, kept):  # on thin bodies most atoms have few neighbours
+                new = sites.highest(np.where(new, np.inf, np.where(more, memory, -np.inf)), problem, count)
+        return sites.opened(new, problem, self.thinnest) if self.thinnest else new
 
     def _cut(self, occupied: np.ndarray, memory: np.ndarray, rate: float) -> np.ndarray:
         """Atoms of lowest rank taken out of a sound design, an orbit at least, and nothing else."""

@@ -106,6 +106,7 @@ def optimize(
     least: int = 7,
     full: int = 9,
     patches: bool = False,
+    thinnest: float = 0.0,
     max_steps: int = 200,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, Info], None] | None = None,
@@ -133,6 +134,9 @@ def optimize(
         full: neighbours from which on it fills a site.
         patches: try changes by relaxing a patch of 8.2 Å around each in place of the whole body, as large bodies need;
             thinning, too, then puts atoms next to its threshold in order by that, `trials` on either side.
+        thinnest: width of a ball, in Å, that goes everywhere in the body: thinning takes out what it does not reach,
+            thinner members and edges, beyond what its rate says. In large bodies such atoms slide far before they come
+            to rest; 14 Å, seven layers, keeps them away.
         max_steps: most steps.
         checkpoint: folder that is saved to, and resumed from if it holds this run.
         callback: called as callback(step, info) after every step; what it raises ends the run.
@@ -159,6 +163,9 @@ def optimize(
     least, full = whole_number("least", least), whole_number("full", full, 1)
     max_steps, seed = whole_number("max_steps", max_steps, 1), whole_number("seed", seed)
     require_kind("patches", patches, (bool,))
+    thinnest = plain_number("thinnest", thinnest, "not be negative", lambda x: x >= 0)
+    if thinnest and not problem.box.straight:
+        raise refused("thinnest", "be zero in a skew box", f"is {thinnest:g}")
     target = problem.sites_of(fraction)
     with jax.enable_x64(True):
         require_lattice(potential, problem.lattice.lattice_constant)
@@ -167,7 +174,9 @@ def optimize(
         begun = {"full": problem.domain.sum(), "continuum": target, "random": target}
         first = int(begun[chosen] if isinstance(chosen, str) else chosen.sum())
         most = min(int(problem.domain.sum()), max(first, target) + int(sites.size.max()))
-        loop = Evolution(Oracle(potential, problem, sites, most), target, rate, trials, batch, least, full, patches)
+        loop = Evolution(
+            Oracle(potential, problem, sites, most), target, rate, trials, batch, least, full, patches, thinnest
+        )
         asked = {
             "potential": [digest(leaf) for leaf in jax.tree.leaves(potential)],
             "problem": [
@@ -184,7 +193,7 @@ def optimize(
             "least": least,
             "full": full,
             "patches": patches,
-        }
+        } | ({"thinnest": thinnest} if thinnest else {})
         return _run(loop, chosen, seed, fraction, asked, max_steps, checkpoint, callback)
 
 

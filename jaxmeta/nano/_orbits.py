@@ -13,6 +13,7 @@ from itertools import product
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ._neighbors import table_of
 from ._problem import Problem
@@ -79,6 +80,30 @@ class Sites:
         """
         occupied = occupied & ((self.neighbors(occupied) >= least) | problem.held)
         return occupied | (problem.domain & (self.neighbors(occupied) >= full))
+
+    def opened(self, occupied: np.ndarray, problem: Problem, thinnest: float) -> Bool[np.ndarray, "n"]:
+        """The opening of a body by a ball `thinnest` Å wide: its atoms within the radius of an atom from which every
+        empty site is farther. Thinner members go, and edges are rounded.
+
+        Beyond free faces of the box there is nothing. Grips stay.
+        """
+        radius, lattice, pbc = thinnest / 2 + _SAME, problem.lattice, np.array(problem.pbc)
+        size = np.where(pbc, np.diag(lattice.cell), 0.0)
+        where = np.where(pbc, (lattice.positions + _SAME) % np.where(pbc, size, 1.0), lattice.positions)
+        apart = np.full(len(where), np.inf)
+        for axis in np.flatnonzero(~pbc):
+            layers = np.unique(np.round(where[:, axis], 6))
+            outside = np.diff(layers).min(initial=np.inf) if len(layers) > 1 else 0.0
+            apart = np.minimum(apart, np.minimum(where[:, axis] - layers[0], layers[-1] - where[:, axis]) + outside)
+        if not occupied.all():
+            empty = cKDTree(where[~occupied], boxsize=size)
+            apart = np.minimum(apart, empty.query(where, distance_upper_bound=radius, workers=-1)[0])
+        inner = where[occupied & (apart > radius)]
+        if not len(inner):
+            return problem.held & occupied
+        reach = cKDTree(inner, boxsize=size).query(where, distance_upper_bound=radius, workers=-1)[0]
+        inside = self.alike((occupied & np.isfinite(reach)).astype(float)) > 0.5
+        return occupied & (inside | problem.held)
 
     def highest(self, values: Float[np.ndarray, "n"], problem: Problem, count: int) -> Bool[np.ndarray, "n"]:
         """Whole orbits of the highest values, grips first, as many as make no more than `count` atoms."""

@@ -235,3 +235,17 @@ def test_a_fall_gives_way_once(often):
         state, _ = loop.step(state)
     full, fell, half, after = seen
     assert fell < half < full and after < half
+
+
+def test_thinning_leaves_no_thin_members():
+    """Values low on two layers inside: a sheet would be cut out between skins of three, which go too when asked."""
+    problem = jm.nano.cantilever((10, 8, 2), 4.05)
+    sites = sites_of(problem)
+    layer = np.rint(2 * problem.lattice.positions[:, 1] / 4.05)
+    values = np.where((layer == 3) | (layer == 12), 0.0, 1.0)
+    for thinnest in (0.0, 12.0):
+        loop = loop_of(Sum(values, problem, sites), 500, rate=0.1, thinnest=thinnest)
+        state, _ = loop.step(loop.init(problem.domain))
+        skin = (layer < 3) & ~problem.held
+        assert not state.occupancy[(layer == 3) & ~problem.held].any()
+        assert state.occupancy[skin].all() if not thinnest else not state.occupancy[skin].any()

@@ -69,3 +69,24 @@ def test_cleaning():
     assert sites.neighbors(dirty)[adatom] == 4 and sites.neighbors(dirty)[vacancy] == 12
     clean = sites.cleaned(dirty, problem, 7, 9)
     assert not clean[adatom] and clean[vacancy] and clean[problem.held].all()
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_thin_members_are_opened(periodic):
+    """A slab of eight layers stays, its edges rounded, and one of five goes, but for its grips."""
+    problem = jm.nano.cantilever((10, 11, 10), A0, periodic=periodic)
+    sites, where = sites_of(problem, symmetric=False), problem.lattice.positions / A0
+    layer = np.rint(2 * where[:, 1])
+    thick, thin = layer < 8, (layer > 12) & (layer < 18)
+    left = sites.opened(thick | thin | problem.held, problem, 14.0)
+    inside = np.ones(len(where), bool) if periodic else (where[:, 2] > 1.5) & (where[:, 2] < 8)
+    assert left[thick & inside].all() and left[problem.held].all() and not left[thin & ~problem.held].any()
+    edge = (layer == 0) & (where[:, 2] < 0.1) & ~problem.held
+    assert left[edge].all() if periodic else not left[edge].any()
+    assert sites.opened(thick | thin | problem.held, problem, 9.0)[(thick | thin) & inside].all()
+
+
+def test_a_beam_thinner_than_the_thinnest_member_is_its_grips():
+    problem = jm.nano.cantilever((6, 3, 2), A0, periodic=False)
+    sites = sites_of(problem)
+    np.testing.assert_array_equal(sites.opened(problem.domain, problem, 30.0), problem.held)

@@ -1,0 +1,33 @@
+"""The weights that come with the package, tuned through the finite elements.
+
+    python experiments/diffusion/tune.py WEIGHTS FOLDER [--library LIBRARY] [--steps 2400] [--seed 101]
+
+FOLDER gets checkpoints, `curve.json` and the averaged weights; the same command goes on after it was stopped.
+"""
+
+import argparse
+from pathlib import Path
+
+import jaxmeta as jm
+from jaxmeta.diffusion import Tuning, load, tune
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--library", type=Path)
+    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--seed", type=int, default=101)
+    given = parser.parse_args()
+    settings = Tuning(steps=given.steps, seed=given.seed)
+
+    def told(what: str, done: int, total: int, **numbers: float) -> None:
+        if done % 25 == 0:
+            print(what, done, {name: round(value, 4) for name, value in numbers.items()}, flush=True)
+
+    tune(load(given.weights), jm.dataset.load(given.library), settings, given.folder, report=told)
+
+
+if __name__ == "__main__":
+    main()
