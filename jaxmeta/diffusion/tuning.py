@@ -25,7 +25,7 @@ References:
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -162,7 +162,7 @@ def step(
     def pulled(weights: Weights) -> tuple[Array, Seen]:
         fields = jax.vmap(partial(_sampled, network, tuning, schedule, weights))(values, keys)
         pulls, seen = jax.lax.map(
-            lambda one: pull(*one, tuning.solver_steps), (jax.lax.stop_gradient(fields), values)
+            lambda one: pull(one[0], one[1], tuning.solver_steps), (jax.lax.stop_gradient(fields), values)
         )  # fmt: skip
         return jnp.vdot(pulls, fields) / tuning.batch, jax.tree.map(lambda x: jnp.mean(x, 0), seen)
 
@@ -291,7 +291,7 @@ _bounded.defvjp(_forth, _back)
 
 
 def _optimizer(tuning: Tuning) -> optax.GradientTransformation:
-    def rate(step: Array) -> Array:
+    def rate(step: Any) -> Array:
         grown = jnp.minimum((step + 1) / tuning.warmup, 1)
         left = (tuning.steps - step) / max(tuning.cooldown * tuning.steps, 1)
         return (tuning.rate * grown * jnp.clip(left, 0, 1)).astype(jnp.float32)
