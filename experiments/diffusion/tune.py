@@ -1,6 +1,6 @@
 """The weights that come with the package, tuned through the finite elements.
 
-    python experiments/diffusion/tune.py WEIGHTS FOLDER [--library LIBRARY] [--steps 2400] [--seed 101]
+    python experiments/diffusion/tune.py WEIGHTS FOLDER [--library LIBRARY] [--steps 2400] [--rate 2e-4] [--cooldown 0.4] [--seed 101]
 
 FOLDER gets checkpoints, `curve.json` and the averaged weights; the same command goes on after it was stopped.
 """
@@ -18,9 +18,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--library", type=Path)
     parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--cooldown", type=float, default=0.4)
     parser.add_argument("--seed", type=int, default=101)
     given = parser.parse_args()
-    settings = Tuning(steps=given.steps, seed=given.seed)
+    settings = Tuning(given.steps, rate=given.rate, cooldown=given.cooldown, seed=given.seed)
 
     def told(what: str, done: int, total: int, **numbers: float) -> None:
         if done % 25 == 0:
