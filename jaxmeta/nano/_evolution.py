@@ -3,7 +3,8 @@
 **Thinning.** While there are more atoms than asked for, a step ranks all sites by their filtered shares of k, averaged
 over steps, and keeps those of highest rank: fewer atoms than before by a rate, and others than before, as sites next to
 atoms with high shares come back. A step that ends in an unsound design gives way to smaller ones from the last sound
-design, which only take atoms out; one that loses much of k does so once. With patches, the atoms next to the threshold
+design, which only take atoms out; one that loses much of k does so once. Atoms of a large body that slide away from their
+sites go, and the rest is relaxed anew. With patches, the atoms next to the threshold
 are put in order by what k loses when each is taken out and a patch around it relaxed anew.
 
 **Exchange.** Then atoms move at a constant number. The shares say which atoms may go and which sites may get one; each
@@ -152,8 +153,8 @@ class Evolution:
         return after._replace(step=state.step + 1), info
 
     def _thin(self, state: State) -> tuple[State, Info]:
-        occupied = state.occupancy.astype(bool)
-        found = self.oracle.evaluate(occupied, shares=True)
+        occupied, found = self._staying(state.occupancy.astype(bool))
+        state = state._replace(occupancy=occupied.astype(np.int8))
         fell = found.k < _FALL * float(state.last) and float(state.rate) > _BRISK * self.rate
         if not found.sound and state.k > 0:  # the target is reached
             after = state._replace(occupancy=state.best, phase=np.asarray(int(Phase.exchange)))
@@ -191,6 +192,15 @@ class Evolution:
             memory, trials = self._ordered(occupied, admitted, found, memory, count)
         new = self._thinned(occupied, admitted, memory, count)
         return state._replace(occupancy=new.astype(np.int8)), self._info("thin", found, new, occupied, trials)
+
+    def _staying(self, occupied: np.ndarray) -> tuple[np.ndarray, Evaluated]:
+        """The design without atoms that leave their sites, and what is found of it."""
+        sites = self.oracle.sites
+        found = self.oracle.evaluate(occupied, shares=True, stay=True)
+        while found.left is not None:
+            occupied = occupied & ((sites.alike(found.left.astype(float)) == 0) | self.oracle.problem.held)
+            found = self.oracle.evaluate(occupied, shares=True, stay=True)
+        return occupied, found
 
     def _ordered(
         self, occupied: np.ndarray, admitted: np.ndarray, found: Evaluated, memory: np.ndarray, count: int

@@ -25,7 +25,7 @@ from ._problem import Problem
 from ._relax import RelaxationError, settle
 from ._sensitivity import second_derivative
 from ._stiffness import respond
-from ._way import Way
+from ._way import Left, Way
 
 _TOLERANCE, _MAX_STEPS = 1e-6, 100
 _ROUGH, _ROUGH_STEPS = 2e-3, 20
@@ -47,6 +47,7 @@ class Evaluated(NamedTuple):
         motions: u and u₂ of the m atoms, (2, m, 3), where shares were asked for.
         steps: of conjugate gradients, for the relaxation, u and u₂.
         why: what was wrong, or nothing.
+        left: atoms that did not stay at their sites, (n,); None if all did, or were not to.
     """
 
     k: float
@@ -56,6 +57,7 @@ class Evaluated(NamedTuple):
     motions: Float[np.ndarray, "2 m 3"] | None = None
     steps: int = 0
     why: str = ""
+    left: Bool[np.ndarray, "n"] | None = None
 
     @property
     def sound(self) -> bool:
@@ -98,12 +100,13 @@ class Oracle:
         require_held(body.table, self.potential.cutoff, held)
         return body
 
-    def evaluate(self, occupied: Bool[np.ndarray, "n"], shares: bool = False) -> Evaluated:
+    def evaluate(self, occupied: Bool[np.ndarray, "n"], shares: bool = False, stay: bool = False) -> Evaluated:
         """A design, relaxed from its lattice sites, in a context of float64.
 
         Args:
             occupied: where atoms are.
             shares: whether they are needed; they cost one solve more.
+            stay: give a large body up where atoms slide away from their sites, and say which.
         """
         problem, lattice = self.problem, self.problem.lattice
         atoms = np.flatnonzero(occupied)
@@ -112,8 +115,12 @@ class Oracle:
         try:  # nothing but `settle` holds the body, so that its memory is free where another table is made
             done = settle(
                 self.potential, where, held, problem.box, np.ones(len(atoms)), _TOLERANCE, _MAX_STEPS,
-                body=self._checked(where, held), frame=self._frame,
+                body=self._checked(where, held), frame=self._frame, stay=stay,
             )  # fmt: skip
+        except Left as error:
+            left = np.zeros(len(occupied), bool)
+            left[atoms[error.atoms]] = True
+            return Evaluated(0.0, 0.0, positions, share, why=str(error), left=left)
         except (RelaxationError, ValueError) as error:
             return Evaluated(0.0, 0.0, positions, share, why=str(error))
         still = done.state.displacement

@@ -159,14 +159,16 @@ def settle(
     follow: bool = True,
     body: Body | None = None,
     frame: np.ndarray | None = None,
+    stay: bool = False,
 ) -> Settled:
     """`relax` of checked arguments, in a context of float64.
 
     Args:
         body: of the atoms at `where`, if it is there already.
         frame: of its grid, where it is not that of the atoms.
+        stay: an error, `Left`, where atoms of a large body slide away from their sites.
     """
-    way = Way(potential, where, held, box, occupancy, body, frame)
+    way = Way(potential, where, held, box, occupancy, body, frame, stay=stay)
     del body  # before another takes as much memory
     try:
         done = way.newton(tolerance, min(_MANY, max_steps), follow)

@@ -24,12 +24,26 @@ _MOST_TABLES = 1000
 _LONGEST_SLIDE = 3000
 _AROUND = 9.0
 """Atoms relax with a loose one that are so near to it, in Å."""
+_SHORT_SLIDE, _AWAY = 100, 1.0
+"""Steps of their slide, and how far they may go in it, in Å, where they are to stay at their sites."""
 _SLID, _EASED, _EASY_STEPS = 3e-3, 1e-3, 40
 """Largest force in eV/Å at the end of their slide, and of Newton's method after it, and its most steps."""
 
 
 class RelaxationError(RuntimeError):
     """Atoms were not relaxed: they were unstable and were not to be followed, or the method ran out of steps."""
+
+
+class Left(RelaxationError):
+    """Atoms of a large body left their sites, and were not to.
+
+    Args:
+        atoms: which, (n,).
+    """
+
+    def __init__(self, atoms: np.ndarray) -> None:
+        super().__init__(f"{np.count_nonzero(atoms)} atoms left their sites while they were relaxed.")
+        self.atoms = atoms
 
 
 class Met(RelaxationError):
@@ -55,13 +69,14 @@ class Way:
 
     def __init__(
         self, potential: EAM, where: np.ndarray, held: np.ndarray, box: Cell, occupancy: np.ndarray,
-        body: Body | None = None, frame: np.ndarray | None = None, local: bool = False,
+        body: Body | None = None, frame: np.ndarray | None = None, local: bool = False, stay: bool = False,
     ) -> None:  # fmt: skip
         self.body = body_of(potential, where, held, box, occupancy, local=local) if body is None else body
         self.where, self._begun = where, where
         self.start = jnp.zeros((3, self.body.table.count))
         self.instabilities = self.steps = self.products = self.tables = 0
         self._asked = potential, held, box, occupancy, self.body.table.count, frame, local
+        self._stay = stay
         self._loose = bool((~held & (occupancy > 0)).any())
 
     def again(self) -> None:
@@ -78,6 +93,7 @@ class Way:
 
         Raises:
             RelaxationError: the atoms are unstable and `follow` is not set.
+            Left: some atoms of a large body left their sites, and `stay` is set.
             Met: they met.
         """
         last, insist = self.steps + most, False
@@ -117,15 +133,15 @@ class Way:
         self.products += int(state.products)
         return state
 
-    def slide(self, calm: float) -> bool:
-        """A slide; whether it came to where no force is larger than `calm` in eV/Å.
+    def slide(self, calm: float, most: int = _LONGEST_SLIDE) -> bool:
+        """A slide of at most so many steps; whether it came to where no force is larger than `calm` in eV/Å.
 
         Raises:
             Met: the atoms met.
         """
         state = at_rest(self.start)
         while self.tables < _MOST_TABLES:
-            state = slide(self.body, self.start, state, jnp.asarray(calm), jnp.asarray(_LONGEST_SLIDE))
+            state = slide(self.body, self.start, state, jnp.asarray(calm), jnp.asarray(most))
             self.start = state.displacement
             if bool(state.certified):
                 return float(state.force) <= calm
@@ -161,7 +177,17 @@ class Way:
         free = near(loose, _AROUND) & ~held
         some = free | near(free, 2 * potential.cutoff)
         part = Way(potential, where[some], ~free[some], box, occupancy[some], local=True)
-        part.slide(_SLID)
+        calm = part.slide(_SLID, _SHORT_SLIDE if self._stay else _LONGEST_SLIDE)
+        for _ in range(_LONGEST_SLIDE // _SHORT_SLIDE if self._stay else 0):
+            moved = part.where + np.asarray(part.start).T[: len(part.where)] - where[some]
+            away = np.linalg.norm(moved, axis=1) > _AWAY
+            if away.any():
+                left = loose.copy()
+                left[np.flatnonzero(some)[away]] = True
+                raise Left(left)
+            if calm:
+                break
+            calm = part.slide(_SLID, _SHORT_SLIDE)
         part.newton(_EASED, _EASY_STEPS, follow)
         self.instabilities += part.instabilities
         out = where.copy()

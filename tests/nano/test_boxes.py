@@ -12,7 +12,7 @@ from jaxmeta.nano import _neighbors
 from jaxmeta.nano._boxes import boxes_of
 from jaxmeta.nano._cells import checked_cell
 from jaxmeta.nano._neighbors import table_of
-from jaxmeta.nano._way import Way
+from jaxmeta.nano._way import Left, Way
 
 ZHOU = jm.nano.zhou2004("Al")
 OPEN = (False, False, False)
@@ -97,5 +97,8 @@ def test_loose_atoms_come_to_rest_among_the_others(monkeypatch):
     assert (eased[far | held] == where[far | held]).all() and np.linalg.norm(eased[-2] - where[-2]) > 1.0
     forces = jm.nano.forces(ZHOU, eased)
     assert abs(forces[~far & ~held]).max() < 1e-3 < abs(forces[far & ~held]).max()
+    with pytest.raises(Left, match="left their sites") as caught:
+        Way(ZHOU, where, held, cell, np.ones(len(where)), stay=True)._eased(where, loose, True)
+    assert caught.value.atoms[-2] and not caught.value.atoms[far].any()
     relaxed = jm.nano.relax(ZHOU, where, held)
     assert relaxed.force < 1e-9 and relaxed.steps <= 12 and relaxed.lowest_eigenvalue > 0

@@ -28,7 +28,7 @@ class Sum:
     problem: jm.nano.Problem
     sites: object
 
-    def evaluate(self, occupied, shares=False):
+    def evaluate(self, occupied, shares=False, stay=False):
         share = np.where(occupied, self.values, 0.0)
         return Evaluated(float(share.sum()), 1.0, self.problem.lattice.positions, share)
 
@@ -166,7 +166,7 @@ def test_only_what_is_stable_is_accepted():
     limit = stub.values[worse].sum()
     refuse = stub.evaluate
 
-    def evaluate(occupied, shares=False):
+    def evaluate(occupied, shares=False, stay=False):
         found = refuse(occupied, shares)
         return found if found.k <= limit + 1e-9 else found._replace(lowest=-1e-3)
 
@@ -175,7 +175,7 @@ def test_only_what_is_stable_is_accepted():
     state, infos = run(loop_of(stub, target=300), worse)
     assert state.result == DesignResult.converged and infos[-1].changed == 0
     np.testing.assert_array_equal(state.best.astype(bool), worse)
-    stub.evaluate = lambda occupied, shares=False: refuse(occupied, shares)._replace(k=0.0)
+    stub.evaluate = lambda occupied, shares=False, stay=False: refuse(occupied, shares)._replace(k=0.0)
     assert run(loop_of(stub, target=300), worse)[0].result == DesignResult.solver_failed
 
 
@@ -186,7 +186,7 @@ def test_thinning_goes_round_what_cannot_be_relaxed(seed):
     weak = int(np.argmin(np.where(stub.problem.held, np.inf, stub.values)))
     plain = stub.evaluate
 
-    def evaluate(occupied, shares=False):
+    def evaluate(occupied, shares=False, stay=False):
         found = plain(occupied, shares)
         return found if np.count_nonzero(occupied) > 330 or occupied[weak] else found._replace(k=0.0)
 
@@ -201,7 +201,7 @@ def test_settling_goes_on_through_worse_designs():
     stub = oracle()
     plain, factors, kept = stub.evaluate, iter([0.9, 0.5, 1.0, 0.7, 0.6, 0.5]), []
 
-    def evaluate(occupied, shares=False):
+    def evaluate(occupied, shares=False, stay=False):
         found = plain(occupied, shares)
         if np.count_nonzero(occupied) > 300:
             return found
@@ -223,7 +223,7 @@ def test_a_fall_gives_way_once(often):
     stub = oracle()
     plain, seen = stub.evaluate, []
 
-    def evaluate(occupied, shares=False):
+    def evaluate(occupied, shares=False, stay=False):
         seen.append(np.count_nonzero(occupied))
         found = plain(occupied, shares)
         return found._replace(k=found.k * (0.5 if 1 < len(seen) <= 1 + often else 1))
@@ -249,3 +249,21 @@ def test_thinning_leaves_no_thin_members():
         skin = (layer < 3) & ~problem.held
         assert not state.occupancy[(layer == 3) & ~problem.held].any()
         assert state.occupancy[skin].all() if not thinnest else not state.occupancy[skin].any()
+
+
+def test_atoms_that_leave_their_sites_go_with_those_alike():
+    """Before anything is ranked; grips stay whatever they do."""
+    problem, sites = beam()
+    stub = oracle()
+    gone = int(np.flatnonzero(~problem.held)[7])
+    evaluate = stub.evaluate
+
+    def leaving(occupied, shares=False, stay=False):
+        left = np.zeros(len(occupied), bool)
+        left[[gone, int(np.flatnonzero(problem.held)[0])]] = True
+        return Evaluated(0.0, 0.0, None, None, left=left) if stay and occupied[gone] else evaluate(occupied, shares)
+
+    stub.evaluate = leaving
+    occupied, found = loop_of(stub)._staying(problem.domain)
+    np.testing.assert_array_equal(~occupied, sites.orbit == sites.orbit[gone])
+    assert found.k == stub.values[occupied].sum()
