@@ -3,9 +3,9 @@
 **Thinning.** While there are more atoms than asked for, a step ranks all sites by their filtered shares of k, averaged
 over steps, and keeps those of highest rank: fewer atoms than before by a rate, and others than before, as sites next to
 atoms with high shares come back. A step that ends in an unsound design gives way to smaller ones from the last sound
-design, which only take atoms out; one that loses much of k does so once. Atoms of a large body that slide away from their
-sites go, and the rest is relaxed anew. With patches, the atoms next to the threshold
-are put in order by what k loses when each is taken out and a patch around it relaxed anew.
+design, which only take atoms out; one that loses much of k does so once. Atoms of a large body that slide away from
+their sites go, and the rest is relaxed anew. With patches, the atoms next to the threshold are put in order by what k
+loses when each is taken out and a patch around it relaxed anew.
 
 **Exchange.** Then atoms move at a constant number. The shares say which atoms may go and which sites may get one; each
 of these changes is tried by relaxing the whole body anew, or a patch of it. Several removals and additions, the best
