@@ -26,7 +26,7 @@ LEVELS = (  # cells, share of the sites that the design begins and ends with, of
     ((48, 24, 12), 0.52, 0.50, 0.01, 6),
     ((144, 72, 36), 0.50, 0.46, 0.01, None),
 )
-TRIALS = 16
+TRIALS, THINNEST = 16, 14.0
 
 
 def beam(cells):
@@ -48,7 +48,7 @@ def run(folder, most="9"):
             occupied = jm.nano.continuum_design(POTENTIAL, coarse, begin)
         start = jm.nano.refined(coarse, occupied, problem, begin)
         d = jm.nano.optimize(
-            POTENTIAL, problem, end, start=start, rate=rate, trials=TRIALS, patches=True,
+            POTENTIAL, problem, end, start=start, rate=rate, trials=TRIALS, patches=True, thinnest=THINNEST,
             max_steps=int(most) if steps is None else steps, checkpoint=folder / f"checkpoint_{level}",
             callback=lambda *told: print(time.strftime("%T"), *told, flush=True),
         )  # fmt: skip
