@@ -50,6 +50,8 @@ again: k of loose bodies goes up and down, and the steps that follow mend more t
 _SLOW = 0.1
 """Share of the rate below which what was taken out last, and cannot be spared, is kept."""
 _LEAST_RATE = 1e-4
+_LEAVING = 0.01
+"""Largest share of the atoms that goes for leaving its sites."""
 
 
 class Phase(IntEnum):
@@ -193,14 +195,15 @@ class Evolution:
         new = self._thinned(occupied, admitted, memory, count)
         return state._replace(occupancy=new.astype(np.int8)), self._info("thin", found, new, occupied, trials)
 
-    def _staying(self, occupied: np.ndarray) -> tuple[np.ndarray, Evaluated]:
-        """The design without atoms that leave their sites, and what is found of it."""
-        sites = self.oracle.sites
-        found = self.oracle.evaluate(occupied, shares=True, stay=True)
-        while found.left is not None:
-            occupied = occupied & ((sites.alike(found.left.astype(float)) == 0) | self.oracle.problem.held)
+    def _staying(self, begun: np.ndarray) -> tuple[np.ndarray, Evaluated]:
+        """The design without atoms that leave their sites, and what is found of it; with them, where they are many."""
+        sites, held, occupied = self.oracle.sites, self.oracle.problem.held, begun
+        while np.count_nonzero(begun & ~occupied) <= _LEAVING * np.count_nonzero(begun):
             found = self.oracle.evaluate(occupied, shares=True, stay=True)
-        return occupied, found
+            if found.left is None:
+                return occupied, found
+            occupied = occupied & ((sites.alike(found.left.astype(float)) == 0) | held)
+        return begun, self.oracle.evaluate(begun, shares=True)
 
     def _ordered(
         self, occupied: np.ndarray, admitted: np.ndarray, found: Evaluated, memory: np.ndarray, count: int

@@ -8,6 +8,7 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta.design import DesignResult
+from jaxmeta.nano import _evolution
 from jaxmeta.nano._evolution import Evolution, Phase, State
 from jaxmeta.nano._oracle import Evaluated
 from jaxmeta.nano._orbits import sites_of
@@ -251,8 +252,10 @@ def test_thinning_leaves_no_thin_members():
         assert state.occupancy[skin].all() if not thinnest else not state.occupancy[skin].any()
 
 
-def test_atoms_that_leave_their_sites_go_with_those_alike():
-    """Before anything is ranked; grips stay whatever they do."""
+@pytest.mark.parametrize("bound", [0.05, 0.0])
+def test_atoms_that_leave_their_sites_go_with_those_alike(bound, monkeypatch):
+    """Before anything is ranked; grips stay whatever they do. Where they are too many, none goes."""
+    monkeypatch.setattr(_evolution, "_LEAVING", bound)
     problem, sites = beam()
     stub = oracle()
     gone = int(np.flatnonzero(~problem.held)[7])
@@ -265,5 +268,5 @@ def test_atoms_that_leave_their_sites_go_with_those_alike():
 
     stub.evaluate = leaving
     occupied, found = loop_of(stub)._staying(problem.domain)
-    np.testing.assert_array_equal(~occupied, sites.orbit == sites.orbit[gone])
+    np.testing.assert_array_equal(~occupied, (sites.orbit == sites.orbit[gone]) & (bound > 0))
     assert found.k == stub.values[occupied].sum()
