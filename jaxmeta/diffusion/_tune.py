@@ -103,7 +103,7 @@ def tune(
             if not np.isfinite(seen[-1]).all():
                 raise refused("rate", "be so small that the loss stays finite", f"the loss of step {done} is not")
             if done % every == 0 or done == settings.steps:
-                row = dict(zip(_tuning.Seen._fields, map(float, np.mean(seen, axis=0)), strict=True))
+                row = dict(zip(_tuning.Sampled._fields, map(float, np.mean(seen, axis=0)), strict=True))
                 tested = _tuning.validate(now(), held, settings)
                 row |= {f"validation_{name}": value for name, value in tested.items()}
                 rows.append({"step": done, "seconds": round(time.perf_counter() - began, 1), **row})

@@ -95,7 +95,7 @@ class Between(NamedTuple):
         return (1 - share) * self.values[one] + share * self.values[other]
 
 
-class Seen(NamedTuple):
+class Sampled(NamedTuple):
     """What a step saw: means over its samples.
 
     Attributes:
@@ -125,7 +125,7 @@ def init(model: Model, tuning: Tuning) -> TrainingState:
 @partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=5)
 def step(
     network: Network, tuning: Tuning, schedule: Schedule, examples: Examples, between: Between, state: TrainingState
-) -> tuple[TrainingState, Seen]:
+) -> tuple[TrainingState, Sampled]:
     """One step: samples, their stiffness, the gradient, Adam, the average.
 
     Args:
@@ -159,7 +159,7 @@ def step(
     values = between.draw(wanted, tuning.batch)
     keys = jax.random.split(noise, tuning.batch)
 
-    def pulled(weights: Weights) -> tuple[Array, Seen]:
+    def pulled(weights: Weights) -> tuple[Array, Sampled]:
         fields = jax.vmap(partial(_sampled, network, tuning, schedule, weights))(values, keys)
         pulls, seen = jax.lax.map(
             lambda one: pull(one[0], one[1], tuning.solver_steps), (jax.lax.stop_gradient(fields), values)
@@ -202,8 +202,10 @@ def validate(model: Model, wanted: Float[Array, "n 4"], tuning: Tuning, seed: in
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _scored(network: Network, tuning: Tuning, schedule: Schedule, weights: Weights, wanted: Array, keys: Array) -> Seen:
-    def one(values: Array, key: Array) -> Seen:
+def _scored(
+    network: Network, tuning: Tuning, schedule: Schedule, weights: Weights, wanted: Array, keys: Array
+) -> Sampled:
+    def one(values: Array, key: Array) -> Sampled:
         return pull(_sampled(network, tuning, schedule, weights, values, key), values, tuning.solver_steps)[1]
 
     return jax.lax.map(lambda args: one(*args), (wanted, keys))
@@ -211,7 +213,7 @@ def _scored(network: Network, tuning: Tuning, schedule: Schedule, weights: Weigh
 
 def pull(
     field: Float[Array, "m m m"], wanted: Float[Array, "4"], solver_steps: int
-) -> tuple[Float[Array, "m m m"], Seen]:
+) -> tuple[Float[Array, "m m m"], Sampled]:
     """The derivative of the loss L by a field, that of the shape; and what was seen."""
     dtype = field.dtype
     constants, share = wanted[:3], wanted[3]
@@ -233,7 +235,7 @@ def pull(
     apart = loose.sum() / solid.sum().astype(dtype)
     change = change + jnp.where(apart < _SPECKS, loose / jnp.maximum(loose.sum(), _FEW), 0)
     error = jnp.linalg.norm(found - constants) / jnp.linalg.norm(constants)
-    return change, Seen(jnp.sum(root - _HUBER), error, apart, jnp.zeros((), dtype))
+    return change, Sampled(jnp.sum(root - _HUBER), error, apart, jnp.zeros((), dtype))
 
 
 def _sampled(
