@@ -43,17 +43,13 @@ def value_and_gradient(double):
 
 
 @pytest.mark.slow
-def test_error_falls(page):
+def test_the_error_falls_and_gradients_reach_every_parameter(page, double, value_and_gradient):
     errors = np.array(page["errors"])
     assert np.isfinite(errors).all()
     assert errors[-1] < 0.01 * errors[0]
     assert page["h"].stiffness.dtype == jnp.float32
     # A displacement that is started from is far better after four steps than one that starts at zero.
     assert float(page["h"].stats.error.max()) < 1e-4
-
-
-@pytest.mark.slow
-def test_gradients_reach_every_parameter(double, value_and_gradient):
     leaves = jax.tree_util.tree_leaves_with_path(value_and_gradient(double["state"].design)[1])
     assert len(leaves) == 7
     for path, leaf in leaves:

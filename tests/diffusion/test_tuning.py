@@ -87,6 +87,7 @@ def test_what_is_wanted_lies_between_neighbours(examples):  # noqa: F811
     assert (np.asarray(between.near) != np.arange(len(values))[:, None]).all()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_and_says_what_it_saw(library, tmp_path):  # noqa: F811
     """Interrupted, it comes to the same weights; the curve has the samples of validation cells."""
     model = diffusion.new_model(LEAST, jax.random.key(0))
