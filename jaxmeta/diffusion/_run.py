@@ -68,35 +68,29 @@ def train(
         ValueError: the library has octants of another side or too few cells, the model to start from is of another
             network, the folder holds another run, or the loss is not finite any more.
     """
-    if library.side != network.side:
-        raise ValueError(f"Argument `library` must have octants of side {network.side}, but has {library.side}.")
+    parts = parts_of(library, network)
     if start is not None and start.network != network:
         raise ValueError(f"Argument `start` must be a model of {network}, but is one of {start.network}.")
-    parts = [library.split("training"), library.split("validation")]
-    if not all(map(len, parts)):
-        raise ValueError("Argument `library` must have cells for training and for validation, but has none.")
     target = pathlib.Path(folder)
     stated = {
         "network": {"kind": type(network).__name__, **asdict(network)},
         "training": asdict(settings),
         "schedule": Schedule()._asdict(),
         "every": every,
-        "cells": digest([np.asarray(library.column(name)) for name in ("identity", "checksum", "split")]),
+        "cells": digest_of_cells(library),
     }
     if start is not None:
-        stated["start"] = digest([np.asarray(leaf) for leaf in jax.tree.leaves(start.weights)])
+        stated["start"] = digest_of_weights(start)
     checkpoint = Checkpoint(target / "checkpoint", stated, every=save_every)
     try:
         state = _training.init(network, settings, None if start is None else start.weights)
         rows: list[dict[str, Any]] = []
         losses: list[float] = []
         seconds = 0.0
-        found = checkpoint.restore(state)
-        if found is not None:
-            # Restored arrays are bound to a device, for which the step would be compiled once more.
-            state, kept = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), found[0]), found[1]
+        state, kept = restored(checkpoint, state)
+        if kept is not None:
             rows, losses, (seconds,) = kept["rows"], kept["losses"], kept["seconds"]
-        examples, held = map(_examples, parts)
+        examples, held = map(examples_of, parts)
         began, done = time.perf_counter() - seconds, int(state.step)
 
         def history() -> dict[str, list[Any]]:
@@ -129,7 +123,41 @@ def train(
         checkpoint.close()
 
 
-def _examples(cells: Library) -> Examples:
+def parts_of(library: Library, network: Network) -> list[Library]:
+    """The cells for training and those for validation of a library that a network can be trained on.
+
+    Raises:
+        ValueError: the library has octants of another side, or no cells of one of these.
+    """
+    if library.side != network.side:
+        raise ValueError(f"Argument `library` must have octants of side {network.side}, but has {library.side}.")
+    parts = [library.split("training"), library.split("validation")]
+    if not all(map(len, parts)):
+        raise ValueError("Argument `library` must have cells for training and for validation, but has none.")
+    return parts
+
+
+def digest_of_cells(library: Library) -> str:
+    """Of the cells of a library and their parts."""
+    return digest([np.asarray(library.column(name)) for name in ("identity", "checksum", "split")])
+
+
+def digest_of_weights(model: Model) -> str:
+    """Of a model's weights."""
+    return digest([np.asarray(leaf) for leaf in jax.tree.leaves(model.weights)])
+
+
+def restored(checkpoint: Checkpoint, state: Any) -> tuple[Any, dict[str, Any] | None]:
+    """The state and the history that a checkpoint holds; the given state, and none, where it holds nothing."""
+    found = checkpoint.restore(state)
+    if found is None:
+        return state, None
+    # Restored arrays are bound to a device, for which the step would be compiled once more.
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), found[0]), found[1]
+
+
+def examples_of(cells: Library) -> Examples:
+    """The cells of a library as examples."""
     return Examples.of(cells.octants(np.arange(len(cells))), cells.constants, cells.volume_fraction)
 
 

@@ -9,17 +9,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .._numbers import refused
 from ..dataset import Library
 from ..io import Path, write_json
-from ..runs import Checkpoint, Report, digest
+from ..runs import Checkpoint, Report
 from . import tuning as _tuning
-from ._examples import Examples
 from ._model import Model
+from ._run import digest_of_cells, digest_of_weights, examples_of, parts_of, restored
 from ._settings import Tuning
 from ._weights import save
 
@@ -62,30 +61,24 @@ def tune(
             is not finite.
     """
     network, schedule = model.network, model.schedule
-    if library.side != network.side:
-        raise ValueError(f"Argument `library` must have octants of side {network.side}, but has {library.side}.")
-    parts = [library.split("training"), library.split("validation")]
-    if len(parts[0]) < 2 or not len(parts[1]):
-        raise ValueError("Argument `library` must have cells for training and for validation, but has none.")
+    parts = parts_of(library, network)
     target = pathlib.Path(folder)
     stated = {
         "tuning": asdict(settings),
         "schedule": schedule._asdict(),
         "every": every,
-        "cells": digest([np.asarray(library.column(name)) for name in ("identity", "checksum", "split")]),
-        "start": digest([np.asarray(leaf) for leaf in jax.tree.leaves(model.weights)]),
+        "cells": digest_of_cells(library),
+        "start": digest_of_weights(model),
     }
     checkpoint = Checkpoint(target / "checkpoint", stated, every=save_every)
     try:
         state, seconds = _tuning.init(model, settings), 0.0
         rows: list[dict[str, float]] = []
         seen: list[list[float]] = []
-        found = checkpoint.restore(state)
-        if found is not None:
-            # Restored arrays are bound to a device, for which the step would be compiled once more.
-            state, kept = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), found[0]), found[1]
+        state, kept = restored(checkpoint, state)
+        if kept is not None:
             rows, seen, (seconds,) = kept["rows"], kept["seen"], kept["seconds"]
-        examples = Examples.of(parts[0].octants(np.arange(len(parts[0]))), parts[0].constants, parts[0].volume_fraction)
+        examples = examples_of(parts[0])
         held = np.column_stack([parts[1].constants, parts[1].volume_fraction])
         held = jnp.asarray(held[np.random.default_rng(0).permutation(len(held))[:_HELD]], examples.values.dtype)
         between, done = _tuning.Between.of(examples), int(state.step)

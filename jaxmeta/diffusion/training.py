@@ -17,7 +17,7 @@ from ._examples import Examples
 from ._model import Model, Weights, apply, new_model
 from ._noise import symmetric_noise
 from ._schedule import Schedule
-from ._settings import Network, Training
+from ._settings import Network, Training, Tuning
 
 LEVELS = (0.3, 1.0, 3.0, 10.0, 30.0)
 """Noise levels of the validation."""
@@ -151,13 +151,15 @@ def _shown(key: Array, count: int, share: float) -> Array:
 
 
 def _optimizer(training: Training) -> optax.GradientTransformation:
-    def rate(step: Any) -> Array:
-        grown = jnp.minimum((step + 1) / training.warmup, 1)
-        left = (training.steps - step) / max(training.cooldown * training.steps, 1)
-        return (training.rate * grown * jnp.clip(left, 0, 1)).astype(jnp.float32)
-
-    adamw = optax.adamw(rate, b2=0.99, weight_decay=training.decay)
+    adamw = optax.adamw(partial(rate_at, training), b2=0.99, weight_decay=training.decay)
     return optax.chain(optax.clip_by_global_norm(training.clip), adamw)
+
+
+def rate_at(settings: Training | Tuning, step: Any) -> Array:
+    """The rate of a step: it grows over the warm-up, and falls to zero over the last steps."""
+    grown = jnp.minimum((step + 1) / settings.warmup, 1)
+    left = (settings.steps - step) / max(settings.cooldown * settings.steps, 1)
+    return (settings.rate * grown * jnp.clip(left, 0, 1)).astype(jnp.float32)
 
 
 def validate(model: Model, examples: Examples, count: int = 64, seed: int = 0) -> Float[np.ndarray, " levels"]:

@@ -25,7 +25,7 @@ References:
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -293,9 +293,4 @@ _bounded.defvjp(_forth, _back)
 
 
 def _optimizer(tuning: Tuning) -> optax.GradientTransformation:
-    def rate(step: Any) -> Array:
-        grown = jnp.minimum((step + 1) / tuning.warmup, 1)
-        left = (tuning.steps - step) / max(tuning.cooldown * tuning.steps, 1)
-        return (tuning.rate * grown * jnp.clip(left, 0, 1)).astype(jnp.float32)
-
-    return optax.adam(rate, b2=0.99)
+    return optax.adam(partial(_training.rate_at, tuning), b2=0.99)

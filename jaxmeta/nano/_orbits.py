@@ -83,7 +83,7 @@ class Sites:
 
     def opened(self, occupied: np.ndarray, problem: Problem, thinnest: float) -> Bool[np.ndarray, "n"]:
         """The opening of a body by a ball `thinnest` Å wide: its atoms within the radius of an atom from which every
-        empty site is farther. Thinner members go, and edges are rounded.
+        empty site is farther. Thinner members go, edges are rounded, and a vacancy inside is a hole as any other.
 
         Beyond free faces of the box there is nothing. Grips stay.
         """
