@@ -36,6 +36,7 @@ def test_stiffnesses_of_a_cloak(tmp_path, run):
     assert again.code == 0 and f"{100 * told['distortion']:.3g} % with the cloak" in again.out
 
 
+@pytest.mark.slow
 def test_cells_that_cannot_be(tmp_path, run, monkeypatch):
     """Faces with nothing on them, and stiffnesses that no cell has: one sentence before anything is fitted.
 

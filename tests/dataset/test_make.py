@@ -70,7 +70,12 @@ def test_records_are_sound_and_labelled(made):
 
 @pytest.mark.slow
 def test_the_same_call_makes_the_same_library(made, tmp_path):
-    """Also when a job of an array does it."""
+    """Also when a job of an array does it, and in batches."""
+    _a_job_makes_the_same_children(made, tmp_path)
+    _a_batch_makes_the_same_designs(made, tmp_path)
+
+
+def _a_job_makes_the_same_children(made, tmp_path):
     designs, children, _ = made[1]
     jobs = Workers(jobs=1, cluster="local", parameters={"timeout_min": 5})
     jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN, workers=jobs)
@@ -81,8 +86,7 @@ def test_the_same_call_makes_the_same_library(made, tmp_path):
         jm.dataset.perturb(designs.path, tmp_path / "again.h5", CHILDREN)
 
 
-@pytest.mark.slow
-def test_a_batch_makes_the_same_designs(made, tmp_path):
+def _a_batch_makes_the_same_designs(made, tmp_path):
     """Two designs of one kind, of three at once, and children labelled four at once; what is missing of a batch is made
     up for, and a design that goes wrong beside them changes nothing."""
     designs, children, _ = made[1]

@@ -126,6 +126,7 @@ def test_targets_follow_their_rule(library):
         draw_targets(small_library, 20)
 
 
+@pytest.mark.slow
 def test_every_way_is_scored_alone(library, targets):
     found = evaluate(library, targets, WAYS, SETTINGS, model=small.model())
     near = found.made["neighbour"]

@@ -57,7 +57,6 @@ def test_processes_share_a_cell():
             process.kill()
 
 
-@pytest.mark.slow
 def test_coarser_grids_are_shared_while_blocks_are_large():
     mesh = Mesh(np.array(jax.devices()[:1]), ("x",))
     boundary = Shared.of(mesh, (64, 64, 64))

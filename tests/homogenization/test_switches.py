@@ -61,7 +61,7 @@ def test_the_same_numbers_under_a_switch(switch, expected):
         np.testing.assert_allclose(actual, expected[name], rtol=0, atol=1e-10 * np.abs(expected[name]).max())
 
 
-@pytest.mark.parametrize("name", ["homogenize", "solve"])
+@pytest.mark.parametrize("name", ["solve", pytest.param("homogenize", marks=pytest.mark.slow)])
 def test_step_by_step(name, expected):
     """Without compilation, operation by operation."""
     with jax.disable_jit():

@@ -155,6 +155,7 @@ def test_what_comes_to_lie_in_the_gap(small, space, library):
         np.testing.assert_allclose(found, near[np.linalg.norm(near - wanted, axis=1).argmin()], atol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_design_takes_what_a_cell_nearly_has(monkeypatch):
     """Where no start leads within the tolerance, but one within 1 %; not further, and nothing else changes."""
     errors = {0: 2e-4, 1: 4e-3, 2: 3e-2}

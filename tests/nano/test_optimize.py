@@ -49,6 +49,7 @@ def test_design_from_all_sites():
     assert (np.diff(exchanged) >= 0).all() and d.k == pytest.approx(exchanged[-1], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_shares_sum_to_k():
     """Without the share of the second-order motion they would not."""
     oracle = Oracle(ZHOU, beam(), sites_of(beam()), 128)

@@ -33,7 +33,6 @@ def test_the_committed_table(name):
         assert expected is None or value == pytest.approx(expected, abs=close)
 
 
-@pytest.mark.slow
 def test_a_surface():
     found = properties.surface(POTENTIALS["zhou2004"], "100")
     assert found == pytest.approx(TABLE["zhou2004"]["surface_100_J_per_m2"], abs=1e-6)

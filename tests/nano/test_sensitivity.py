@@ -30,7 +30,12 @@ def slope_from(k, values, h):
 
 
 @pytest.mark.slow
-def test_occupied_sites():
+def test_occupied_and_empty_sites():
+    _occupied_sites()
+    _empty_sites()
+
+
+def _occupied_sites():
     _, held, direction, _ = bar()
     where = solved().positions
     h = 1e-3
@@ -43,8 +48,7 @@ def test_occupied_sites():
     assert found().occupied[atom] == pytest.approx(-slope_from(solved().k, values, h), rel=1e-6)
 
 
-@pytest.mark.slow
-def test_empty_sites():
+def _empty_sites():
     _, held, direction, _ = bar()
     assert found().stays.any()
     site = int(np.argmax(abs(found().empty)))
@@ -95,6 +99,7 @@ def test_an_atom_that_comes_back():
     assert back.energy[0] == pytest.approx(-change[1], abs=1e-8)
 
 
+@pytest.mark.slow
 def test_patches_need_only_what_is_around_them(monkeypatch):
     """Of a long body most is left out; with all of it the numbers are the same."""
     rng = np.random.default_rng(0)

@@ -48,6 +48,7 @@ def test_without_pyvista(tmp_path, monkeypatch):
     assert not (tmp_path / "a.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="libraries are looked for on Linux only")
 def test_by_another_process(tmp_path):
     """The same pictures; and none where they cannot be drawn."""
