@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.solvers import PCG, Result
+from jaxmeta.solvers import PCG, Result, inner
 from tests.solvers.problems import SPECTRA, matrix, vector
 
 
@@ -233,3 +233,11 @@ def test_results_have_their_texts():
         ("moduli", Result.breakdown),
     ):
         assert word in result.text
+
+
+def test_an_inner_product_of_a_million_numbers():
+    """In float32 right to the seventh digit; and of one number, and of none."""
+    left = np.random.default_rng(0).standard_normal((3, 64, 64, 64)).astype(np.float32)
+    found = jax.jit(inner)(jnp.asarray(left), jnp.asarray(left))
+    np.testing.assert_allclose(found, np.sum(left.astype(float) ** 2), rtol=5e-7)
+    assert inner(jnp.float32(2), jnp.float32(3)) == 6 and inner(jnp.zeros((3, 0)), jnp.zeros((3, 0))) == 0
