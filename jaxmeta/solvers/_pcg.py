@@ -286,9 +286,9 @@ class PCG:
 def inner(left: Array, right: Array) -> Array:
     """Sum of the products of all entries: of every row first, and then of the rows.
 
-    Unlike `vdot` it keeps the axes, along which devices may share the fields. A CPU adds up a sum, and more so a product
-    of matrices, number by number: rows of their own, which the barrier keeps, take a third of the time, and of a
-    million numbers in float32 leave the seventh digit right instead of the fifth.
+    Unlike `vdot` it keeps the axes, along which devices may share the fields. A CPU adds up a sum, and more so a
+    product of matrices, number by number: rows of their own, which the barrier keeps, take a third of the time, and of
+    a million numbers in float32 leave the seventh digit right instead of the fifth.
     """
     rows = jnp.sum(jnp.atleast_1d(left * right), axis=-1)
     return jnp.sum(lax.optimization_barrier(rows))
