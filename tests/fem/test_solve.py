@@ -210,7 +210,7 @@ def _number(outputs, share):
     return 0.3 * energy + 0.7 * compliance + share * nodal
 
 
-@pytest.mark.parametrize("still", [False, True])
+@pytest.mark.parametrize("still", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_derivatives_against_a_dense_solve(still):
     """By field, loads, prescribed displacements, spacing and modulus: the gradient forward and back, of the energies
     alone and of everything that a solution holds; and its own derivative, where the solution has both its parts."""

@@ -61,12 +61,13 @@ def test_the_same_numbers_under_a_switch(switch, expected):
         np.testing.assert_allclose(actual, expected[name], rtol=0, atol=1e-10 * np.abs(expected[name]).max())
 
 
-@pytest.mark.parametrize("name", ["solve", pytest.param("homogenize", marks=pytest.mark.slow)])
-def test_step_by_step(name, expected):
+@pytest.mark.slow
+def test_step_by_step(expected):
     """Without compilation, operation by operation."""
-    with jax.disable_jit():
-        actual = np.asarray(CALLS[name](CELL))
-    np.testing.assert_allclose(actual, expected[name], rtol=0, atol=1e-10 * np.abs(expected[name]).max())
+    for name in ("homogenize", "solve"):
+        with jax.disable_jit():
+            actual = np.asarray(CALLS[name](CELL))
+        np.testing.assert_allclose(actual, expected[name], rtol=0, atol=1e-10 * np.abs(expected[name]).max())
 
 
 def test_numbers_of_a_solid_may_go_to_the_device():

@@ -145,6 +145,7 @@ def test_continuum_design():
     refuses("potential", jm.nano.continuum_design, None, beam(), 0.7)
 
 
+@pytest.mark.slow
 def test_random_start():
     """A seed gives it again, and a design of it is stable."""
     loop = Evolution(Oracle(ZHOU, beam(), sites_of(beam()), 128), 108, 0.1, 1, 1, 7, 9)

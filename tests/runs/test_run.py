@@ -27,7 +27,12 @@ def start(kind: str, folder: Path, count: int, pause: float = 0.0) -> subprocess
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(tmp_path):
+def test_tasks_and_a_loop_that_are_killed(tmp_path):
+    _tasks_killed_at_random_moments(tmp_path / "tasks")
+    _a_loop_killed_and_resumed(tmp_path / "loop")
+
+
+def _tasks_killed_at_random_moments(tmp_path):
     """Two processes at a time; one of them is killed twelve times."""
     tasks, random = 250, np.random.default_rng(0)
     helper = start("tasks", tmp_path, tasks)
@@ -50,8 +55,7 @@ def test_killed_at_random_moments(tmp_path):
     assert not list(tmp_path.glob("**/.*.tmp"))
 
 
-@pytest.mark.slow
-def test_a_loop_killed_and_resumed(tmp_path):
+def _a_loop_killed_and_resumed(tmp_path):
     """SIGKILL three times on the way; it ends where a walk ends that was left alone, with the whole history."""
     taken = []
     for last in (8, 20, 33):

@@ -1,0 +1,189 @@
+"""How far cells can go from starts of five kinds, at equal work: Poisson's ratio, isotropic shear and bulk modulus.
+
+    python experiments/generate/extremes.py FOLDER [--problems poisson shear bulk] [--kinds ...] [--count 16]
+
+Starts are samples of the network under conditions of the library's best records; these records; waves; cellular noise;
+and smooth random fields. Each is optimised by the same settings and scored as a binary cell of 64³ voxels. FOLDER gets
+an octant and a row for each run; a run that is there is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "designs"))
+import run as designs
+from fill import fill
+from foam import foam
+from heal import heal
+from score import score
+
+import jaxmeta as jm
+from jaxmeta import diffusion, geometry
+from jaxmeta.elasticity import CubicConstants, poisson_ratio
+from jaxmeta.generation._samples import sample_octants
+
+SIDE = 32
+KINDS = ("generated", "library", "waves", "cellular", "random")
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """What is sought.
+
+    Attributes:
+        settings: of the optimiser.
+        column: of a row of scores, which is compared.
+        sign: 1 where more is better, else -1.
+        isotropic: whether Zener's ratio must be within 3 % of one.
+    """
+
+    settings: designs.Configuration
+    column: str
+    sign: int = 1
+    isotropic: bool = False
+
+    @property
+    def volume_fraction(self) -> float:
+        return self.settings.volume_fraction
+
+    def merit(self, row: dict) -> float:
+        """Of a row; nothing is worse than a cell that is not what was asked for."""
+        whole = row["connected"] and all(row["percolates"])
+        sound = whole and abs(row["volume_fraction"] - self.volume_fraction) <= 0.002
+        if self.isotropic:
+            sound = sound and abs(row["zener"] - 1) <= 0.03
+        if self.column == "poisson":
+            sound = sound and row["C11"] >= 0.01 and not (row["edge_hinges"] or row["corner_hinges"])
+            sound = sound and row["thinner_than_2"] == 0
+        return self.sign * row[self.column] if sound else -np.inf
+
+
+BULK = replace(designs.BULK, constraints=(jm.constraints.isotropic(0.027),), volume_fraction=0.5)
+EXTREMES = {
+    "poisson": Extreme(
+        replace(
+            designs.DESIGNS["poisson"],
+            constraints=(jm.constraints.at_least(lambda c, _: c[0, 0], 0.012),),
+        ),
+        "poisson",
+        sign=-1,
+    ),
+    "shear": Extreme(designs.SHEAR, "shear_share", isotropic=True),
+    "bulk": Extreme(BULK, "bulk_share", isotropic=True),
+}
+
+
+def best_records(library: jm.Library, problem: Extreme, count: int) -> np.ndarray:
+    """Numbers of the library's records that come nearest to what is sought, of different families."""
+    cubic = CubicConstants(*library.constants.T)
+    volume = library.volume_fraction
+    near = abs(volume - problem.volume_fraction) <= 0.03
+    if problem.isotropic:
+        near &= abs(cubic.zener - 1) <= 0.05
+    if problem.column == "poisson":
+        value, near = -cubic.poisson, near & (library.constants[:, 0] >= 0.01)
+    else:
+        bounds = jm.bounds.hashin_shtrikman(volume, jm.Isotropic(1.0, 0.3))
+        value = cubic.bulk / bounds.bulk if problem.column == "bulk_share" else cubic.shear / bounds.shear
+    order = [k for k in np.argsort(-np.asarray(value)) if near[k]]
+    families, chosen = library.column("family"), []
+    for k in order:
+        if families[k] not in families[chosen]:
+            chosen.append(int(k))
+        if len(chosen) == count:
+            break
+    return np.array(chosen)
+
+
+def softened(octant: np.ndarray) -> jax.Array:
+    """A binary octant as a field to start from: blurred, and away from 0 and 1, so that it can change."""
+    wide = np.pad(octant.astype(float), 4, mode="symmetric")
+    blurred = gaussian_filter(wide, 1.0)[4:-4, 4:-4, 4:-4]
+    return jax.numpy.asarray(0.15 + 0.7 * blurred, jax.numpy.float32)
+
+
+def starts(kind: str, problem: Extreme, count: int) -> Callable[[int], jax.Array]:
+    """The start of a number, of one kind."""
+    fraction, shape = problem.volume_fraction, (SIDE,) * 3
+    if kind in ("generated", "library"):
+        library = jm.dataset.load()
+        records = best_records(library, problem, count)
+        octants = library.octants(records)
+        if kind == "generated":
+            model = diffusion.load()
+            asked = np.column_stack([library.constants[records], np.full(len(records), fraction)])
+
+            def generated(number: int) -> jax.Array:
+                c11, c12, c44, volume = map(float, asked[number % len(asked)])
+                wanted = diffusion.conditions(c11=c11, c12=c12, c44=c44, volume_fraction=volume)
+                keys = jax.random.split(jax.random.key(number), 1)
+                return softened(np.asarray(sample_octants(model, wanted, keys, SIDE, scale=3.0, guided=2))[0])
+
+            return generated
+        return lambda number: softened(octants[number % len(octants)])
+    if kind == "waves":
+        return lambda number: geometry.trigonometric(
+            jax.random.key(number), shape, symmetry="cubic", volume_fraction=fraction
+        )
+    if kind == "cellular":
+        return lambda number: foam(400 + number, SIDE, fraction)
+    return lambda number: geometry.random_field(
+        jax.random.key(number), shape, 8.0, volume_fraction=fraction, symmetry="cubic", sharpness=1.0
+    )
+
+
+def made(problem: Extreme, start: jax.Array) -> tuple[np.ndarray, int]:
+    """The binary cell that a start leads to, and the steps that it took."""
+    c = problem.settings
+    found = designs.optimized(c, start, fresh=True)
+    cell = found.cell
+    if c.fill:
+        opened = np.asarray(geometry.clean(cell, size=2).cell)
+        octant = fill(np.asarray(jm.symmetry.fold(opened)), c.volume_fraction - designs.HEALING, poisson_ratio)
+        cell = heal(np.asarray(geometry.clean(np.asarray(jm.symmetry.unfold(octant)), size=2).cell))
+    return np.asarray(cell), found.report["steps"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--problems", nargs="*", default=list(EXTREMES), choices=list(EXTREMES))
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
+    parser.add_argument("--count", type=int, default=16)
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    for name in given.problems:
+        problem = EXTREMES[name]
+        for kind in given.kinds:
+            start = starts(kind, problem, given.count)
+            for number in range(given.count):
+                path = given.folder / f"{name}-{kind}-{number}"
+                if path.with_suffix(".json").exists():
+                    continue
+                began = time.process_time()
+                try:
+                    cell, steps = made(problem, start(number))
+                    row = {"steps": steps, **score(cell)}
+                    octant = np.asarray(jm.symmetry.fold(cell)) > 0.5
+                    np.savez_compressed(path.with_suffix(".npz"), octant=np.packbits(octant), shape=octant.shape)
+                except ValueError as error:  # nothing is left of the cell at the cut
+                    row = {"failed": str(error)}
+                row["seconds"] = round(time.process_time() - began, 1)
+                path.with_suffix(".json").write_text(json.dumps(row))
+                merit = -np.inf if "failed" in row else problem.merit(row)
+                print(f"{path.name}: {merit:.4f} in {row['seconds']} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
