@@ -206,7 +206,7 @@ def values(kind):
 
 REFUSED = {
     "missing filter": (missing_filter, "filter 32001 .Blosc. is missing: install it .* or repack with `h5repack"),
-    "rows": (values(h5py.vlen_dtype("i4")), "rows of variable length"),
+    "rows": (values(h5py.vlen_dtype("i4")), "rows of variable length: write one array of numbers instead"),
     "text": (values(h5py.string_dtype()), "they are text"),
     "text of one length": (values(h5py.string_dtype(length=4)), "they are text"),
     "references": (values(h5py.ref_dtype), "references to other data"),
