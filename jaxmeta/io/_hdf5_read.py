@@ -138,7 +138,8 @@ def _check_kind(path: Path, place: str, dtype: np.dtype) -> None:
     }
     for kind, found in kinds.items():
         if found is not None:
-            raise file_error(path, place, "real numbers, one in each place", f"they are {kind}: write one array of numbers instead")
+            instead = f"they are {kind}: write one array of numbers instead"
+            raise file_error(path, place, "real numbers, one in each place", instead)
 
 
 def _spacing(path: Path, file: Any, dataset: Any) -> np.ndarray | None:
