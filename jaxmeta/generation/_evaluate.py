@@ -132,11 +132,9 @@ def evaluate(
     with tempfile.TemporaryDirectory() as other:
         count = len(targets.constants)
         run: Run[Part] = Run(Path(other if folder is None else folder), stated, count, _write, _read, ".npz")
-        done = len(run.done())
-        for number in run.work(make):
-            done += 1
+        for number in run.finish(make):
             if callback is not None:
-                callback(done, count, run.read(run.file(number)))
+                callback(len(run.done()), count, run.read(run.file(number)))
         parts = run.parts()
     made = {way: Made(*map(np.stack, zip(*(part[way] for part in parts), strict=True))) for way in ways}
     return Evaluation(targets, settings, training, made)

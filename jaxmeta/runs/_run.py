@@ -6,6 +6,7 @@ not finished and nothing else. A process that works at a task holds a lock on th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any, Generic, TypeVar
 
 from ..io import file_error
 from ._folder import SETTINGS, locked, settle
+
+PAUSE = 1.0
+"""Seconds between two looks at what is done."""
 
 Part = TypeVar("Part")
 
@@ -91,6 +95,17 @@ class Run(Generic[Part]):
                     yield task
             finally:
                 claim.release()
+
+    def finish(self, make: Callable[[int], Part]) -> Iterator[int]:
+        """`work`, and wait for what other processes are at, which is done here if they end before.
+
+        Args:
+            make: the part of a task; the same whenever it is called.
+        """
+        yield from self.work(make)
+        while len(self.done()) < self.tasks:
+            time.sleep(PAUSE)
+            yield from self.work(make)
 
     def parts(self) -> list[Part]:
         """What the tasks gave that are done, in their order."""

@@ -19,6 +19,7 @@ from jaxmeta.generation import (
     pair_similarity,
     plain_error,
 )
+from jaxmeta.runs import _run
 from tests.dataset.libraries import octant as random_octant
 from tests.generation import small
 
@@ -155,6 +156,24 @@ def test_every_way_is_scored_alone(library, targets):
     assert row["plain"]["best"] == pytest.approx(plain.min(axis=1).mean())
     assert row["eq3"]["all_median"] == pytest.approx(np.median(found.measures["neighbour"].eq3))
     assert row["connected"] == 1 and row["library_similarity"] == pytest.approx(1) and row["nearer"] == 0
+
+
+def test_what_another_process_is_at_is_waited_for(library, targets, monkeypatch, tmp_path):
+    """One that ends before it has made its target."""
+    taken, claims = [], []
+
+    def locked(path):
+        claims.append(path.name)
+        return None if claims.count("000001") == 1 and path.name == "000001" else real(path)
+
+    real = _run.locked
+    monkeypatch.setattr(_run, "locked", locked)
+    monkeypatch.setattr(_run, "PAUSE", 0.0)
+    found = evaluate(
+        library, targets, ["neighbour"], SETTINGS, folder=tmp_path, callback=lambda done, *_: taken.append(done)
+    )
+    assert claims.count("000001") == 2 and taken == list(range(1, len(targets.volume_fraction) + 1))
+    assert len(found.made["neighbour"].octants) == len(targets.volume_fraction)
 
 
 def test_a_start_that_cannot_be_solved_is_not_fitted(library, targets, monkeypatch):
