@@ -14,9 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from ..io import file_error
 from ._folder import SETTINGS, locked, settle
-
-PAUSE = 1.0
-"""Seconds between two looks at what is done."""
+from ._workers import PAUSE
 
 Part = TypeVar("Part")
 

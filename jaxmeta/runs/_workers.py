@@ -18,11 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from ._run import PAUSE, Run
+if TYPE_CHECKING:
+    from ._run import Run
 
 Make = Callable[[int], Any]
+PAUSE = 1.0
+"""Seconds between two looks at what is done."""
 
 
 @runtime_checkable
