@@ -22,7 +22,7 @@ def _written(name: str) -> int:
 
 
 MODULES = [name for name in NAMES if _written(name)]
-LONG = {"jaxmeta.dataset._make": pytest.mark.slow}
+LONG = {f"jaxmeta.{name}": pytest.mark.slow for name in ("dataset._make", "nano._optimize")}
 """A library is generated there."""
 
 

@@ -83,6 +83,7 @@ def test_cells_are_sound_and_labels_those_of_a_tight_solve(library, sample):
         np.testing.assert_allclose(library.stiffness[number], h.stiffness, atol=1e-4 * h.stiffness.max())
 
 
+@pytest.mark.slow
 def test_no_two_are_alike(library):
     """Among the first few thousand; all of them are compared in experiments/dataset."""
     first = library[:4096]

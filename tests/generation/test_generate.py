@@ -27,7 +27,13 @@ def independent(octant, solid=SOLID):
 
 
 @pytest.mark.slow
-def test_starts_are_cleaned_and_in_order():
+def test_starts():
+    """Of the library and of a model."""
+    _starts_are_cleaned_and_in_order()
+    _starts_from_a_model()
+
+
+def _starts_are_cleaned_and_in_order():
     """Without a fit: what the starts are, with their own stiffness."""
     wanted = np.asarray(jm.Isotropic(0.1, 0.2).stiffness)
     cells = jm.generate(wanted, count=2, fit=False)
@@ -79,8 +85,7 @@ def test_refusals(change, said):
     assert said in str(caught.value)
 
 
-@pytest.mark.slow
-def test_starts_from_a_model():
+def _starts_from_a_model():
     """Of weights that were never trained: cells are cleaned and scored all the same, and a key gives them again."""
     network = jm.diffusion.WedgeNet(side=16, block=4, features=(8, 8), depth=(0, 0), embedding=8)
     model = jm.diffusion.new_model(network, jax.random.key(0))

@@ -20,7 +20,12 @@ MESHES = [(2,), (2, 2), (4, 1, 2)]
 
 
 @pytest.mark.slow
-def test_devices_share_a_cell():
+def test_devices_and_processes_share_a_cell():
+    _devices_share_a_cell()
+    _processes_share_a_cell()
+
+
+def _devices_share_a_cell():
     """C to what the residual leaves, and no device ever holds a whole field of a shared grid; and a gradient."""
     done = subprocess.run(PROGRAM, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
@@ -37,8 +42,7 @@ def test_devices_share_a_cell():
     assert gradient["blocks"] == [[8, 8, 8]] * 8
 
 
-@pytest.mark.slow
-def test_processes_share_a_cell():
+def _processes_share_a_cell():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])

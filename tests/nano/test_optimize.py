@@ -50,7 +50,12 @@ def test_design_from_all_sites():
 
 
 @pytest.mark.slow
-def test_shares_sum_to_k():
+def test_shares_and_a_random_start():
+    _shares_sum_to_k()
+    _random_start()
+
+
+def _shares_sum_to_k():
     """Without the share of the second-order motion they would not."""
     oracle = Oracle(ZHOU, beam(), sites_of(beam()), 128)
     found = oracle.evaluate(beam().domain, shares=True)
@@ -145,8 +150,7 @@ def test_continuum_design():
     refuses("potential", jm.nano.continuum_design, None, beam(), 0.7)
 
 
-@pytest.mark.slow
-def test_random_start():
+def _random_start():
     """A seed gives it again, and a design of it is stable."""
     loop = Evolution(Oracle(ZHOU, beam(), sites_of(beam()), 128), 108, 0.1, 1, 1, 7, 9)
     first, again = (_started(loop, "random", 3, 0.85) for _ in "ab")

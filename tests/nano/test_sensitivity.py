@@ -62,7 +62,14 @@ def _empty_sites():
     assert found().empty[site] == pytest.approx(slope_from(solved().k, values, h), rel=3e-6)
 
 
-def test_shares_of_the_site_rule_sum_to_the_stiffness():
+@pytest.mark.slow
+def test_shares_and_patches_of_the_whole_body():
+    _shares_of_the_site_rule_sum_to_the_stiffness()
+    _a_patch_of_the_whole_body_is_exact()
+    _an_atom_that_comes_back()
+
+
+def _shares_of_the_site_rule_sum_to_the_stiffness():
     assert found().site.sum() == pytest.approx(solved().k, rel=1e-9)
 
 
@@ -80,14 +87,14 @@ def one_less():
     return rest, (change.k[first], change.energy[first]), less
 
 
-def test_a_patch_of_the_whole_body_is_exact():
+def _a_patch_of_the_whole_body_is_exact():
     _, change, less = one_less()
     s = solved()
     assert change[0] == pytest.approx(less.k - s.k, rel=1e-3)
     assert change[1] == pytest.approx(less.energy - s.energy, abs=1e-8)
 
 
-def test_an_atom_that_comes_back():
+def _an_atom_that_comes_back():
     rest, change, less = one_less()
     _, held, _, empty = bar()
     s = solved()

@@ -32,6 +32,7 @@ def derivatives(x):
     return energy, slope, curvature
 
 
+@pytest.mark.slow
 def test_against_a_dense_hessian():
     """Of positions that are relaxed once more by dense Newton steps."""
     positions, held, direction, _ = bar()

@@ -75,7 +75,12 @@ FEATURES = (jm.constraints.smallest_feature(2.0), jm.constraints.smallest_featur
 
 
 @pytest.mark.slow
-def test_gradients_of_the_smallest_feature():
+def test_the_smallest_feature():
+    _gradients_of_the_smallest_feature()
+    _smallest_feature_thickens_the_members()
+
+
+def _gradients_of_the_smallest_feature():
     for erosion in (0.0, 0.2):
         _gradients_of_the_smallest_feature(erosion)
 
@@ -133,8 +138,7 @@ def test_a_constraint_of_ones_own_sees_the_record():
     np.testing.assert_allclose(found.seen.constraints[0], (expected + 1) / 2 - 1, rtol=1e-12)
 
 
-@pytest.mark.slow
-def test_smallest_feature_thickens_the_members():
+def _smallest_feature_thickens_the_members():
     """Walls of two voxels without it, thicker members with it; the block test counts rounded corners too."""
     options = {
         "solid": SOLID, "volume_fraction": 0.35, "filter_radius": 3.0, "optimizer": MMA(), "max_steps": 200,
