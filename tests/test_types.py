@@ -27,23 +27,16 @@ def test_a_wrong_shape_is_seen():
 """
 
 
-@pytest.fixture(scope="module")
-def checked(tmp_path_factory):
-    """Quick tests, and one of the check itself, in a process in which every call is checked."""
-    own = tmp_path_factory.mktemp("types") / "test_not_idle.py"
+@pytest.mark.slow
+def test_every_call_agrees_with_its_annotations(tmp_path):
+    """Quick tests, and one that shows that the check is not idle, in a process in which every call is checked."""
+    own = tmp_path / "test_not_idle.py"
     own.write_text(NOT_IDLE)
     command = [sys.executable, "-m", "pytest", "-q", "-rp", "-n", "0", "--jaxtyping-packages=jaxmeta,beartype.beartype"]
     environment = {**os.environ, "JAXTYPING_DISABLE": "0"}
-    return subprocess.run([*command, *FILES, str(own)], cwd=ROOT, env=environment, capture_output=True, text=True)
-
-
-def test_every_call_agrees_with_its_annotations(checked):
+    checked = subprocess.run([*command, *FILES, str(own)], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout[-4000:] + checked.stderr[-1000:]
     for file in FILES:
         assert f"PASSED {file}" in checked.stdout
-
-
-def test_a_wrong_shape_is_seen(checked):
-    """The check is not idle."""
     lines = checked.stdout.splitlines()
     assert any(line.startswith("PASSED ") and line.endswith("test_a_wrong_shape_is_seen") for line in lines)

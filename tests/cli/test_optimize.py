@@ -151,7 +151,12 @@ def test_sigterm_in_the_last_phases(optimize, tmp_path, monkeypatch, phase):
 
 
 @pytest.mark.slow
-def test_resume_of_a_longer_run(answer, folder, optimize):
+def test_runs_that_go_on(answer, folder, optimize, environment, tmp_path):
+    _resume_of_a_longer_run(answer, folder, optimize)
+    _interrupted_and_resumed(environment, tmp_path)
+
+
+def _resume_of_a_longer_run(answer, folder, optimize):
     """More steps from the checkpoint are the same as all of them at once."""
     first, _ = answer
     options = ("--young", 70, "--output", folder, "--json", "--max-steps", 6)
@@ -199,8 +204,7 @@ def test_constraints_and_a_start_from_a_file(run, tmp_path):
     assert f"{report['volume_fraction']:.5g}</td>" in page
 
 
-@pytest.mark.slow
-def test_interrupted_and_resumed(environment, tmp_path):
+def _interrupted_and_resumed(environment, tmp_path):
     """Ctrl-C in the middle: exit code 130, and the advice is a command that goes on."""
     words = ["optimize", *map(str, SMALL), "--young", "70", "--max-steps", "30", "--json"]
     shared = {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_"))}  # compiled above

@@ -42,7 +42,12 @@ def made(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_records_are_sound_and_labelled(made):
+def test_records_are_sound_and_labelled(made, tmp_path):
+    _records_are_sound_and_labelled(made)
+    _a_finer_library_is_like_the_coarse_one(made, tmp_path)
+
+
+def _records_are_sound_and_labelled(made):
     counts, libraries = made
     assert counts == [len(library) for library in libraries]
     assert counts[0] == 2 and counts[1] > 8 and 2 <= counts[2] <= 5
@@ -122,8 +127,7 @@ def test_devices_share_the_tasks(made, tmp_path):
     np.testing.assert_allclose(found.constants[:first], children.constants[:first], rtol=1e-4)
 
 
-@pytest.mark.slow
-def test_a_finer_library_is_like_the_coarse_one(made, tmp_path):
+def _a_finer_library_is_like_the_coarse_one(made, tmp_path):
     """Designs after a step on the finer grid, and children blurred, have nearly the stiffness they had."""
     _, children, _ = made[1]
     count = jm.dataset.refine(children.path, tmp_path / "fine.h5", Refinement(count=5, steps=1))

@@ -226,9 +226,15 @@ def test_another_value_is_refused(value, monkeypatch):
         target("forces", "float64")
 
 
-@pytest.mark.parametrize("how", ["kernels", "no llvmlite"])
-def test_a_process_of_its_own_gives_the_same_numbers(how, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_a_process_of_its_own_gives_the_same_numbers(tmp_path, monkeypatch):
     """With the kernels or without them, as here with them."""
+    for how in ("kernels", "no llvmlite"):
+        (tmp_path / how).mkdir()
+        _a_process_of_its_own_gives_the_same_numbers(how, tmp_path / how, monkeypatch)
+
+
+def _a_process_of_its_own_gives_the_same_numbers(how, tmp_path, monkeypatch):
     density = np.random.default_rng(0).uniform(0.2, 1, (4, 4, 4))
     np.save(tmp_path / "density.npy", density)
     missing = "sys.modules['llvmlite'] = None; " if how == "no llvmlite" else ""
