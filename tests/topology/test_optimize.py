@@ -76,13 +76,9 @@ FEATURES = (jm.constraints.smallest_feature(2.0), jm.constraints.smallest_featur
 
 @pytest.mark.slow
 def test_the_smallest_feature():
-    _gradients_of_the_smallest_feature()
-    _smallest_feature_thickens_the_members()
-
-
-def _gradients_of_the_smallest_feature():
     for erosion in (0.0, 0.2):
         _gradients_of_the_smallest_feature(erosion)
+    _smallest_feature_thickens_the_members()
 
 
 def _gradients_of_the_smallest_feature(erosion):
