@@ -204,6 +204,13 @@ def _hopped(c: Configuration, d: jm.topology.Optimization, hops: range) -> jm.to
     return best
 
 
+def filled(cell: np.ndarray, volume_fraction: float) -> np.ndarray:
+    """The cell opened with a 2×2×2 block, filled up where Poisson's ratio minds least, and its hinges healed."""
+    opened = np.asarray(geometry.clean(cell, size=2).cell)
+    octant = fill(np.asarray(jm.symmetry.fold(opened)), volume_fraction - HEALING, poisson_ratio)
+    return heal(np.asarray(geometry.clean(np.asarray(jm.symmetry.unfold(octant)), size=2).cell))
+
+
 def design(name: str, before: dict | None, more: int) -> tuple[np.ndarray, dict]:
     """Run one configuration, or go on from its cell; the binary cell and its row of the table."""
     c = DESIGNS[name]
@@ -221,9 +228,7 @@ def design(name: str, before: dict | None, more: int) -> tuple[np.ndarray, dict]
     if c.exchange:
         cell = np.asarray(jm.symmetry.unfold(exchange(np.asarray(jm.symmetry.fold(cell)), _shear, _skew, c.exchange)))
     if c.fill:
-        opened = np.asarray(geometry.clean(cell, size=2).cell)
-        octant = fill(np.asarray(jm.symmetry.fold(opened)), c.volume_fraction - HEALING, poisson_ratio)
-        cell = heal(np.asarray(geometry.clean(np.asarray(jm.symmetry.unfold(octant)), size=2).cell))
+        cell = filled(cell, c.volume_fraction)
     seconds = spent + time.perf_counter() - began
     row = {"seed": c.seed, "hops": hops, "steps": d.report["steps"], "result": d.result.text}
     row |= {"seconds": round(seconds, 1), "loss_from_binarising": d.report["loss_from_binarising"]}

@@ -23,14 +23,12 @@ from scipy.ndimage import gaussian_filter
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "designs"))
 import run as designs
-from fill import fill
 from foam import foam
-from heal import heal
 from score import score
 
 import jaxmeta as jm
 from jaxmeta import diffusion, geometry
-from jaxmeta.elasticity import CubicConstants, poisson_ratio
+from jaxmeta.elasticity import CubicConstants
 from jaxmeta.generation._samples import sample_octants
 
 SIDE = 32
@@ -145,11 +143,7 @@ def made(problem: Extreme, start: jax.Array) -> tuple[np.ndarray, int]:
     """The binary cell that a start leads to, and the steps that it took."""
     c = problem.settings
     found = designs.optimized(c, start, fresh=True)
-    cell = found.cell
-    if c.fill:
-        opened = np.asarray(geometry.clean(cell, size=2).cell)
-        octant = fill(np.asarray(jm.symmetry.fold(opened)), c.volume_fraction - designs.HEALING, poisson_ratio)
-        cell = heal(np.asarray(geometry.clean(np.asarray(jm.symmetry.unfold(octant)), size=2).cell))
+    cell = designs.filled(found.cell, c.volume_fraction) if c.fill else found.cell
     return np.asarray(cell), found.report["steps"]
 
 
