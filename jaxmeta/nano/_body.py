@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 from jaxtyping import Float
 
 from .._numbers import refused
@@ -20,6 +22,7 @@ from ._crystal import crystal
 from ._curvature import Hessian, hessian
 from ._eam import EAM, derivatives
 from ._energy import Geometry
+from ._halo import placed
 from ._neighbors import LEAST_DISTANCE, SKIN, Neighbors, table_of
 
 _LARGE = 50_000
@@ -76,6 +79,7 @@ def body_of(
     total: int | None = None,
     frame: np.ndarray | None = None,
     local: bool = False,
+    mesh: Mesh | None = None,
 ) -> Body:
     """The body of checked arguments.
 
@@ -84,11 +88,13 @@ def body_of(
         total: length of its arrays; the number of atoms, `rounded`, if omitted.
         frame: lowest and highest positions of the preconditioner's grid, (2, 3); those of the atoms if omitted.
         local: a few atoms among others that are held: without grids, and so that one compiled program serves many.
+        mesh: of devices that share the atoms in equal blocks, in their order.
     """
     count = len(where)
     if total is None:
-        total = 1 << max(count - 1, _FEW).bit_length() if local else rounded(count)
-    _let_go(total)
+        total = 1 << max(count - 1, _FEW).bit_length() if local else rounded(count, mesh)
+    if not local:
+        _let_go(total)
     there = np.ones(count) if occupancy is None else occupancy
     reach = potential.cutoff + (_WIDE if local else SKIN)
     if there.all():
@@ -97,15 +103,18 @@ def body_of(
         made = table_of(where, reach, box, total, 0.0, frame, not local)
         table_of(where[there > 0], LEAST_DISTANCE, box)
     _require_off_shells(potential, made)
-    table = jax.block_until_ready(made.sorted())
+    table = jax.block_until_ready(made.sorted(mesh))
     del made
-    _let_go(total)
+    if not local:  # those that are made one after the other leave one behind at most
+        _let_go(total)
     free = np.zeros(total)
     free[:count] = ~held & (there > 0)
     coarse = None
     if held.any() and box.straight and not local:
-        coarse = coarse_grid(where, there > 0, free[:count], box, crystal(potential), total, frame)
-    return Body(potential, table, jnp.asarray(np.pad(there, (0, total - count))), jnp.asarray(free), coarse)
+        coarse = coarse_grid(where, there > 0, free[:count], box, crystal(potential), total, frame, table.halo)
+    fields = np.pad(there, (0, total - count)), free
+    occupied, loose = (jnp.asarray(x) if mesh is None else placed(x, mesh) for x in fields)
+    return Body(potential, table, occupied, loose, coarse)
 
 
 def _let_go(total: int) -> None:
@@ -114,9 +123,10 @@ def _let_go(total: int) -> None:
         gc.collect()
 
 
-def rounded(count: int) -> int:
-    """A number of atoms, and a few per cent more, so that one compiled program serves bodies of nearly one size."""
-    step = max(64, 1 << max(count.bit_length() - 5, 0))
+def rounded(count: int, mesh: Mesh | None = None) -> int:
+    """A number of atoms, and a few per cent more, so that one compiled program serves bodies of nearly one size; as
+    many on every device of a mesh."""
+    step = math.lcm(max(64, 1 << max(count.bit_length() - 5, 0)), 1 if mesh is None else mesh.size)
     return -(-count // step) * step
 
 

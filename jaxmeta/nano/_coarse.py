@@ -15,6 +15,7 @@ Both parts are symmetric, and positive; their sum costs no product with the Hess
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,7 +29,8 @@ from ..fem import Block, IsotropicField, Multigrid, Stiffness
 from ._cells import Cell
 from ._crystal import Crystal
 from ._curvature import Hessian
-from ._energy import at, with_dummy
+from ._energy import lookup
+from ._halo import Halo, placed
 
 Linear = Callable[[Array], Array]
 _ROWS = 48
@@ -43,16 +45,19 @@ class Coarse:
     Args:
         nodes: numbers of the eight nodes around every atom, (8, n).
         weights: by which they make its displacement, (8, n).
-        atoms: numbers of the atoms around every node, n where there are no more, (k, m).
+        atoms: numbers of the atoms around every node, n where there are no more, (k, m); of atoms that devices share
+            None: every device adds up what its own atoms give.
         shares: the same weights, (k, m).
         stiffness: of the voxels, in eV/Å³ and Å.
+        halo: of atoms that devices share.
     """
 
     nodes: Array
     weights: Array
-    atoms: Array
-    shares: Array
+    atoms: Array | None
+    shares: Array | None
     stiffness: Stiffness
+    halo: Halo | None = None
 
     def correction(self) -> Linear:
         """P V Pᵀ."""
@@ -60,20 +65,35 @@ class Coarse:
         shape = (3, *self.stiffness.nodes)
 
         def correct(residual: Array) -> Array:
-            around = with_dummy(residual)
-
-            def collect(k: Array, total: Array) -> Array:
-                return total + self.shares[k][None] * at(around, self.atoms[k])
-
-            start = jnp.zeros((3, self.atoms.shape[1]), residual.dtype)
-            coarse = cycle(lax.fori_loop(0, self.atoms.shape[0], collect, start).reshape(shape)).reshape(3, -1)
+            coarse = cycle(self._collected(residual).reshape(shape)).reshape(3, -1)
 
             def spread(k: Array, total: Array) -> Array:
-                return total + self.weights[k][None] * at(coarse, self.nodes[k])
+                there = coarse.at[:, self.nodes[k]].get(mode="promise_in_bounds")
+                return total + self.weights[k][None] * there
 
             return lax.fori_loop(0, 8, spread, jnp.zeros_like(residual))
 
         return correct
+
+    def _collected(self, residual: Float[Array, "3 n"]) -> Float[Array, "3 m"]:
+        """Pᵀ r."""
+        start = jnp.zeros((3, math.prod(self.stiffness.nodes)), residual.dtype)
+        if self.atoms is None or self.shares is None:
+            assert self.halo is not None
+
+            def of_block(nodes: Array, weights: Array, residual: Array) -> Array:
+                def give(k: Array, total: Array) -> Array:
+                    return total.at[:, nodes[k]].add(weights[k][None] * residual)
+
+                return lax.fori_loop(0, 8, give, start)
+
+            return self.halo.summed(of_block, self.nodes, self.weights, residual)
+        atoms, shares, around = self.atoms, self.shares, lookup(residual, None)
+
+        def collect(k: Array, total: Array) -> Array:
+            return total + shares[k][None] * around(atoms[k])
+
+        return lax.fori_loop(0, atoms.shape[0], collect, start)
 
 
 def coarse_grid(
@@ -84,6 +104,7 @@ def coarse_grid(
     solid: Crystal,
     total: int,
     frame: np.ndarray | None = None,
+    halo: Halo | None = None,
 ) -> Coarse:
     """The grid of some atoms.
 
@@ -95,6 +116,7 @@ def coarse_grid(
         solid: their crystal.
         total: number of atoms in the arrays, the last of which are not there.
         frame: lowest and highest positions, (2, 3); those of the atoms if omitted.
+        halo: of atoms that devices share.
     """
     a = solid.lattice_constant
     periodic = np.array(box.pbc)
@@ -125,6 +147,8 @@ def coarse_grid(
     field = IsotropicField((bulk - 2 * shear / 3) * modulus, shear * modulus)
     kinds = Block.of(box.pbc).kinds
     stiffness = Stiffness(field, jnp.asarray(spacing), Block(kinds, mask=mask))
+    if halo is not None:
+        return Coarse(placed(nodes, halo.mesh), placed(weights, halo.mesh), None, None, stiffness, halo)
     return Coarse(jnp.asarray(nodes), jnp.asarray(weights), *_transposed(nodes, weights, size), stiffness)
 
 

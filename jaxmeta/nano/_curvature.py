@@ -19,7 +19,8 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from ._eam import EAM, derivatives
-from ._energy import Geometry, Pairs, at, densities, products, with_dummy
+from ._energy import Geometry, Pairs, densities, lookup, products
+from ._halo import Halo
 
 
 @jax.tree_util.register_dataclass
@@ -35,6 +36,7 @@ class Hessian:
         density_slope: sⱼ f', (k, n).
         embedding_curvature: F'', (n,).
         occupancy: (n,).
+        halo: of atoms that devices share; None if one has all.
     """
 
     index: Array
@@ -45,35 +47,36 @@ class Hessian:
     density_slope: Array
     embedding_curvature: Array
     occupancy: Array
+    halo: Halo | None = None
 
     def __call__(self, field: Float[Array, "3 n"]) -> Float[Array, "3 n"]:
         """H u in eV/Å, of displacements in Å."""
-        moved = with_dummy(field)
+        moved = lookup(field, self.halo)
 
         def change(k: Array, total: Array) -> Array:
-            w = at(moved, self.index[k]) - field
+            w = moved(self.index[k]) - field
             return total + self.density_slope[k] * jnp.sum(self.direction[k] * w, 0)
 
         rho = lax.fori_loop(0, self.rows, change, jnp.zeros_like(self.occupancy))
         bend = self.embedding_curvature * rho
-        bends = with_dummy(bend)
+        bends = lookup(bend, self.halo)
 
         def add(k: Array, total: Array) -> Array:
             e, j = self.direction[k], self.index[k]
-            w = at(moved, j) - field
-            along = self.radial[k] * jnp.sum(e * w, 0) + (bend + at(bends, j)) * self.density_slope[k]
+            w = moved(j) - field
+            along = self.radial[k] * jnp.sum(e * w, 0) + (bend + bends(j)) * self.density_slope[k]
             return total + along[None] * e + self.tangential[k][None] * w
 
         return -self.occupancy[None] * lax.fori_loop(0, self.rows, add, jnp.zeros_like(field))
 
     def blocks(self) -> Float[Array, "6 n"]:
         """The 3×3 blocks of the atoms where occupancies are 0 or 1, entries 11 22 33 23 13 12, in eV/Å²."""
-        curvatures = with_dummy(self.embedding_curvature)
+        curvatures = lookup(self.embedding_curvature, self.halo)
 
         def add(k: Array, sums: tuple[Array, Array]) -> tuple[Array, Array]:
             total, pull = sums
             e, slope = self.direction[k], self.density_slope[k]
-            along = self.radial[k] + at(curvatures, self.index[k]) * slope * slope
+            along = self.radial[k] + curvatures(self.index[k]) * slope * slope
             block = along[None] * products(e) + self.tangential[k][None] * unit
             return total + block, pull + slope[None] * e
 
@@ -86,13 +89,13 @@ class Hessian:
 def hessian(potential: EAM, geometry: Geometry) -> Hessian:
     """The Hessian of displaced atoms."""
     _, slope, curvature = derivatives(potential.embedding, densities(potential, geometry), 2)
-    slopes = with_dummy(slope)
+    slopes = geometry.lookup(slope)
 
     def coefficients(pairs: Pairs) -> tuple[Array, ...]:
         r, s = pairs.distance, pairs.weight
         _, pair1, pair2 = derivatives(potential.pair, r, 2)
         _, density1, density2 = derivatives(potential.density, r, 2)
-        both = slope + at(slopes, pairs.neighbor)
+        both = slope + slopes(pairs.neighbor)
         tangential = s * (pair1 + both * density1) / r
         radial = s * (pair2 + both * density2) - tangential
         counts = jnp.any(s > 0)
@@ -101,7 +104,9 @@ def hessian(potential: EAM, geometry: Geometry) -> Hessian:
     direction, radial, tangential, density_slope, counts = geometry.each(potential.cutoff, coefficients)
     rows = jnp.max(jnp.where(counts, jnp.arange(1, len(counts) + 1), 0))
     index = jnp.asarray(geometry.table.index)
-    return Hessian(index, rows, direction, radial, tangential, density_slope, curvature, geometry.occupancy)
+    return Hessian(
+        index, rows, direction, radial, tangential, density_slope, curvature, geometry.occupancy, geometry.table.halo
+    )
 
 
 compiled_hessian = jax.jit(hessian)

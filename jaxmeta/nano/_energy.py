@@ -24,6 +24,7 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from ._eam import EAM, derivatives
+from ._halo import Halo, Lookup
 from ._neighbors import FAR, Neighbors
 
 
@@ -43,15 +44,13 @@ class Pairs(NamedTuple):
     weight: Array
 
 
-def with_dummy(field: Float[Array, "*c n"], value: float = 0.0) -> Float[Array, "*c m"]:
-    """A field of the atoms with its value at the atom that is not there."""
+def lookup(field: Float[Array, "*c n"], halo: Halo | None, value: float = 0.0) -> Lookup:
+    """Values of a field of the atoms by their numbers in a table; `value` at the atom that is not there."""
+    if halo is not None:
+        return halo.lookup(field, value)
     pads = [(0, 0, 0)] * (field.ndim - 1) + [(0, 1, 0)]
-    return lax.pad(field, jnp.asarray(value, field.dtype), pads)
-
-
-def at(field: Array, index: Array) -> Array:
-    """Values of a field, dummy included, at some atoms."""
-    return field.at[..., index].get(mode="promise_in_bounds")
+    padded = lax.pad(field, jnp.asarray(value, field.dtype), pads)
+    return lambda index: padded.at[..., index].get(mode="promise_in_bounds")
 
 
 class Geometry(NamedTuple):
@@ -69,9 +68,13 @@ class Geometry(NamedTuple):
     occupancy: Array
     background: Array | float = 0.0
 
+    def lookup(self, field: Float[Array, "*c n"], value: float = 0.0) -> Lookup:
+        """Values of a field at neighbours."""
+        return lookup(field, self.table.halo, value)
+
     def over(self, cutoff: float, function: Callable[[Pairs, Any], Any], start: Any) -> Any:
         """A loop over the rows of the table: function(pairs, sums) gives the next sums."""
-        moved, weights = with_dummy(self.displacement, FAR), with_dummy(self.occupancy)
+        moved, weights = self.lookup(self.displacement, FAR), self.lookup(self.occupancy)
 
         def step(k: Array, sums: Any) -> Any:
             return function(self._pairs(k, cutoff, moved, weights), sums)
@@ -80,15 +83,15 @@ class Geometry(NamedTuple):
 
     def each(self, cutoff: float, function: Callable[[Pairs], Any]) -> Any:
         """What a function gives for the pairs of every row, stacked."""
-        moved, weights = with_dummy(self.displacement, FAR), with_dummy(self.occupancy)
+        moved, weights = self.lookup(self.displacement, FAR), self.lookup(self.occupancy)
         rows = jnp.arange(self.table.index.shape[0])
         return lax.scan(lambda _, k: (None, function(self._pairs(k, cutoff, moved, weights))), None, rows)[1]
 
-    def _pairs(self, k: Array, cutoff: float, moved: Array, weights: Array) -> Pairs:
+    def _pairs(self, k: Array, cutoff: float, moved: Lookup, weights: Lookup) -> Pairs:
         index = jnp.asarray(self.table.index)[k]
-        vector = jnp.asarray(self.table.offset)[k] + at(moved, index) - self.displacement
+        vector = jnp.asarray(self.table.offset)[k] + moved(index) - self.displacement
         distance = jnp.sqrt(jnp.sum(vector * vector, 0))
-        return Pairs(index, vector, distance, jnp.where(distance < cutoff, at(weights, index), 0))
+        return Pairs(index, vector, distance, jnp.where(distance < cutoff, weights(index), 0))
 
 
 def _sums(potential: EAM, geometry: Geometry) -> tuple[Array, Array]:
@@ -113,11 +116,11 @@ def site_potentials(potential: EAM, geometry: Geometry) -> Float[Array, "n"]:
     """μᵢ = ∂E/∂sᵢ in eV, of occupied and empty sites."""
     rho, _ = _sums(potential, geometry)
     embedding, slope = derivatives(potential.embedding, rho, 1)
-    slopes = with_dummy(slope)
+    slopes = geometry.lookup(slope)
 
     def add(pairs: Pairs, total: Array) -> Array:
         r = pairs.distance
-        return total + pairs.weight * (at(slopes, pairs.neighbor) * potential.density(r) + potential.pair(r))
+        return total + pairs.weight * (slopes(pairs.neighbor) * potential.density(r) + potential.pair(r))
 
     return embedding + geometry.over(potential.cutoff, add, jnp.zeros_like(rho))
 
@@ -125,12 +128,12 @@ def site_potentials(potential: EAM, geometry: Geometry) -> Float[Array, "n"]:
 def _pulls(potential: EAM, geometry: Geometry, add: Callable[[Pairs, Array, Any], Any], start: Any) -> Any:
     """A loop that is given sⱼ Aᵢⱼ of the pairs."""
     slope = derivatives(potential.embedding, densities(potential, geometry), 1)[1]
-    slopes = with_dummy(slope)
+    slopes = geometry.lookup(slope)
 
     def step(pairs: Pairs, sums: Any) -> Any:
         r = pairs.distance
         pair, density = (derivatives(f, r, 1)[1] for f in (potential.pair, potential.density))
-        return add(pairs, pairs.weight * (pair + (slope + at(slopes, pairs.neighbor)) * density), sums)
+        return add(pairs, pairs.weight * (pair + (slope + slopes(pairs.neighbor)) * density), sums)
 
     return geometry.over(potential.cutoff, step, start)
 

@@ -83,7 +83,7 @@ def require_apart(table: Neighbors, cutoff: float, held: np.ndarray, where: np.n
 def _parts(table: Neighbors, cutoff: float, chosen: np.ndarray, nearest: int | None) -> np.ndarray:
     """Numbers of the parts into which chosen atoms fall."""
     count = len(chosen)
-    index = np.asarray(table.index)[:nearest, :count]
+    index = table.numbers(nearest)[:, :count]
     offset = np.asarray(table.offset)[: len(index), :, :count]
     known = np.append(chosen, np.zeros(table.count + 1 - count, bool))
     near = (np.sum(offset**2, 1) < cutoff**2) & known[index] & chosen

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jaxtyping import Float
 
 from ._body import Body
 
@@ -61,39 +62,47 @@ def softest_mode(body: Body, displacement: Array, tolerance: Array) -> Mode:
     """
     operator = body.hessian(displacement)
     approximate = body.preconditioner(operator, body.corrections())
-    shape = displacement.shape
 
-    def image(rows: Array) -> Array:
-        return lax.map(lambda row: (body.free[None] * operator(row.reshape(shape))).ravel(), rows)
+    def image(fields: Array) -> Array:
+        return lax.map(lambda field: body.free[None] * operator(field), fields)
 
-    def closer(rows: Array) -> Array:
-        return lax.map(lambda row: (body.free[None] * approximate(row.reshape(shape))).ravel(), rows)
+    def closer(fields: Array) -> Array:
+        return lax.map(lambda field: body.free[None] * approximate(field), fields)
 
     def step(state: _State) -> _State:
-        residuals = closer(state.images - state.values[:, None] * state.vectors)
+        residuals = closer(state.images - state.values[:, None, None] * state.vectors)
         basis = jnp.concatenate([state.vectors, residuals, state.moves])
         images = jnp.concatenate([state.images, image(residuals), state.moved])
-        scale = 1 / jnp.sqrt(jnp.maximum(jnp.sum(basis**2, 1), 1e-300))[:, None]
+        scale = 1 / jnp.sqrt(jnp.maximum(jnp.sum(basis**2, (1, 2)), 1e-300))[:, None, None]
         basis, images = scale * basis, scale * images
-        values, mix = _pencil(_times(basis, images.T), _times(basis, basis.T))
+        values, mix = _pencil(_products(basis, images), _products(basis, basis))
         moves = mix.at[:, :_BLOCK].set(0)
-        vectors, there = _times(mix, basis), _times(mix, images)
+        vectors, there = _mixed(mix, basis), _mixed(mix, images)
         residual = jnp.sqrt(jnp.sum((there[0] - values[0] * vectors[0]) ** 2))
-        return _State(vectors, there, _times(moves, basis), _times(moves, images), values, residual, state.steps + 1)
+        return _State(vectors, there, _mixed(moves, basis), _mixed(moves, images), values, residual, state.steps + 1)
 
     def going(state: _State) -> Array:
         gap = jnp.maximum(state.values[-1] - state.values[0], 1e-3 * jnp.abs(state.values[0]) + 1e-9)
         close = tolerance * (jnp.abs(state.values[0]) + _SMALL)
         return (state.steps < _STEPS) & (state.residual**2 / gap > close)
 
-    vectors = closer(jax.random.normal(jax.random.key(0), (_BLOCK, displacement.size), displacement.dtype))
+    vectors = closer(jax.random.normal(jax.random.key(0), (_BLOCK, *displacement.shape), displacement.dtype))
     images = image(vectors)
-    values, mix = _pencil(_times(vectors, images.T), _times(vectors, vectors.T))
-    vectors, images = _times(mix, vectors), _times(mix, images)
+    values, mix = _pencil(_products(vectors, images), _products(vectors, vectors))
+    vectors, images = _mixed(mix, vectors), _mixed(mix, images)
     zero, largest = jnp.zeros_like(vectors), jnp.asarray(jnp.inf, vectors.dtype)
     state = _State(vectors, images, zero, zero, values, largest, jnp.zeros((), jnp.int32))
     state = lax.while_loop(going, step, state)
-    return Mode(state.values[0], state.vectors[0].reshape(shape), state.residual, state.steps)
+    return Mode(state.values[0], state.vectors[0], state.residual, state.steps)
+
+
+def _products(left: Float[Array, "a 3 n"], right: Float[Array, "b 3 n"]) -> Float[Array, "a b"]:
+    """Inner products of fields, which keep the axis along which devices may share them."""
+    return jnp.einsum("acn,bcn->ab", left, right, precision="highest")
+
+
+def _mixed(mix: Float[Array, "a b"], fields: Float[Array, "b 3 n"]) -> Float[Array, "a 3 n"]:
+    return jnp.einsum("ab,bcn->acn", mix, fields, precision="highest")
 
 
 def _times(left: Array, right: Array) -> Array:

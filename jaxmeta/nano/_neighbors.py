@@ -17,18 +17,20 @@ there: it has displacement `FAR` and no weight.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from .._numbers import plain_number, refused
 from ._boxes import Boxes, boxes_of
 from ._cells import Cell, checked_cell, checked_positions
+from ._halo import Halo, placed, shared
 
 FAR = 1e3
 """Displacement in Å of the atom that is not there: no distance to it is below a cutoff."""
@@ -56,6 +58,7 @@ class Neighbors:
         nearest: shortest offset of every row, (k,), by which sums leave out rows beyond the cutoff. Without it sums are
             of all rows, and can be differentiated backwards, too.
         boxes: in which the atoms are; None for a body that is not large.
+        halo: of atoms that devices share; `index` then has the numbers that it takes. None if one device has all.
     """
 
     index: Int[np.ndarray, "k n"] | Array
@@ -63,6 +66,7 @@ class Neighbors:
     radius: float | Array
     nearest: Float[np.ndarray, "k"] | Array | None = None
     boxes: Boxes | None = None
+    halo: Halo | None = None
 
     @property
     def count(self) -> int:
@@ -87,12 +91,22 @@ class Neighbors:
             return self.index.shape[0]
         return jnp.sum(jnp.asarray(self.nearest) < cutoff + self.parting(displacement, cutoff), dtype=jnp.int32)
 
-    def sorted(self) -> Neighbors:
-        """The table with `nearest`, as arrays of JAX."""
-        shortest = [distance.min(initial=np.inf) for distance in self.distances()]
-        return Neighbors(
-            jnp.asarray(self.index), jnp.asarray(self.offset), self.radius, jnp.asarray(shortest), self.boxes
-        )
+    def sorted(self, mesh: Mesh | None = None) -> Neighbors:
+        """The table with `nearest`, as arrays of JAX, in blocks on the devices of a mesh."""
+        shortest = jnp.asarray([distance.min(initial=np.inf) for distance in self.distances()])
+        if mesh is None:
+            return Neighbors(jnp.asarray(self.index), jnp.asarray(self.offset), self.radius, shortest, self.boxes)
+        index, halo = shared(np.asarray(self.index), mesh)
+        boxes = None if self.boxes is None else replace(self.boxes, number=placed(self.boxes.number, mesh))
+        return Neighbors(placed(index, mesh), placed(self.offset, mesh), self.radius, shortest, boxes, halo)
+
+    def numbers(self, rows: int | None = None) -> Int[np.ndarray, "k n"]:
+        """The first rows of the table, all if omitted, with the numbers of the atoms themselves."""
+        index = self.index[:rows]
+        if self.halo is None:
+            return np.asarray(index)
+        find = self.halo.lookup(jnp.arange(self.count, dtype=jnp.int32), self.count)
+        return np.stack([np.asarray(find(jnp.asarray(row))) for row in index])
 
     def distances(self) -> Iterator[Float[np.ndarray, "m"]]:
         """Row by row the distances of the neighbours that are there, in the reference positions."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import ArrayLike, Bool, Float
 
 from .._arguments import require_kind
@@ -22,6 +23,7 @@ from ._crystal import crystal, require_lattice
 from ._eam import EAM
 from ._evaluate import energies
 from ._evolution import Evolution, Info, State
+from ._halo import checked_mesh
 from ._oracle import Oracle
 from ._orbits import Sites, sites_of
 from ._problem import Problem
@@ -108,6 +110,7 @@ def optimize(
     patches: bool = False,
     thinnest: float = 0.0,
     max_steps: int = 200,
+    mesh: Mesh | None = None,
     checkpoint: str | Path | None = None,
     callback: Callable[[int, Info], None] | None = None,
 ) -> Design:
@@ -138,6 +141,7 @@ def optimize(
             thinner members and edges, beyond what its rate says. In large bodies such atoms slide far before they come
             to rest; 14 Å, seven layers, keeps them away.
         max_steps: most steps.
+        mesh: of one axis, whose devices share the atoms in slices along x.
         checkpoint: folder that is saved to, and resumed from if it holds this run.
         callback: called as callback(step, info) after every step; what it raises ends the run.
 
@@ -175,7 +179,15 @@ def optimize(
         first = int(begun[chosen] if isinstance(chosen, str) else chosen.sum())
         most = min(int(problem.domain.sum()), max(first, target) + int(sites.size.max()))
         loop = Evolution(
-            Oracle(potential, problem, sites, most), target, rate, trials, batch, least, full, patches, thinnest
+            Oracle(potential, problem, sites, most, checked_mesh(mesh)),
+            target,
+            rate,
+            trials,
+            batch,
+            least,
+            full,
+            patches,
+            thinnest,
         )
         asked = {
             "potential": [digest(leaf) for leaf in jax.tree.leaves(potential)],

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 from jaxtyping import Bool, Float, Int
 
 from ..solvers import PCG, Stats
@@ -74,17 +75,19 @@ class Oracle:
         problem: what is designed.
         sites: of it.
         most: atoms of a design.
+        mesh: of devices that share them in slices along x, by which the sites are sorted.
     """
 
     potential: EAM
     problem: Problem
     sites: Sites
     most: int
+    mesh: Mesh | None = None
 
     @cached_property
     def _total(self) -> int:
         """Atoms in the arrays: as many for every design, so that one compiled program serves all."""
-        return rounded(self.most)
+        return rounded(self.most, self.mesh)
 
     @cached_property
     def _frame(self) -> np.ndarray:
@@ -93,7 +96,9 @@ class Oracle:
         return np.stack([where.min(0), where.max(0)])
 
     def _body(self, where: np.ndarray, held: np.ndarray) -> Body:
-        return body_of(self.potential, where, held, self.problem.box, total=self._total, frame=self._frame)
+        return body_of(
+            self.potential, where, held, self.problem.box, total=self._total, frame=self._frame, mesh=self.mesh
+        )
 
     def _checked(self, where: np.ndarray, held: np.ndarray) -> Body:
         body = self._body(where, held)
@@ -115,7 +120,7 @@ class Oracle:
         try:  # nothing but `settle` holds the body, so that its memory is free where another table is made
             done = settle(
                 self.potential, where, held, problem.box, np.ones(len(atoms)), _TOLERANCE, _MAX_STEPS,
-                body=self._checked(where, held), frame=self._frame, stay=stay,
+                body=self._checked(where, held), frame=self._frame, stay=stay, mesh=self.mesh,
             )  # fmt: skip
         except Left as error:
             left = np.zeros(len(occupied), bool)
@@ -143,7 +148,9 @@ class Oracle:
         where, problem = positions[atoms], self.problem
         held, everywhere = problem.held[atoms], np.ones(len(atoms))
         try:
-            way = Way(self.potential, where, held, problem.box, everywhere, self._body(where, held), self._frame)
+            body = self._body(where, held)
+            way = Way(self.potential, where, held, problem.box, everywhere, body, self._frame, mesh=self.mesh)
+            del body
             if not (way.lowered(_ROUGH, _ROUGH_STEPS) or way.slide(_ROUGH)):
                 return 0.0
         except (RelaxationError, ValueError):

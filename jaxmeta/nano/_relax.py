@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import ArrayLike, Bool, Float
 
 from .._arguments import require_kind
@@ -16,6 +17,7 @@ from ._cells import Cell, checked_cell, checked_positions
 from ._descent import State
 from ._eam import EAM
 from ._evaluate import Flags, checked_occupancy
+from ._halo import checked_mesh, slices, unsorted
 from ._modes import Mode
 from ._way import Met, RelaxationError, Way
 
@@ -96,6 +98,7 @@ def relax(
     tolerance: float = 1e-9,
     max_steps: int = 200,
     follow: bool = True,
+    mesh: Mesh | None = None,
 ) -> Relaxation:
     """Move the free atoms to the nearest positions of least energy: Newton's method with a trust region.
 
@@ -118,6 +121,7 @@ def relax(
         tolerance: largest component of a force at the end, in eV/Å.
         max_steps: of Newton's method, those before the slide included.
         follow: leave saddles; an error otherwise.
+        mesh: of one axis, whose devices share the atoms in slices across the longest side of the body.
 
     Raises:
         ValueError: an argument is not as described.
@@ -140,11 +144,21 @@ def relax(
     there = checked_occupancy(occupancy, len(where))
     tolerance = plain_number("tolerance", tolerance, "be positive", lambda x: x > 0)
     max_steps = whole_number("max_steps", max_steps, 1)
+    devices = checked_mesh(mesh)
+    order = slices(where, devices)
     with jax.enable_x64(True):
-        done = settle(potential, where, flags, box, there, tolerance, max_steps, follow)
+        done = settle(
+            potential, where[order], flags[order], box, there[order], tolerance, max_steps, follow, mesh=devices
+        )
         force = float(done.state.force)
         return Relaxation(
-            done.positions, done.energy, force, done.lowest_eigenvalue, done.instabilities, done.steps, done.products
+            unsorted(done.positions, order),
+            done.energy,
+            force,
+            done.lowest_eigenvalue,
+            done.instabilities,
+            done.steps,
+            done.products,
         )
 
 
@@ -160,6 +174,7 @@ def settle(
     body: Body | None = None,
     frame: np.ndarray | None = None,
     stay: bool = False,
+    mesh: Mesh | None = None,
 ) -> Settled:
     """`relax` of checked arguments, in a context of float64.
 
@@ -167,8 +182,9 @@ def settle(
         body: of the atoms at `where`, if it is there already.
         frame: of its grid, where it is not that of the atoms.
         stay: an error, `Left`, where atoms of a large body slide away from their sites.
+        mesh: of devices that share the atoms, in their order.
     """
-    way = Way(potential, where, held, box, occupancy, body, frame, stay=stay)
+    way = Way(potential, where, held, box, occupancy, body, frame, stay=stay, mesh=mesh)
     del body  # before another takes as much memory
     try:
         done = way.newton(tolerance, min(_MANY, max_steps), follow)

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jax import Array
-from jaxtyping import ArrayLike, Bool, Float
+from jax.sharding import Mesh
+from jaxtyping import ArrayLike, Bool, Float, Int
 
 from .._arguments import require_kind
 from .._numbers import plain_number
@@ -28,6 +29,7 @@ from ._eam import EAM
 from ._energy import gradient
 from ._evaluate import Flags, checked_occupancy
 from ._grips import checked_direction, padded, require_apart, require_held
+from ._halo import checked_mesh, slices, unsorted
 from ._relax import Settled, settle
 
 _FREE: Flags = (False, False, False)
@@ -97,6 +99,7 @@ def stiffness(
     occupancy: Float[ArrayLike, "n"] | None = None,
     tolerance: float = 1e-9,
     follow: bool = True,
+    mesh: Mesh | None = None,
 ) -> Stiffness:
     """Relax a body of atoms and compute its stiffness k = uᵀ H u.
 
@@ -110,6 +113,7 @@ def stiffness(
         occupancy: from 0 for a site without an atom to 1; 1 everywhere if omitted.
         tolerance: largest component of a force on a free atom after relaxation, in eV/Å.
         follow: leave saddles along the unstable mode; an error otherwise.
+        mesh: of one axis, whose devices share the atoms in slices across the longest side of the body.
 
     Raises:
         ValueError: an argument is not as described; grips reach each other, or a body hangs on nothing; the cutoff of
@@ -130,12 +134,14 @@ def stiffness(
     """
     asked = checked(potential, positions, held, direction, cell, pbc, occupancy)
     tolerance = plain_number("tolerance", tolerance, "be positive", lambda x: x > 0)
+    devices = checked_mesh(mesh)
+    order = slices(asked.where, devices)
     with jax.enable_x64(True):
-        done, response = settled_response(asked, tolerance, follow)
+        done, response = settled_response(asked.sorted(order), tolerance, follow, devices)
         return Stiffness(
             k=float(response.k),
-            positions=done.positions,
-            displacement=np.asarray(response.displacement).T[: len(asked.where)],
+            positions=unsorted(done.positions, order),
+            displacement=unsorted(np.asarray(response.displacement).T[: len(order)], order),
             slope=float(response.slope),
             energy=done.energy,
             lowest_eigenvalue=done.lowest_eigenvalue,
@@ -194,9 +200,16 @@ class Asked(NamedTuple):
     box: Cell
     occupancy: np.ndarray
 
-    def body(self) -> Body:
+    def sorted(self, order: Int[np.ndarray, "n"]) -> Asked:
+        """The same of atoms in another order."""
+        return self._replace(
+            where=self.where[order], held=self.held[order], direction=self.direction[order],
+            occupancy=self.occupancy[order],
+        )  # fmt: skip
+
+    def body(self, mesh: Mesh | None = None) -> Body:
         """The body, with checks that take its table of neighbours."""
-        made = body_of(self.potential, self.where, self.held, self.box, self.occupancy)
+        made = body_of(self.potential, self.where, self.held, self.box, self.occupancy, mesh=mesh)
         require_held(made.table, self.potential.cutoff, self.held)
         require_apart(made.table, self.potential.cutoff, self.held, self.where, self.direction)
         return made
@@ -221,7 +234,9 @@ def checked(
     return Asked(potential, where, flags, moved, checked_cell(cell, pbc), there)
 
 
-def settled_response(asked: Asked, tolerance: float, follow: bool) -> tuple[Settled, Response]:
+def settled_response(
+    asked: Asked, tolerance: float, follow: bool, mesh: Mesh | None = None
+) -> tuple[Settled, Response]:
     """The relaxed body and its response, in a context of float64."""
     done = settle(
         asked.potential,
@@ -231,7 +246,8 @@ def settled_response(asked: Asked, tolerance: float, follow: bool) -> tuple[Sett
         asked.occupancy,
         tolerance,
         follow=follow,
-        body=asked.body(),
+        body=asked.body(mesh),
+        mesh=mesh,
     )
     response = respond(done.body, done.state.displacement, padded(asked.direction, done.body.table.count))
     result = Result(int(response.stats.result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ._body import Body, body_of
@@ -70,12 +71,13 @@ class Way:
     def __init__(
         self, potential: EAM, where: np.ndarray, held: np.ndarray, box: Cell, occupancy: np.ndarray,
         body: Body | None = None, frame: np.ndarray | None = None, local: bool = False, stay: bool = False,
+        mesh: Mesh | None = None,
     ) -> None:  # fmt: skip
-        self.body = body_of(potential, where, held, box, occupancy, local=local) if body is None else body
+        self.body = body_of(potential, where, held, box, occupancy, local=local, mesh=mesh) if body is None else body
         self.where, self._begun = where, where
         self.start = jnp.zeros((3, self.body.table.count))
         self.instabilities = self.steps = self.products = self.tables = 0
-        self._asked = potential, held, box, occupancy, self.body.table.count, frame, local
+        self._asked = potential, held, box, occupancy, self.body.table.count, frame, local, mesh
         self._stay = stay
         self._loose = bool((~held & (occupancy > 0)).any())
 
@@ -195,10 +197,10 @@ class Way:
         return out
 
     def _placed(self, where: np.ndarray) -> None:
-        potential, held, box, occupancy, total, frame, local = self._asked
+        potential, held, box, occupancy, total, frame, local, mesh = self._asked
         self.__dict__.pop("body", None)  # before the next takes as much memory; there is none if atoms met
         try:
-            self.body = body_of(potential, where, held, box, occupancy, total, frame, local)
+            self.body = body_of(potential, where, held, box, occupancy, total, frame, local, mesh)
         except ValueError as error:
             raise Met(f"Atoms met while they were relaxed. {error}") from None
         self.where, self.start = where, jnp.zeros_like(self.start)

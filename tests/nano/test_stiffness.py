@@ -1,9 +1,15 @@
 """Stiffness against a dense Hessian of a plain energy over all pairs, and against finite motions of the grips."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh
 
 import jaxmeta as jm
 from tests.arguments import refuses
@@ -66,7 +72,12 @@ def test_finite_motions_agree():
 
 
 @pytest.mark.slow
-def test_beams_two_cells_thick():
+def test_beams_two_cells_thick_and_bodies_that_devices_share():
+    _devices_share_atoms()
+    _beams_two_cells_thick()
+
+
+def _beams_two_cells_thick():
     """Periodic along the thickness of 8.1 Å, guided at the end: k as measured with other programs, and few steps."""
     found = {}
     for cells in ((24, 12, 2), (12, 6, 2), (40, 6, 2)):
@@ -79,6 +90,23 @@ def test_beams_two_cells_thick():
     assert found[24, 12, 2].k == pytest.approx(0.3295, abs=5e-5) and found[24, 12, 2].products < 40
     assert max(s.solve for s in found.values()) < 40
     assert found[40, 6, 2].solve <= found[12, 6, 2].solve + 4  # they do not grow with the length
+
+
+def _devices_share_atoms():
+    """k, positions and designs on four devices are those on one; nothing is gathered."""
+    program = [sys.executable, str(Path(__file__).with_name("shared_atoms.py"))]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    found = {name: value for line in done.stdout.splitlines() for name, value in json.loads(line).items()}
+    beam, program = found["of_a_beam"], found["of_a_program"]
+    assert max(beam["k"], beam["positions"], beam["displacement"]) < 1e-10 and beam["steps"] == [0, 0]
+    assert beam["lowest_eigenvalue"] < 1e-6
+    assert program["gathers"] == 0 and program["passes"] > 0 and program["halo"] < 0.5
+    assert len(program["own"]) == 4 and len(set(program["own"])) == 1
+    assert found["of_a_crystal"] < 1e-10
+    atoms, differ = found["of_a_design"]
+    assert atoms < 256 and differ == 0
+    assert "Argument `mesh` must cut the body into slices thicker than the cutoff" in found["refused"]
 
 
 def test_wrong_arguments(unchecked):
@@ -98,6 +126,10 @@ def test_wrong_arguments(unchecked):
     refuses("held", call, ZHOU, positions[positions[:, 0] < 9], np.ones(np.count_nonzero(positions[:, 0] < 9), bool),
             np.outer(positions[positions[:, 0] < 9][:, 0] > 4, [1.0, 0, 0]))  # fmt: skip
     assert near.any()
+    refuses(
+        "mesh", lambda: call(ZHOU, positions, held, direction, mesh=Mesh(np.array(jax.devices())[:1, None], ("x", "y")))
+    )
+    refuses("mesh", lambda: call(ZHOU, positions, held, direction, mesh="x"))
     refuses("delta", lambda: jm.nano.stiffness_by_curvature(ZHOU, positions, held, direction, delta=0.0))
     refuses("potential", call, jm.nano.zhou2004(taper=None), positions * 4.05025 / A0, held, direction)
 
