@@ -198,11 +198,13 @@ class Evolution:
     def _staying(self, begun: np.ndarray) -> tuple[np.ndarray, Evaluated]:
         """The design without atoms that leave their sites, and what is found of it; with them, where they are many."""
         sites, held, occupied = self.oracle.sites, self.oracle.problem.held, begun
-        while np.count_nonzero(begun & ~occupied) <= _LEAVING * np.count_nonzero(begun):
+        most = int(_LEAVING * np.count_nonzero(begun))
+        while (gone := np.count_nonzero(begun & ~occupied)) <= most:
             found = self.oracle.evaluate(occupied, shares=True, stay=True)
             if found.left is None:
                 return occupied, found
             occupied = occupied & ((sites.alike(found.left.astype(float)) == 0) | held)
+            occupied = self.oracle.staying(occupied, found.positions, most - int(gone))
         return begun, self.oracle.evaluate(begun, shares=True)
 
     def _ordered(

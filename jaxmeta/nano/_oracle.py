@@ -43,7 +43,8 @@ class Evaluated(NamedTuple):
     Attributes:
         k: its stiffness, in eV/Å²; zero where it could not be relaxed, or hangs on nothing.
         lowest: eigenvalue of the Hessian of the free atoms, in eV/Å².
-        positions: of all sites, in Å: atoms relaxed, empty sites moved with their neighbours, (n, 3).
+        positions: of all sites, in Å: atoms relaxed, or where they were when some left; empty sites moved with their
+            neighbours, (n, 3).
         shares: of k by the site rule, they sum to it; zero at empty sites, (n,).
         motions: u and u₂ of the m atoms, (2, m, 3), where shares were asked for.
         steps: of conjugate gradients, for the relaxation, u and u₂.
@@ -125,6 +126,7 @@ class Oracle:
         except Left as error:
             left = np.zeros(len(occupied), bool)
             left[atoms[error.atoms]] = True
+            positions[atoms] = error.where
             return Evaluated(0.0, 0.0, positions, share, why=str(error), left=left)
         except (RelaxationError, ValueError) as error:
             return Evaluated(0.0, 0.0, positions, share, why=str(error))
@@ -141,6 +143,37 @@ class Oracle:
         moved = positions - lattice.positions
         moved = np.where(occupied[:, None], moved, self.sites.around(moved, occupied))
         return Evaluated(float(response.k), done.lowest_eigenvalue, lattice.positions + moved, share, motions, steps)
+
+    def staying(
+        self, occupied: Bool[np.ndarray, "n"], positions: Float[np.ndarray, "n 3"], most: int
+    ) -> Bool[np.ndarray, "n"]:
+        """The atoms of a large design that stay as it is roughly relaxed from somewhere on its way, without the others.
+
+        Args:
+            occupied: where atoms are, besides those that have left.
+            positions: where the way goes on.
+            most: atoms that may leave; the rest is given up where more do.
+        """
+        problem, there, where = self.problem, occupied, positions.copy()
+        while np.count_nonzero(occupied & ~there) <= most:
+            atoms = np.flatnonzero(there)
+            held, everywhere = problem.held[atoms], np.ones(len(atoms))
+            try:
+                body = self._body(where[atoms], held)
+                way = Way(
+                    self.potential, where[atoms], held, problem.box, everywhere, body, self._frame, stay=True,
+                    mesh=self.mesh,
+                )  # fmt: skip
+                del body
+                way.newton(_ROUGH, _ROUGH_STEPS, follow=True, modes=False)
+                return there
+            except Left as error:
+                left = np.zeros(len(there))
+                left[atoms[error.atoms]] = 1
+                there, where[atoms] = there & ((self.sites.alike(left) == 0) | problem.held), error.where
+            except (RelaxationError, ValueError):
+                return there
+        return there
 
     def trial(self, occupied: Bool[np.ndarray, "n"], positions: Float[np.ndarray, "n 3"]) -> float:
         """k of a design near a relaxed one, relaxed from there, by a slide if need be; zero where that takes long."""

@@ -40,11 +40,12 @@ class Left(RelaxationError):
 
     Args:
         atoms: which, (n,).
+        where: all were when they left, (n, 3).
     """
 
-    def __init__(self, atoms: np.ndarray) -> None:
+    def __init__(self, atoms: np.ndarray, where: np.ndarray) -> None:
         super().__init__(f"{np.count_nonzero(atoms)} atoms left their sites while they were relaxed.")
-        self.atoms = atoms
+        self.atoms, self.where = atoms, where
 
 
 class Met(RelaxationError):
@@ -85,13 +86,14 @@ class Way:
         """Back to where the way began."""
         self._placed(self._begun)
 
-    def newton(self, tolerance: float, most: int, follow: bool) -> bool:
+    def newton(self, tolerance: float, most: int, follow: bool, modes: bool = True) -> bool:
         """Newton's method, with saddles left along their unstable modes; whether the atoms came to rest.
 
         Args:
             tolerance: largest component of a force at the end.
             most: steps.
             follow: leave saddles; an error otherwise.
+            modes: look for them; without, a descent ends at a saddle as well.
 
         Raises:
             RelaxationError: the atoms are unstable and `follow` is not set.
@@ -107,6 +109,8 @@ class Way:
                 continue
             if ended is Ended.going:
                 return False
+            if not modes:
+                return ended is Ended.relaxed
             mode = softest_mode(self.body, self.start, jnp.asarray(_MODE)) if self._loose else None
             if mode is None or float(mode.value) > _UNSTABLE:
                 if ended is Ended.relaxed:
@@ -186,7 +190,7 @@ class Way:
             if away.any():
                 left = loose.copy()
                 left[np.flatnonzero(some)[away]] = True
-                raise Left(left)
+                raise Left(left, where)
             if calm:
                 break
             calm = part.slide(_SLID, _SHORT_SLIDE)

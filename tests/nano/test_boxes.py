@@ -12,6 +12,8 @@ from jaxmeta.nano import _neighbors
 from jaxmeta.nano._boxes import boxes_of
 from jaxmeta.nano._cells import checked_cell
 from jaxmeta.nano._neighbors import table_of
+from jaxmeta.nano._oracle import Oracle
+from jaxmeta.nano._orbits import sites_of
 from jaxmeta.nano._way import Left, Way
 
 ZHOU = jm.nano.zhou2004("Al")
@@ -100,5 +102,26 @@ def test_loose_atoms_come_to_rest_among_the_others(monkeypatch):
     with pytest.raises(Left, match="left their sites") as caught:
         Way(ZHOU, where, held, cell, np.ones(len(where)), stay=True)._eased(where, loose, True)
     assert caught.value.atoms[-2] and not caught.value.atoms[far].any()
+    assert (caught.value.where == where).all()
     relaxed = jm.nano.relax(ZHOU, where, held)
     assert relaxed.force < 1e-9 and relaxed.steps <= 12 and relaxed.lowest_eigenvalue > 0
+    _those_that_stay()
+
+
+def _those_that_stay():
+    """Two atoms above a bar leave as it is relaxed, with some at its edges; without them it comes to rest."""
+    problem = jm.nano.pillar((24, 6, 3), 4.05)
+    x, y, _ = (problem.lattice.positions / 4.05).T
+    above = [int(np.argmin(np.linalg.norm(problem.lattice.positions / 4.05 - spot, axis=1)))
+             for spot in ([6, 3.5, 1.5], [18, 3.5, 1.5])]  # fmt: skip
+    occupied = (y < 3) | problem.held
+    occupied[above] = True
+    with jax.enable_x64(True):
+        oracle = Oracle(ZHOU, problem, sites_of(problem, False), int(occupied.sum()))
+        found = oracle.evaluate(occupied, stay=True)
+        assert found.left is not None and found.left[above].all()
+        first = occupied & ~found.left
+        there = oracle.staying(first, found.positions, 100)
+        assert (there <= first).all() and (occupied & ~there).sum() < 100
+        assert oracle.evaluate(there, stay=True).sound
+        np.testing.assert_array_equal(oracle.staying(occupied, problem.lattice.positions, 0), first)

@@ -33,6 +33,9 @@ class Sum:
         share = np.where(occupied, self.values, 0.0)
         return Evaluated(float(share.sum()), 1.0, self.problem.lattice.positions, share)
 
+    def staying(self, occupied, positions, most):
+        return occupied
+
     def trial(self, occupied, positions):
         return self.evaluate(occupied).k
 
@@ -254,19 +257,28 @@ def test_thinning_leaves_no_thin_members():
 
 @pytest.mark.parametrize("bound", [0.05, 0.0])
 def test_atoms_that_leave_their_sites_go_with_those_alike(bound, monkeypatch):
-    """Before anything is ranked; grips stay whatever they do. Where they are too many, none goes."""
+    """Before anything is ranked, and those that follow them; grips stay whatever they do. Where they are too many, none
+    goes."""
     monkeypatch.setattr(_evolution, "_LEAVING", bound)
     problem, sites = beam()
     stub = oracle()
-    gone = int(np.flatnonzero(~problem.held)[7])
-    evaluate = stub.evaluate
+    gone, follows = (int(np.flatnonzero(~problem.held)[k]) for k in (7, 150))
+    evaluate, asked = stub.evaluate, []
 
     def leaving(occupied, shares=False, stay=False):
         left = np.zeros(len(occupied), bool)
         left[[gone, int(np.flatnonzero(problem.held)[0])]] = True
-        return Evaluated(0.0, 0.0, None, None, left=left) if stay and occupied[gone] else evaluate(occupied, shares)
+        there = np.full((len(occupied), 3), 0.5)
+        return Evaluated(0.0, 0.0, there, None, left=left) if stay and occupied[gone] else evaluate(occupied, shares)
 
-    stub.evaluate = leaving
+    def staying(occupied, positions, most):
+        asked.append((occupied[gone], positions[0, 0], most))
+        return occupied & (sites.orbit != sites.orbit[follows])
+
+    stub.evaluate, stub.staying = leaving, staying
     occupied, found = loop_of(stub)._staying(problem.domain)
-    np.testing.assert_array_equal(~occupied, (sites.orbit == sites.orbit[gone]) & (bound > 0))
+    both = np.isin(sites.orbit, sites.orbit[[gone, follows]])
+    assert both.sum() > (sites.orbit == sites.orbit[gone]).sum()
+    np.testing.assert_array_equal(~occupied, both & (bound > 0))
     assert found.k == stub.values[occupied].sum()
+    assert asked == [(False, 0.5, int(bound * len(occupied)))]  # from where they were
