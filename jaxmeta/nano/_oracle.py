@@ -33,6 +33,8 @@ _ROUGH, _ROUGH_STEPS = 2e-3, 20
 """Largest force in eV/Å of a trial, and its most Newton steps."""
 _NONE = 1e-6
 """Stiffness in eV/Å² of a body whose grips do not hang together."""
+_EIGENVALUE_ERROR = 1e-2
+"""Relative error of the lowest eigenvalue of a design, whose sign counts; the last design's is computed anew."""
 _SOLVED, _SECOND = 1e-6, 1e-5
 """Relative residuals: of a response that counts, and of the solve for u₂, which only ranks."""
 
@@ -121,7 +123,8 @@ class Oracle:
         try:  # nothing but `settle` holds the body, so that its memory is free where another table is made
             done = settle(
                 self.potential, where, held, problem.box, np.ones(len(atoms)), _TOLERANCE, _MAX_STEPS,
-                body=self._checked(where, held), frame=self._frame, stay=stay, mesh=self.mesh,
+                body=self._checked(where, held), frame=self._frame, stay=stay, eigenvalue_error=_EIGENVALUE_ERROR,
+                mesh=self.mesh,
             )  # fmt: skip
         except Left as error:
             left = np.zeros(len(occupied), bool)
@@ -165,7 +168,7 @@ class Oracle:
                     mesh=self.mesh,
                 )  # fmt: skip
                 del body
-                way.newton(_ROUGH, _ROUGH_STEPS, follow=True, modes=False)
+                way.newton(_ROUGH, _ROUGH_STEPS, follow=True, eigenvalue_error=None)
                 return there
             except Left as error:
                 left = np.zeros(len(there))

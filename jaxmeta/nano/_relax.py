@@ -19,7 +19,7 @@ from ._eam import EAM
 from ._evaluate import Flags, checked_occupancy
 from ._halo import checked_mesh, slices, unsorted
 from ._modes import Mode
-from ._way import Met, RelaxationError, Way
+from ._way import EIGENVALUE_ERROR, Met, RelaxationError, Way
 
 _FREE: Flags = (False, False, False)
 _MANY, _FEW = 25, 20
@@ -174,6 +174,7 @@ def settle(
     body: Body | None = None,
     frame: np.ndarray | None = None,
     stay: bool = False,
+    eigenvalue_error: float = EIGENVALUE_ERROR,
     mesh: Mesh | None = None,
 ) -> Settled:
     """`relax` of checked arguments, in a context of float64.
@@ -182,12 +183,13 @@ def settle(
         body: of the atoms at `where`, if it is there already.
         frame: of its grid, where it is not that of the atoms.
         stay: an error, `Left`, where atoms of a large body slide away from their sites.
+        eigenvalue_error: relative, of the lowest one.
         mesh: of devices that share the atoms, in their order.
     """
     way = Way(potential, where, held, box, occupancy, body, frame, stay=stay, mesh=mesh)
     del body  # before another takes as much memory
     try:
-        done = way.newton(tolerance, min(_MANY, max_steps), follow)
+        done = way.newton(tolerance, min(_MANY, max_steps), follow, eigenvalue_error)
     except Met:
         done = False
     if not done and way.steps < max_steps:
@@ -195,7 +197,7 @@ def settle(
     calm = _CALM
     while not done and way.steps < max_steps and calm > 0.1 * tolerance:
         way.slide(max(calm, tolerance))
-        done = way.newton(tolerance, min(_FEW, max_steps - way.steps), follow)
+        done = way.newton(tolerance, min(_FEW, max_steps - way.steps), follow, eigenvalue_error)
         calm *= 0.1
     if not done:
         raise RelaxationError(

@@ -16,11 +16,12 @@ from ._energy import compiled_energies
 from ._modes import Mode, softest_mode
 from ._slide import at_rest, slide
 
+EIGENVALUE_ERROR = 1e-6
+"""Relative error of a lowest eigenvalue that is told."""
 _UNSTABLE = -1e-6
 """An eigenvalue below is negative, in eV/Å²; rounding makes less of the motions of a free rigid body."""
 _KICKS = (0.1, 0.03, 0.01, 0.003)
 """How far the atom that moves most is moved along an unstable mode, in Å."""
-_MODE = 1e-6
 _MOST_TABLES = 1000
 _LONGEST_SLIDE = 3000
 _AROUND = 9.0
@@ -86,14 +87,16 @@ class Way:
         """Back to where the way began."""
         self._placed(self._begun)
 
-    def newton(self, tolerance: float, most: int, follow: bool, modes: bool = True) -> bool:
+    def newton(
+        self, tolerance: float, most: int, follow: bool, eigenvalue_error: float | None = EIGENVALUE_ERROR
+    ) -> bool:
         """Newton's method, with saddles left along their unstable modes; whether the atoms came to rest.
 
         Args:
             tolerance: largest component of a force at the end.
             most: steps.
             follow: leave saddles; an error otherwise.
-            modes: look for them; without, a descent ends at a saddle as well.
+            eigenvalue_error: relative, of the lowest one, by which a saddle is told; None ends a descent there as well.
 
         Raises:
             RelaxationError: the atoms are unstable and `follow` is not set.
@@ -109,9 +112,9 @@ class Way:
                 continue
             if ended is Ended.going:
                 return False
-            if not modes:
+            if eigenvalue_error is None:
                 return ended is Ended.relaxed
-            mode = softest_mode(self.body, self.start, jnp.asarray(_MODE)) if self._loose else None
+            mode = softest_mode(self.body, self.start, jnp.asarray(eigenvalue_error)) if self._loose else None
             if mode is None or float(mode.value) > _UNSTABLE:
                 if ended is Ended.relaxed:
                     self.state, self.mode = state, mode
