@@ -28,6 +28,8 @@ HERE = Path(__file__).parent
 POTENTIAL = jm.nano.zhou2004("Al")
 CRYSTAL = jm.nano.crystal(POTENTIAL)
 A0 = CRYSTAL.lattice_constant
+LARGE = 10_000
+"""Sites from which on changes are tried in patches."""
 
 
 def pillar(case):
@@ -55,46 +57,51 @@ def score(problem, occupied, s=None):
     }  # fmt: skip
 
 
-def surface(where, held, relaxed=None):
+def surface(where, held, relaxed=None, cell=None, pbc=(False,) * 3):
     """Neighbours of the free atoms on the lattice, and what more than in the crystal they cost, in eV."""
-    near = jm.nano.neighbors(where, 0.854 * A0)
+    near = jm.nano.neighbors(where, 0.854 * A0, cell, pbc)
     count = (near.index < near.count).sum(0)[~held]
     row = {
         "at_surface": float((count < 12).mean()), "neighbors": float(count.mean()), "at_most_6": int((count <= 6).sum())
     }  # fmt: skip
     if relaxed is not None:
-        row["excess_energy"] = float(jm.nano.energies(POTENTIAL, relaxed)[~held].mean() - CRYSTAL.energy)
+        row["excess_energy"] = float(jm.nano.energies(POTENTIAL, relaxed, cell, pbc)[~held].mean() - CRYSTAL.energy)
     return row
 
 
 def k_solid(problem, occupied):
-    """k in eV/Å² of the elastic solid of the same shape.
+    """k in eV/Å² of the elastic solid of the same shape, free or repeating along z.
 
     Half the points of the grid of half a lattice constant are sites, the other half have the share of occupied sites
     among their nearest; so an atom has the volume a³/4.
     """
     sites = problem.lattice.sites
-    shape = sites.max(0) + 1
+    shape, repeats = sites.max(0) + 1, problem.pbc[2]
     there, known = np.zeros(shape), np.zeros(shape)
     there[tuple(sites.T)], known[tuple(sites.T)] = occupied, 1
-    around, known_around = (
-        sum(np.roll(padded, step, axis)[1:-1, 1:-1, 1:-1] for axis in range(3) for step in (1, -1))
-        for padded in (np.pad(there, 1), np.pad(known, 1))
-    )
+
+    def around_each(field):
+        padded = np.pad(
+            np.pad(field, [(1, 1), (1, 1), (0, 0)]), [(0, 0), (0, 0), (1, 1)], "wrap" if repeats else "constant"
+        )
+        return sum(np.roll(padded, step, axis)[1:-1, 1:-1, 1:-1] for axis in range(3) for step in (1, -1))
+
+    around, known_around = around_each(there), around_each(known)
     density = np.where(known > 0, there, around / np.maximum(known_around, 1)).repeat(2, 0).repeat(2, 1).repeat(2, 2)
     c11, c12, c44 = CRYSTAL.c11, CRYSTAL.c12, CRYSTAL.c44
     moduli = np.diag([c11 - c12] * 3 + [c44] * 3)
     moduli[:3, :3] += c12
-    nodes = np.array(density.shape) + 1
+    nodes = np.array(density.shape) + np.array([1, 1, not repeats])
     held, moved = np.zeros((*nodes, 3), bool), np.zeros((*nodes, 3))
     held[:5] = held[-5:] = True
     moved[-5:] = problem.direction.max(0)
     with jax.enable_x64(True):
         field = np.maximum(density, 1e-6)[..., None, None] * moduli
         found = jm.fem.solve(
-            field, held, np.zeros((*nodes, 3)), spacing=(A0 / 4,) * 3, prescribed=moved, tolerance=1e-3
-        )
-    return float(2 * found.energy)
+            field, held, np.zeros((*nodes, 3)), spacing=(A0 / 4,) * 3, prescribed=moved, tolerance=1e-3,
+            faces=("free", "free", "periodic" if repeats else "free"),
+        )  # fmt: skip
+        return float(2 * found.energy)
 
 
 def kept(key, row):
@@ -138,7 +145,8 @@ def run(case, start=None, trials="16", steps="60", folder=None):
     first = jm.nano.continuum_design(POTENTIAL, problem, 1.1 * fraction) if start == "thicker" else start
     d = jm.nano.optimize(
         POTENTIAL, problem, fraction, start=first, trials=int(trials), rate=0.05, max_steps=int(steps),
-        checkpoint=folder, callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
+        patches=len(problem.lattice) > LARGE, checkpoint=folder,
+        callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
     )  # fmt: skip
     told = {"result": d.result.name, "steps": len(d.history["stiffness"]), "trials": int(trials),
             "seconds": round(d.seconds)}  # fmt: skip

@@ -1,11 +1,17 @@
 """Which topology is stiff at which thickness: braces and walls of one volume, between free faces or repeated along z.
 
-`families` scores hand-made bodies of both kinds, of equal atoms, on a beam of 24 × 12 × t cells; `designs` lets the
-optimiser choose on a smaller one. Results go to families.json and designs.json beside this file; `plot` draws them.
+Guided beams of 24 × 12 × t cells that keep 47 % of their sites, grips of one cell included. `families` scores hand-made
+bodies of nearly equal atoms: "brace", an X through the whole thickness; "wall", a plate over the whole side; "box",
+closed walls along the free faces. `designs` lets the optimiser choose from all sites. Where the beam repeats along z,
+all layers of a design are the same by symmetry, so that it is that of 2 cells once more; "layers" are designs without
+that, whose layers may differ.
 
-    python experiments/nano/selection.py families [thickness ...] | designs [periodic | finite] | draw | plot
+    python experiments/nano/selection.py families [thickness ...]
+    python experiments/nano/selection.py designs FOLDER [thickness ...]      the same command goes on from the folder
+    python experiments/nano/selection.py draw | plot
 
-Rows that are there already, and did not fail, are not computed again.
+`k_solid` is that of the same body as an elastic solid without surfaces, as in pillars.py. Results go to families.json
+and designs.json beside this file. Rows that are there already are not computed again.
 """
 
 import json
@@ -14,56 +20,70 @@ import time
 from pathlib import Path
 
 import numpy as np
+from pillars import A0, POTENTIAL, k_solid, surface
 
 import jaxmeta as jm
 from jaxmeta.io import write_json
 
 HERE = Path(__file__).parent
-POTENTIAL = jm.nano.zhou2004("Al")
-A0 = jm.nano.crystal(POTENTIAL).lattice_constant
+LENGTH, HEIGHT = 24, 12
 FRACTION = 0.47
-THICKNESSES = (2, 3, 4, 6)
-DESIGNED = ((12, 6, 2, True), (12, 6, 2, False))
+THICKNESSES = (2, 3, 4, 5, 6, 8)
+FACES = {"free": True, "repeats": True, "layers": "mirrors"}
+"""Along z; of designs the last two differ in their symmetry only."""
 
 
-def brace(problem, fraction=FRACTION):
+def beam(thickness, faces):
+    return jm.nano.cantilever((LENGTH, HEIGHT, thickness), A0, periodic=faces != "free")
+
+
+def brace(problem):
     """Two bars from corner to corner of the box, as wide as the atoms allow, through the whole thickness."""
-    x, y, _ = problem.lattice.positions.T
-    left, right = x.max() / problem.lattice.cells[0], x.max() * (1 - 1 / problem.lattice.cells[0])
-    dx, dy = right - left, y.max() - 2 * A0
-    cx, cy = (left + right) / 2, y.max() / 2
-    distance = np.minimum(abs((x - cx) * dy - (y - cy) * dx), abs((x - cx) * dy + (y - cy) * dx))
-    return nearest(problem, distance, fraction)
+    x, y = offsets(problem)[:2]
+    dx, dy = (LENGTH / 2 - 1) * A0, (HEIGHT / 2 - 1) * A0
+    return nearest(problem, np.minimum(abs(x * dy - y * dx), abs(x * dy + y * dx)))
 
 
-def wall(problem, fraction=FRACTION):
-    """A plate over the whole side of the beam."""
-    return nearest(problem, problem.lattice.positions[:, 2], fraction)
+def wall(problem):
+    """A plate in the middle of the beam; what is left of a plane goes to its upper and lower edges."""
+    _, y, z = offsets(problem)
+    return nearest(problem, abs(z), -abs(y))
 
 
-def nearest(problem, distance, fraction):
-    """Grips, and whole planes of sites at the least distances, as many as make no more atoms than allowed."""
-    order = np.round(np.where(problem.held, -1, distance), 6)
-    levels, counts = np.unique(order, return_counts=True)
-    most = levels[np.cumsum(counts) <= problem.sites_of(fraction)]
-    return order <= most[-1]
+def box(problem):
+    """Closed walls along the free faces; what is left of a shell goes to the upper and lower edges."""
+    _, y, z = offsets(problem)
+    return nearest(problem, -np.maximum(abs(y) - abs(y).max(), abs(z) - abs(z).max()), -abs(y))
 
 
-def score(problem, occupied):
-    """k and stability of a body, or why there is none."""
-    began = time.time()
+def offsets(problem):
+    """Of the sites from the middle, in Å, (3, n)."""
+    where = problem.lattice.positions
+    return (where - (where.min(0) + where.max(0)) / 2).T
+
+
+def nearest(problem, *keys):
+    """Grips, and the sites that come first by the keys: all of those that tie, or none."""
+    keys = np.round([np.where(problem.held, -np.inf, key) for key in keys], 6)
+    _, tie, counts = np.unique(keys, axis=1, return_inverse=True, return_counts=True)
+    last = np.flatnonzero(np.cumsum(counts) <= problem.sites_of(FRACTION)).max()
+    return tie.ravel() <= last
+
+
+def score(problem, occupied, s=None):
+    """k, stability, surfaces of a body, or why there are none."""
+    where, held = problem.lattice.positions[occupied], problem.held[occupied]
+    row = {"atoms": int(occupied.sum()), "closed": closed(problem, occupied), "k_solid": k_solid(problem, occupied)}
     try:
-        s = jm.nano.stiffness(
-            POTENTIAL, problem.lattice.positions, problem.held, problem.direction, problem.lattice.cell, problem.pbc,
-            occupancy=occupied.astype(float), tolerance=1e-6,
-        )  # fmt: skip
+        s = s or jm.nano.stiffness(
+            POTENTIAL, where, held, problem.direction[occupied], problem.lattice.cell, problem.pbc, tolerance=1e-6
+        )
     except (RuntimeError, ValueError) as error:
-        return {"atoms": int(occupied.sum()), "failed": str(error)}
-    hop = np.linalg.norm(s.positions - problem.lattice.positions, axis=1)[occupied].max()
-    return {
-        "atoms": int(occupied.sum()), "fraction": float(occupied.mean()), "k": s.k,
-        "lowest_eigenvalue": s.lowest_eigenvalue, "saddles_left": s.instabilities, "furthest": float(hop),
-        "seconds": time.time() - began,
+        return row | {"failed": str(error)}
+    return row | {
+        "k": s.k, "lowest_eigenvalue": s.lowest_eigenvalue, "saddles_left": s.instabilities,
+        "furthest": float(np.linalg.norm(s.positions - where, axis=1).max()),
+        **surface(where, held, s.positions, problem.lattice.cell, problem.pbc),
     }  # fmt: skip
 
 
@@ -74,82 +94,114 @@ def closed(problem, occupied):
     return float(np.count_nonzero(np.bincount(number.ravel(), occupied[~problem.held])) / len(columns))
 
 
-def families(*thicknesses):
-    """Braces and walls over thicknesses."""
-    rows = json.loads((HERE / "families.json").read_text()) if (HERE / "families.json").exists() else []
-    rows = [row for row in rows if "failed" not in row]
-    done = {(row["thickness"], row["periodic"], row["family"]) for row in rows}
-    for thickness in map(int, thicknesses or THICKNESSES):
-        for periodic in (True, False):
-            problem = jm.nano.cantilever((24, 12, thickness), A0, periodic=periodic)
-            plate = wall(problem)
-            bodies = {"full": problem.domain, "wall": plate, "brace": brace(problem, plate.mean())}
-            for family, occupied in bodies.items():
-                if (thickness, periodic, family) in done:
-                    continue
-                row = {"thickness": thickness, "periodic": periodic, "family": family, **score(problem, occupied)}
-                rows.append(row | {"closed": closed(problem, occupied)})
-                print(row, flush=True)
-                rows.sort(key=lambda row: (row["thickness"], not row["periodic"]))
-                write_json(HERE / "families.json", rows, overwrite=True)
+def layers(problem, occupied):
+    """Atoms between the grips in the layers along z."""
+    number = np.unique(np.round(problem.lattice.positions[~problem.held, 2] / (A0 / 2)), return_inverse=True)[1]
+    return np.bincount(number, occupied[~problem.held]).astype(int).tolist()
 
 
-def designs(which=None):
-    """What the optimiser chooses."""
-    path = HERE / "designs.json"
+def kept(name, key, row):
+    """A row of the results, replaced, by what was computed."""
+    path = HERE / f"{name}.json"
     rows = json.loads(path.read_text()) if path.exists() else []
-    for *cells, periodic in DESIGNED:
-        if which not in (None, "periodic" if periodic else "finite"):
-            continue
-        rows = [row for row in rows if (row["cells"], row["periodic"]) != (cells, periodic)]
-        problem = jm.nano.cantilever(tuple(cells), A0, periodic=periodic)
-        began = time.time()
-        d = jm.nano.optimize(POTENTIAL, problem, FRACTION, start="full", trials=12, max_steps=45)
-        name = f"{'x'.join(map(str, cells))}_{'periodic' if periodic else 'finite'}"
-        row = {
-            "cells": cells, "periodic": periodic, "atoms": int(d.occupancy.sum()), "k": d.k,
-            "lowest_eigenvalue": d.scored.lowest_eigenvalue, "closed": closed(problem, d.occupancy),
-            "result": d.result.name, "steps": len(d.history["stiffness"]), "seconds": time.time() - began,
-            "brace": score(problem, brace(problem, wall(problem).mean())), "wall": score(problem, wall(problem)),
-        }  # fmt: skip
-        rows.append(row)
-        print(row, flush=True)
-        write_json(path, rows, overwrite=True)
-        jm.nano.write_atoms(HERE / f"design_{name}.xyz", d.atoms(POTENTIAL), overwrite=True)
+    rows = [other for other in rows if {name: other[name] for name in key} != key]
+    rows = sorted([*rows, key | row], key=lambda row: (row["thickness"], row["faces"]))
+    write_json(path, rows, overwrite=True)
+    print(key | row, flush=True)
+
+
+def done(name, key):
+    path = HERE / f"{name}.json"
+    rows = json.loads(path.read_text()) if path.exists() else []
+    return any({name: row[name] for name in key} == key for row in rows)
+
+
+def families(*thicknesses):
+    """Hand-made bodies over thicknesses."""
+    for thickness in map(int, thicknesses or THICKNESSES):
+        for faces in ("free", "repeats"):
+            problem = beam(thickness, faces)
+            bodies = {"full": lambda problem: problem.domain, "brace": brace, "wall": wall, "box": box}
+            for family, made in bodies.items():
+                key = {"thickness": thickness, "faces": faces, "family": family}
+                if not (done("families", key) or (family == "box" and faces == "repeats")):
+                    kept("families", key, score(problem, made(problem)))
+
+
+def designs(folder, *thicknesses):
+    """What the optimiser chooses."""
+    for thickness in map(int, thicknesses or THICKNESSES):
+        for faces, symmetric in FACES.items():
+            key = {"thickness": thickness, "faces": faces}
+            if done("designs", key) or (faces == "repeats" and thickness > 2):
+                continue
+            problem, began = beam(thickness, faces), time.time()
+            d = jm.nano.optimize(
+                POTENTIAL, problem, FRACTION, start="full", trials=16, symmetric=symmetric,
+                max_steps=40,
+                checkpoint=Path(folder) / f"{faces}_{thickness}",
+                callback=lambda step, info, began=began: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
+            )  # fmt: skip
+            told = {"result": d.result.name, "steps": len(d.history["stiffness"]), "seconds": round(d.seconds)}
+            row = score(problem, d.occupancy, d.scored) | {"layers": layers(problem, d.occupancy)} | told
+            kept("designs", key, row)
+            write(problem, d.occupancy, HERE / f"selection_{faces}_{thickness}.xyz")
     draw()
+
+
+def write(problem, occupied, path):
+    """A design on its lattice sites, with the neighbours of its atoms."""
+    where = problem.lattice.positions[occupied]
+    near = jm.nano.neighbors(where, 0.854 * A0, problem.lattice.cell, problem.pbc)
+    count = (near.index < near.count).sum(0)
+    atoms = jm.nano.Atoms(
+        where, problem.lattice.cell, problem.pbc, "Al", problem.held[occupied], problem.direction[occupied],
+        {"site": np.flatnonzero(occupied), "coordination": count},
+    )  # fmt: skip
+    jm.nano.write_atoms(path, atoms, overwrite=True)
 
 
 def draw():
     """Pictures of the designs there are."""
     from jaxmeta.render import picture_of_atoms
 
-    for path in HERE.glob("design_*.xyz"):
+    for path in sorted(HERE.glob("selection_*.xyz")):
         atoms = jm.nano.read_atoms(path)
-        near = jm.nano.neighbors(atoms.positions, 0.854 * A0, atoms.cell, atoms.pbc)
-        count = (near.index < near.count).sum(0)
         picture_of_atoms(
-            atoms.positions, path.with_suffix(".png"), count, title="neighbours", limits=(5, 12), view="corner",
-            size=420, overwrite=True,
+            atoms.positions, path.with_suffix(".png"), atoms.numbers["coordination"], title="neighbours",
+            limits=(5, 12), view="corner", size=420, overwrite=True,
         )  # fmt: skip
 
 
 def plot():
-    """Stiffness a cell of thickness and lowest eigenvalues over thickness."""
+    """Stiffness, lowest eigenvalue, and what surfaces cost, over thickness."""
     from matplotlib.figure import Figure
 
     rows = [row for row in json.loads((HERE / "families.json").read_text()) if "k" in row]
-    figure = Figure(figsize=(9, 3.6), dpi=150, layout="constrained")
-    axes = figure.subplots(1, 2)
-    for periodic, line in ((True, "--"), (False, "-")):
-        for family, color in {"full": "#777777", "brace": "#c8553d", "wall": "#3d6fc8"}.items():
-            chosen = [row for row in rows if row["family"] == family and row["periodic"] == periodic]
-            t = [row["thickness"] for row in chosen]
-            label = f"{family}, {'periodic' if periodic else 'finite'}"
-            axes[0].plot(t, [row["k"] / row["thickness"] for row in chosen], line, color=color, marker="o", label=label)
-            axes[1].semilogy(t, [row["lowest_eigenvalue"] for row in chosen], line, color=color, marker="o")
-    axes[0].set(xlabel="thickness in cells", ylabel="k per cell of thickness in eV/Å²", ylim=(0, None))
-    axes[1].set(xlabel="thickness in cells", ylabel="lowest eigenvalue in eV/Å²")
-    axes[0].legend(fontsize=7, frameon=False)
+    rows += [row | {"family": "design"} for row in json.loads((HERE / "designs.json").read_text())]
+    figure = Figure(figsize=(14, 6), dpi=110, layout="constrained")
+    axes = figure.subplots(2, 4)
+    colors = {"full": "#777777", "brace": "#c8553d", "wall": "#3d6fc8", "box": "#5aa469", "design": "#111111"}
+    shown = {
+        "k per cell of thickness, eV/Å²": lambda row: row["k"] / row["thickness"],
+        "lowest eigenvalue, eV/Å²": lambda row: row["lowest_eigenvalue"],
+        "furthest that an atom went, Å": lambda row: row["furthest"],
+        "energy over the crystal's, eV an atom": lambda row: row["excess_energy"],
+    }
+    for line, faces in zip(axes, ("free", "repeats"), strict=True):
+        for plot, (label, value) in zip(line, shown.items(), strict=True):
+            for family, color in colors.items():
+                chosen = [row for row in rows if (row["family"], row["faces"]) == (family, faces)]
+                style = {"color": color, "marker": "o" if family == "design" else ".", "label": family}
+                plot.plot([row["thickness"] for row in chosen], [value(row) for row in chosen], **style)
+            if faces == "repeats":
+                chosen = [row for row in rows if row["faces"] == "layers"]
+                plot.plot([row["thickness"] for row in chosen], [value(row) for row in chosen], "--x", color="#111111",
+                          label="design, layers free")  # fmt: skip
+            plot.set(xlabel=f"thickness in cells, {faces} along z", ylabel=label)
+        line[1].set_yscale("log")
+        line[0].set_ylim(0, None)
+    axes[1, 0].legend(fontsize=7, frameon=False, loc="lower right")
     figure.savefig(HERE / "families.png")
 
 

@@ -101,7 +101,7 @@ def optimize(
     *,
     start: str | Bool[ArrayLike, "n"] = "continuum",
     seed: int = 0,
-    symmetric: bool = True,
+    symmetric: bool | str = True,
     rate: float = 0.03,
     trials: int = 32,
     batch: int = 8,
@@ -129,7 +129,8 @@ def optimize(
         start: "continuum" for the optimum of the same body as an elastic solid, found from a uniform density; "random"
             for one found from a random density; "full" for all sites; or where atoms are, (n,).
         seed: of the random density.
-        symmetric: keep designs symmetric, as the problem is.
+        symmetric: keep designs symmetric, as the problem is. "mirrors" leaves out its shifts along periodic axes, by
+            which every period of the crystal is the same.
         rate: share of the atoms that a step of thinning takes out.
         trials: removals, and as many additions, that an exchange tries.
         batch: changes that it makes at once at first.
@@ -170,6 +171,8 @@ def optimize(
     thinnest = plain_number("thinnest", thinnest, "not be negative", lambda x: x >= 0)
     if thinnest and not problem.box.straight:
         raise refused("thinnest", "be zero in a skew box", f"is {thinnest:g}")
+    if not (isinstance(symmetric, bool) or (isinstance(symmetric, str) and symmetric == "mirrors")):
+        raise refused("symmetric", 'be True, False or "mirrors"', told(symmetric))
     target = problem.sites_of(fraction)
     with jax.enable_x64(True):
         require_lattice(potential, problem.lattice.lattice_constant)

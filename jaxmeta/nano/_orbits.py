@@ -115,8 +115,13 @@ class Sites:
         return chosen[self.orbit]
 
 
-def sites_of(problem: Problem, symmetric: bool = True) -> Sites:
-    """The relations of a problem; every site is an orbit by itself unless `symmetric`."""
+def sites_of(problem: Problem, symmetric: bool | str = True) -> Sites:
+    """The relations of a problem.
+
+    Args:
+        problem: whose sites they are.
+        symmetric: False for orbits of one site each, "mirrors" for mirrors alone, across periodic axes at the origin.
+    """
     where, a = problem.lattice.positions, problem.lattice.lattice_constant
     table = table_of(where, 1.45 * a, problem.box)
     none = np.asarray(table.index) == len(where)
@@ -126,24 +131,25 @@ def sites_of(problem: Problem, symmetric: bool = True) -> Sites:
         squares = (np.asarray(table.offset[k]) ** 2).sum(0)
         shell[k] = np.where(none[k], 0, np.rint(2 * squares / a**2))
     least, order = np.arange(len(where)), 0
-    for image in _symmetries(problem) if symmetric else [least]:
+    for image in _symmetries(problem, symmetric != "mirrors") if symmetric else [least]:
         least, order = np.minimum(least, image), order + 1
     _, first, orbit = np.unique(least, return_index=True, return_inverse=True)
     return Sites(index, shell, orbit, np.bincount(orbit), first, order)
 
 
-def _symmetries(problem: Problem) -> Iterator[Int[np.ndarray, "n"]]:
-    """Permutations of the sites, in whole numbers along the axes of the box."""
+def _symmetries(problem: Problem, shifted: bool) -> Iterator[Int[np.ndarray, "n"]]:
+    """Permutations of the sites, in whole numbers along the axes of the box; without shifts along them if asked."""
     lattice = problem.lattice
     axes = np.array(lattice.axes)
     place = lattice.sites @ axes.T
     size = (lattice.periods * axes).sum(1) * np.array(lattice.cells)
     steps = np.gcd.reduce(place - place[0], axis=0)
-    shifts = [range(0, size[k], steps[k]) if problem.pbc[k] and steps[k] else range(1) for k in range(3)]
+    shifts = [range(0, size[k], steps[k]) if problem.pbc[k] and steps[k] and shifted else range(1) for k in range(3)]
+    ends = np.where(problem.pbc, 0, place.min(0) + place.max(0))
     keys = np.asarray(np.ravel_multi_index(tuple(place.T), tuple(size)))
     sort = np.argsort(keys)
     for signs in product((1, -1), repeat=3):
-        mirrored = np.where(np.array(signs) == 1, place, place.min(0) + place.max(0) - place)
+        mirrored = np.where(np.array(signs) == 1, place, ends - place)
         for shift in product(*shifts):
             moved = np.where(np.array(problem.pbc), (mirrored + np.array(shift)) % size, mirrored)
             key = np.ravel_multi_index(tuple(moved.T), tuple(size))

@@ -40,6 +40,18 @@ def test_no_symmetry_that_the_load_has_not():
     assert sites_of(askew, symmetric=False).order == 1
 
 
+def test_mirrors_leave_layers_free():
+    """Mirrors across x and y need a shift along z: their product and the mirror across z = 0 remain."""
+    sites = sites_of(jm.nano.cantilever((6, 3, 4), A0), symmetric="mirrors")
+    height = np.round(jm.nano.cantilever((6, 3, 4), A0).lattice.positions[:, 2] / (A0 / 2)).astype(int)
+    assert sites.order == 4
+    for layer in range(8):
+        alike = {int(z) for z in height[np.isin(sites.orbit, sites.orbit[height == layer])]}
+        assert alike == {layer, -layer % 8}
+    with pytest.raises(ValueError, match='Argument `symmetric` must be True, False or "mirrors"'):
+        jm.nano.optimize(jm.nano.zhou2004("Al"), jm.nano.cantilever((6, 3, 2), A0), 0.9, symmetric="shifts")
+
+
 def test_shells_and_filter():
     problem = jm.nano.cantilever((8, 7, 7), A0, periodic=False)
     sites = sites_of(problem, symmetric=False)
