@@ -3,6 +3,7 @@ from . import tuning as tuning
 from ._denoiser import ClassifierFree as ClassifierFree
 from ._denoiser import Denoiser as Denoiser
 from ._denoiser import NetworkDenoiser as NetworkDenoiser
+from ._denoiser import Smoothed as Smoothed
 from ._embedding import Conditions as Conditions
 from ._embedding import conditions as conditions
 from ._examples import Examples as Examples

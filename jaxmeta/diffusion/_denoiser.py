@@ -24,6 +24,8 @@ from ._settings import Network
 
 Memory = Any
 """A pytree of arrays."""
+SMOOTHING = 0.2
+"""Weight of either neighbour where a field is smoothed."""
 
 
 @runtime_checkable
@@ -122,3 +124,41 @@ class ClassifierFree:
         without, _ = self.denoiser.unconditional()(x, sigma, memory)
         estimate = without + jnp.asarray(self.scale, x.dtype) * (with_ - without)
         return estimate, estimate
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["denoiser", "lowest"], meta_fields=[])
+class Smoothed:
+    """A denoiser whose estimate at the lowest noise level, the field of the cell, is smoothed along every axis.
+
+    A network's field is rough at the scale of a voxel, and the cell that is cut out of it has specks that hang on
+    nothing. A filter with weights w, 1 − 2w, w along each axis, across the mirrors of the octant, takes waves along it
+    two voxels long down to 1 − 4w of their height, and those of eight voxels to 1 − 0.6w. It knows nothing of what
+    hangs together.
+
+    Args:
+        denoiser: whose estimates they are.
+        lowest: level from which on down they are smoothed.
+    """
+
+    def __init__(self, denoiser: NetworkDenoiser | ClassifierFree, lowest: float | Float[Array, ""]):
+        self.denoiser, self.lowest = denoiser, lowest
+
+    def init(self, x: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
+        """That of the denoiser."""
+        return self.denoiser.init(x)
+
+    def __call__(
+        self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Float[Array, "m m m"]
+    ) -> tuple[Float[Array, "m m m"], Float[Array, "m m m"]]:
+        """The estimate, smoothed or not, and the memory of the denoiser."""
+        estimate, memory = self.denoiser(x, sigma, memory)
+        return jnp.where(sigma <= jnp.asarray(self.lowest, sigma.dtype), smoothed(estimate), estimate), memory
+
+
+def smoothed(field: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
+    """A field after the filter of `Smoothed`."""
+    for axis in range(3):
+        wide = jnp.pad(field, [(1, 1) if other == axis else (0, 0) for other in range(3)], mode="symmetric")
+        sides = [jax.lax.slice_in_dim(wide, k, k + field.shape[axis], axis=axis) for k in (0, 2)]
+        field = (1 - 2 * SMOOTHING) * field + SMOOTHING * (sides[0] + sides[1])
+    return field

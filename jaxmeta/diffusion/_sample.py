@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Key
 from .._arguments import real_number, require_kind
 from .._numbers import refused, whole_number
 from ..geometry import symmetry
-from ._denoiser import ClassifierFree, NetworkDenoiser
+from ._denoiser import ClassifierFree, NetworkDenoiser, Smoothed
 from ._embedding import Conditions, conditions
 from ._field import from_field
 from ._guidance import Guidance
@@ -115,7 +115,10 @@ def _sampled(
     noise = symmetric_noise(key, model.network.side, model.dtype)
     asked = Conditions(asked.values.astype(model.dtype), asked.given)
     denoiser = NetworkDenoiser(model, asked)
-    return descend(denoiser if scale is None else ClassifierFree(denoiser, scale), noise, levels, method, guidance)
+    denoiser = denoiser if scale is None else ClassifierFree(denoiser, scale)
+    if guidance is None:  # which takes loose pieces away itself
+        denoiser = Smoothed(denoiser, levels[-2])
+    return descend(denoiser, noise, levels, method, guidance)
 
 
 def _asked(given: Conditions | Mapping[str, Any]) -> Conditions:

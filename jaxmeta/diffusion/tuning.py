@@ -34,7 +34,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from . import training as _training
-from ._denoiser import Memory, denoise
+from ._denoiser import Memory, denoise, smoothed
 from ._embedding import Conditions, scaled
 from ._energies import eigenvalues, gains_of, stiffness
 from ._examples import Examples
@@ -241,7 +241,7 @@ def pull(
 def _sampled(
     network: Network, tuning: Tuning, schedule: Schedule, weights: Weights, values: Array, key: Array
 ) -> Float[Array, "m m m"]:
-    """The field of a sample; its derivative by the weights is that of the last steps, cut off."""
+    """The field of a sample, as `Smoothed` has it; its derivative by the weights is that of the last steps, cut off."""
     asked = Conditions(values, jnp.ones(4, bool))
     sigma = jnp.asarray(schedule.levels(tuning.levels), values.dtype)
     frozen = _Guided(network, jax.lax.stop_gradient(weights), asked, tuning.scale)
@@ -254,7 +254,7 @@ def _sampled(
         bounded = jax.tree.map(_bounded, progress)
         return advanced(_Guided(network, weights, asked, tuning.scale), bounded, levels), None
 
-    return jax.lax.scan(on, progress, steps[first:])[0].x
+    return smoothed(jax.lax.scan(on, progress, steps[first:])[0].x)
 
 
 class _Guided:

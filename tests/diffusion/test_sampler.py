@@ -7,8 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.diffusion import ClassifierFree, NetworkDenoiser, Schedule, descend, symmetric_noise
-from jaxmeta.diffusion._denoiser import Coefficients, denoise
+from jaxmeta.diffusion import (
+    ClassifierFree,
+    FiniteElements,
+    NetworkDenoiser,
+    Schedule,
+    Smoothed,
+    descend,
+    sample_field,
+    symmetric_noise,
+)
+from jaxmeta.diffusion._denoiser import SMOOTHING, Coefficients, denoise
 from tests.diffusion.test_network import ASKED, LEAST, random_weights
 
 MEAN, DEVIATION = 0.7, 1.3
@@ -135,3 +144,55 @@ def test_guidance_without_a_classifier_is_a_line_through_two_estimates():
     np.testing.assert_allclose(guided, without + 2.5 * (with_ - without), rtol=1e-12)
     np.testing.assert_array_equal(kept, guided)
     assert jnp.abs(with_ - without).max() > 1e-4
+
+
+def test_the_estimate_at_the_lowest_level_is_smoothed():
+    """Waves along an axis, mirrored at both ends, keep their shape; their mean stays; other levels are left alone."""
+    place = (np.arange(8) + 0.5) / 8
+
+    class Wave:
+        def init(self, x):
+            return ()
+
+        def __call__(self, x, sigma, memory):
+            return x, memory
+
+    denoiser = Smoothed(Wave(), 0.1)
+    for length in (2, 4, 8):
+        wave = jnp.asarray(np.broadcast_to(3 + np.cos(np.pi * (16 / length) * place)[:, None], (8, 8, 8)))
+        for sigma, kept in ((0.1, 1 - 2 * SMOOTHING * (1 - np.cos(2 * np.pi / length))), (0.11, 1.0)):
+            seen, _ = denoiser(wave, jnp.asarray(sigma), ())
+            np.testing.assert_allclose(seen - 3, kept * (wave - 3), atol=1e-6)
+
+
+def test_samples_are_smooth():
+    """A speck of a voxel in the last estimate is gone from the cell; a ball is not."""
+    place = np.stack(np.meshgrid(*[np.arange(16.0)] * 3, indexing="ij"))
+    ball = 4.0 - np.linalg.norm(place, axis=0)
+    ball[12, 12, 12] = 0.5
+    known = jnp.asarray(ball)
+
+    class Known:
+        def init(self, x):
+            return ()
+
+        def __call__(self, x, sigma, memory):
+            return known, memory
+
+    levels = Schedule().levels(4)
+    rough, smooth = (
+        descend(denoiser, jnp.zeros_like(known), levels) > 0 for denoiser in (Known(), Smoothed(Known(), levels[-2]))
+    )
+    assert rough[12, 12, 12] and not smooth[12, 12, 12]
+    assert int(rough.sum()) - 1 == pytest.approx(int(smooth.sum()), rel=0.15)
+
+
+def test_a_sample_is_smoothed_unless_it_is_guided():
+    model, key, levels = random_weights(LEAST), jax.random.key(1), Schedule().levels(4)
+    noise, denoiser = symmetric_noise(key, LEAST.side), NetworkDenoiser(model, ASKED)
+    guidance = FiniteElements([0.3, 0.1, 0.05], 0.3, last=1, rounds=1, steps=1, most=1e-9)
+    field = sample_field(model, ASKED, key, 4)
+    np.testing.assert_allclose(field, descend(Smoothed(denoiser, levels[-2]), noise, levels), atol=1e-12)
+    guided = sample_field(model, ASKED, key, 4, guidance)
+    np.testing.assert_allclose(guided, descend(denoiser, noise, levels, guidance=guidance), atol=1e-12)
+    assert jnp.abs(field - descend(denoiser, noise, levels)).max() > 1e-3

@@ -10,7 +10,7 @@ import pytest
 import jaxmeta as jm
 from jaxmeta import diffusion
 from jaxmeta.diffusion import Schedule, Tuning, tuning
-from jaxmeta.diffusion._denoiser import ClassifierFree, NetworkDenoiser
+from jaxmeta.diffusion._denoiser import ClassifierFree, NetworkDenoiser, Smoothed
 from jaxmeta.diffusion._sampler import descend
 from tests.diffusion.test_guidance import of_density, struts
 from tests.diffusion.test_network import ASKED, LEAST, random_weights
@@ -48,7 +48,9 @@ def test_samples_are_those_of_the_sampler(scale):
     settings = Tuning(levels=4, last=2, scale=scale)
     field = tuning._sampled(LEAST, settings, Schedule(), model.weights, ASKED.values, key)
     noise = diffusion.symmetric_noise(key, LEAST.side)
-    expected = descend(ClassifierFree(NetworkDenoiser(model, ASKED), scale), noise, Schedule().levels(4))
+    levels = Schedule().levels(4)
+    denoiser = Smoothed(ClassifierFree(NetworkDenoiser(model, ASKED), scale), levels[-2])
+    expected = descend(denoiser, noise, levels)
     np.testing.assert_allclose(field, expected, rtol=0, atol=1e-12)
 
 
