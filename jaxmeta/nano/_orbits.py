@@ -137,7 +137,7 @@ def sites_of(problem: Problem, symmetric: bool | str = True) -> Sites:
     return Sites(index, shell, orbit, np.bincount(orbit), first, order)
 
 
-def _symmetries(problem: Problem, shifted: bool) -> Iterator[Int[np.ndarray, "n"]]:
+def _symmetries(problem: Problem, shifted: bool = True) -> Iterator[Int[np.ndarray, "n"]]:
     """Permutations of the sites, in whole numbers along the axes of the box; without shifts along them if asked."""
     lattice = problem.lattice
     axes = np.array(lattice.axes)
