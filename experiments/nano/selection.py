@@ -192,7 +192,9 @@ def plot():
         for plot, (label, value) in zip(line, shown.items(), strict=True):
             for family, color in colors.items():
                 chosen = [row for row in rows if (row["family"], row["faces"]) == (family, faces)]
-                style = {"color": color, "marker": "o" if family == "design" else ".", "label": family}
+                style = {"color": color, "marker": ".", "label": family}
+                if family == "design":
+                    style |= {"marker": "o", "linestyle": ""}
                 plot.plot([row["thickness"] for row in chosen], [value(row) for row in chosen], **style)
             if faces == "repeats":
                 chosen = [row for row in rows if row["faces"] == "layers"]
