@@ -105,11 +105,10 @@ def family(name, folder):
         rows += [told(cell, start=str(cell.provenance["start"])) for cell in own[bool(cells) :]]
         fits += found.connects.tolist()
         cells += own[bool(cells) :]
-        told_gaps = {"ends": [first, second], "attempts": found.attempts, "open_gaps": len(found.open_gaps)}
-        print(told_gaps, flush=True)
+        print({"ends": [first, second], "attempts": found.attempts, "open_gaps": len(found.open_gaps)}, flush=True)
     kept(name, {"anchors": list(ANCHORS[name]), "members": rows, "connects": fits})
-    octants = np.packbits(np.stack([np.asarray(cell.octant) > 0.5 for cell in cells]))
-    np.savez_compressed(HERE / f"family_{name}.npz", octants=octants)
+    packed = np.packbits(np.stack([np.asarray(cell.octant) > 0.5 for cell in cells]))
+    np.savez_compressed(HERE / f"family_{name}.npz", octants=packed)
 
 
 def holes():

@@ -78,8 +78,7 @@ class Coarse:
     def _collected(self, residual: Float[Array, "3 n"]) -> Float[Array, "3 m"]:
         """Pᵀ r."""
         start = jnp.zeros((3, math.prod(self.stiffness.nodes)), residual.dtype)
-        if self.atoms is None or self.shares is None:
-            assert self.halo is not None
+        if self.halo is not None:
 
             def of_block(nodes: Array, weights: Array, residual: Array) -> Array:
                 def give(k: Array, total: Array) -> Array:
@@ -88,6 +87,7 @@ class Coarse:
                 return lax.fori_loop(0, 8, give, start)
 
             return self.halo.summed(of_block, self.nodes, self.weights, residual)
+        assert self.atoms is not None and self.shares is not None
         atoms, shares, around = self.atoms, self.shares, lookup(residual, None)
 
         def collect(k: Array, total: Array) -> Array:
