@@ -23,6 +23,7 @@ from fill import fill
 from foam import foam
 from heal import heal
 from score import SOLID, score
+from walk import walk
 
 import jaxmeta as jm
 from jaxmeta import geometry
@@ -33,6 +34,8 @@ HERE = Path(__file__).parent
 OCTANT = (32, 32, 32)
 HEALING = 0.0025
 """Volume fraction left for filling hinges."""
+LEAST = 0.0105
+"""C11 below which an auxetic cell does not walk, in the solid's modulus."""
 
 
 def _shear(c: np.ndarray) -> float:
@@ -68,8 +71,8 @@ class Configuration:
         lengths: their correlation lengths in voxels, in turn after all amplitudes.
         share: what the best is told by, a column of the table.
         exchange: most sweeps of `exchange.py` at the end, for the shear modulus.
-        fill: finish by opening with a 2×2×2 block, filling up to the volume where the objective minds least, and
-            healing hinges.
+        fill: finish by opening with a 2×2×2 block, filling up to the volume where the objective minds least, healing
+            hinges, and walking on (`walk.py`).
     """
 
     objective: jm.topology.objectives.Objective
@@ -228,7 +231,8 @@ def design(name: str, before: dict | None, more: int) -> tuple[np.ndarray, dict]
     if c.exchange:
         cell = np.asarray(jm.symmetry.unfold(exchange(np.asarray(jm.symmetry.fold(cell)), _shear, _skew, c.exchange)))
     if c.fill:
-        cell = filled(cell, c.volume_fraction)
+        octant = walk(np.asarray(jm.symmetry.fold(filled(cell, c.volume_fraction))), c.volume_fraction, LEAST)
+        cell = np.asarray(jm.symmetry.unfold(np.asarray(octant, float)))
     seconds = spent + time.perf_counter() - began
     row = {"seed": c.seed, "hops": hops, "steps": d.report["steps"], "result": d.result.text}
     row |= {"seconds": round(seconds, 1), "loss_from_binarising": d.report["loss_from_binarising"]}

@@ -2,13 +2,15 @@
 
 Guided beams of 24 × 12 × t cells that keep 47 % of their sites, grips of one cell included. `families` scores hand-made
 bodies of nearly equal atoms: "brace", an X through the whole thickness; "wall", a plate over the whole side; "box",
-closed walls along the free faces. `designs` lets the optimiser choose from all sites. Where the beam repeats along z,
-all layers of a design are the same by symmetry, so that it is that of 2 cells once more; "layers" are designs without
-that, whose layers may differ.
+closed walls along the free faces. `design` lets the optimiser choose, from all sites, from the optimum of an elastic
+solid, or from that found from a random density. Where the beam repeats along z, all layers of a design are the same by
+symmetry, so that it is that of 2 cells once more; "layers" are designs without that, whose layers may differ.
 
     python experiments/nano/selection.py families [thickness ...]
-    python experiments/nano/selection.py designs FOLDER [thickness ...]      the same command goes on from the folder
+    python experiments/nano/selection.py design FOLDER thickness free|repeats|layers full|continuum|random
     python experiments/nano/selection.py draw | plot
+
+The second goes on from the folder when it is given again.
 
 `k_solid` is that of the same body as an elastic solid without surfaces, as in pillars.py. Results go to families.json
 and designs.json beside this file. Rows that are there already are not computed again.
@@ -20,7 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pillars import A0, POTENTIAL, k_solid, surface
+from pillars import A0, LARGE, POTENTIAL, k_solid, surface
 
 import jaxmeta as jm
 from jaxmeta.io import write_json
@@ -28,7 +30,7 @@ from jaxmeta.io import write_json
 HERE = Path(__file__).parent
 LENGTH, HEIGHT = 24, 12
 FRACTION = 0.47
-THICKNESSES = (2, 3, 4, 5, 6, 8)
+THICKNESSES = (2, 3, 4, 5, 6, 8, 10, 12)
 FACES = {"free": True, "repeats": True, "layers": "mirrors"}
 """Along z; of designs the last two differ in their symmetry only."""
 
@@ -128,24 +130,18 @@ def families(*thicknesses):
                     kept("families", key, score(problem, made(problem)))
 
 
-def designs(folder, *thicknesses):
+def design(folder, thickness, faces, start):
     """What the optimiser chooses."""
-    for thickness in map(int, thicknesses or THICKNESSES):
-        for faces, symmetric in FACES.items():
-            key = {"thickness": thickness, "faces": faces}
-            if done("designs", key) or (faces == "repeats" and thickness > 2):
-                continue
-            problem, began = beam(thickness, faces), time.time()
-            d = jm.nano.optimize(
-                POTENTIAL, problem, FRACTION, start="full", trials=16, symmetric=symmetric,
-                max_steps=40,
-                checkpoint=Path(folder) / f"{faces}_{thickness}",
-                callback=lambda step, info, began=began: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
-            )  # fmt: skip
-            told = {"result": d.result.name, "steps": len(d.history["stiffness"]), "seconds": round(d.seconds)}
-            row = score(problem, d.occupancy, d.scored) | {"layers": layers(problem, d.occupancy)} | told
-            kept("designs", key, row)
-            write(problem, d.occupancy, HERE / f"selection_{faces}_{thickness}.xyz")
+    problem, began = beam(int(thickness), faces), time.time()
+    d = jm.nano.optimize(
+        POTENTIAL, problem, FRACTION, start=start, trials=16, symmetric=FACES[faces], max_steps=60,
+        patches=len(problem.lattice) > LARGE, checkpoint=Path(folder) / f"{faces}_{thickness}_{start}",
+        callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
+    )  # fmt: skip
+    told = {"result": d.result.name, "steps": len(d.history["stiffness"]), "seconds": round(d.seconds)}
+    row = score(problem, d.occupancy, d.scored) | {"layers": layers(problem, d.occupancy)} | told
+    kept("designs", {"thickness": int(thickness), "faces": faces, "start": start}, row)
+    write(problem, d.occupancy, HERE / f"selection_{faces}_{thickness}_{start}.xyz")
     draw()
 
 
@@ -208,4 +204,4 @@ def plot():
 
 
 if __name__ == "__main__":
-    {"families": families, "designs": designs, "draw": draw, "plot": plot}[sys.argv[1]](*sys.argv[2:])
+    {"families": families, "design": design, "draw": draw, "plot": plot}[sys.argv[1]](*sys.argv[2:])

@@ -127,7 +127,7 @@ class Evaluate:
             ),
         )
         progress.phase("Comparing", "with all training cells")
-        _ = found.measures
+        _ = found.measures, found.held_out
         return found
 
     def _write(self, found: Evaluation, began: float, progress: Progress) -> tuple[dict[str, Any], dict[str, str]]:
@@ -214,8 +214,9 @@ _EXPLAINED = [
     "Error: |C − C*| / |C*| over C11, C12 and C44, by an independent float64 solve; Eq. 3: mean of the differences "
     "over the ranges of Yang and others, 1.3308, 0.6674 and 0.3834. Of each target's first cell, and of its best.",
     "Alike: mean similarity of pairs of cells of one target (Eq. 4). Known: similarity to the most similar training "
-    "cell, median. Nearer: share of cells that are nearer to the target than that one. Whole: cells in one part before "
-    "any clean-up. CPU s: of making a cell, median.",
+    "cell, median; held-out: that of real cells of as much volume, from the test split. Nearer: share of cells that "
+    "are nearer to the target than that one. Whole: cells in one part before any clean-up. CPU s: of making a cell, "
+    "median.",
 ]
 
 
@@ -235,6 +236,7 @@ def _row(row: dict[str, Any]) -> dict[str, str]:
         "volume": _percent(row["volume_error"]),
         "alike": _share(row["pair_similarity"]),
         "known": _share(row["library_similarity"]),
+        "held-out": _share(row["held_out_similarity"]),
         "nearer": _percent(row["nearer"]),
         "solves": f"{row['solves']:.3g}",
         "CPU s": f"{row['cpu_seconds']:.2g}",
@@ -247,7 +249,7 @@ def _percent(share: float | None) -> str:
 
 
 def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.3f}"
+    return "–" if share is None or share != share else f"{share:.3f}"
 
 
 def _cells(found: Evaluation) -> list[dict[str, Any]]:

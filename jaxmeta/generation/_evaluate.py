@@ -17,7 +17,7 @@ from .._numbers import refused
 from ..dataset import Library
 from ..io import write_arrays
 from ..runs import Run, digest
-from ._measures import Measures, measure, most_similar
+from ._measures import Measures, held_out_similarity, measure, most_similar
 from ._settings import WAYS, Comparison, of_model
 from ._targets import KINDS, Targets
 from ._ways import Bench, Made
@@ -36,12 +36,14 @@ class Evaluation:
         targets: what was wanted, n of them.
         settings: how cells were made.
         training: the cells that novelty is measured against.
+        test: cells that novelty is compared with.
         made: for each way, `Made` with a leading axis of targets.
     """
 
     targets: Targets
     settings: Comparison
     training: Library
+    test: Library
     made: Mapping[str, Made]
 
     @cached_property
@@ -63,6 +65,12 @@ class Evaluation:
             for k, (way, made) in enumerate(self.made.items())
         }
 
+    @cached_property
+    def held_out(self) -> Float[np.ndarray, " n"]:
+        """For every target, how similar real cells of as much volume that no model saw are to training cells; nan
+        without a test split."""
+        return held_out_similarity(self.targets.volume_fraction, self.test, self.training)
+
     def rows(self) -> list[dict[str, Any]]:
         """The numbers of every way, for all targets of a kind and, where there are several kinds, for all inside."""
         kinds = {KINDS[kind]: self.targets.kind == kind for kind in np.unique(self.targets.kind)}
@@ -70,7 +78,9 @@ class Evaluation:
         if len({*self.targets.kind[inside]}) > 1:
             kinds = {"inside": inside, **kinds}
         return [
-            {"way": way, "targets": name} | _numbers(self.made[way], self.measures[way], mask, self.settings.tolerance)
+            {"way": way, "targets": name}
+            | _numbers(self.made[way], self.measures[way], mask, self.settings.tolerance)
+            | {"held_out_similarity": float(np.median(self.held_out[mask]))}
             for way in self.made
             for name, mask in kinds.items()
         ]
@@ -137,7 +147,7 @@ def evaluate(
                 callback(len(run.done()), count, run.read(run.file(number)))
         parts = run.parts()
     made = {way: Made(*map(np.stack, zip(*(part[way] for part in parts), strict=True))) for way in ways}
-    return Evaluation(targets, settings, training, made)
+    return Evaluation(targets, settings, training, library.split("test"), made)
 
 
 def _check(training: Library, ways: Sequence[str], settings: Comparison, model: Model | None) -> None:

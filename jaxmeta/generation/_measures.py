@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Int
 from ..dataset import RANGES, Library, similarity
 
 _BLOCK = 1024
+_ALIKE = 40  # test cells that are compared with a target
 _SAME = 0.9999  # similarity from which on a cell is one of the library
 
 
@@ -103,6 +104,30 @@ def most_similar(
         best = np.maximum(best, found.max(axis=1))
         number[better] = first + found.argmax(axis=1)[better]
     return best, number
+
+
+def held_out_similarity(
+    volume_fraction: Float[np.ndarray, " n"], test: Library, training: Library
+) -> Float[np.ndarray, " n"]:
+    """The similarity to the most similar training cell that real cells have which no model saw, of as much volume.
+
+    It is what a new cell has by nature: dense cells are alike, whatever they are. For every target the median over the
+    forty test cells that are nearest in volume fraction.
+
+    Args:
+        volume_fraction: of the targets.
+        test: real cells, no relative of which is in `training`.
+        training: cells that they are compared with.
+
+    Returns:
+        One for each target; nan without test cells.
+    """
+    if not len(test):
+        return np.full(len(volume_fraction), np.nan)
+    apart = abs(test.volume_fraction[None] - np.asarray(volume_fraction)[:, None])
+    near = np.argsort(apart, axis=1, kind="stable")[:, :_ALIKE]
+    some, place = np.unique(near, return_inverse=True)
+    return np.median(most_similar(test.octants(some), training)[0][place.reshape(near.shape)], axis=1)
 
 
 def measure(

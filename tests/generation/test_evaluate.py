@@ -11,6 +11,7 @@ import jaxmeta as jm
 from jaxmeta.generation import (
     Comparison,
     Targets,
+    _measures,
     draw_targets,
     eq3_error,
     evaluate,
@@ -19,6 +20,7 @@ from jaxmeta.generation import (
     pair_similarity,
     plain_error,
 )
+from jaxmeta.generation._measures import held_out_similarity
 from jaxmeta.runs import _run
 from tests.dataset.libraries import octant as random_octant
 from tests.generation import small
@@ -56,6 +58,18 @@ def by_voxels(one, other):
         (a & moved).sum() / np.sqrt(float(a.sum()) * moved.sum())
         for moved in (b, np.roll(b, (6, 6, 6), axis=(0, 1, 2)))
     )
+
+
+def test_held_out_cells_are_compared_at_equal_volume(library):
+    test, training = library.split("test"), library.split("training")
+    own = most_similar(test.octants(np.arange(len(test))), training)[0]
+    asked = np.array([test.volume_fraction.min(), 0.5])
+    for count in (1, 3):
+        expected = [np.median(own[np.argsort(abs(test.volume_fraction - f), kind="stable")[:count]]) for f in asked]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_measures, "_ALIKE", count)
+            np.testing.assert_allclose(held_out_similarity(asked, test, training), expected, rtol=1e-6)
+    assert np.isnan(held_out_similarity(asked, test[:0], training)).all()
 
 
 def test_similarity_is_that_of_whole_cells(unchecked):
@@ -156,6 +170,7 @@ def test_every_way_is_scored_alone(library, targets):
     assert row["plain"]["best"] == pytest.approx(plain.min(axis=1).mean())
     assert row["eq3"]["all_median"] == pytest.approx(np.median(found.measures["neighbour"].eq3))
     assert row["connected"] == 1 and row["library_similarity"] == pytest.approx(1) and row["nearer"] == 0
+    assert row["held_out_similarity"] == pytest.approx(np.median(found.held_out)) and 0 < found.held_out.min() < 1
 
 
 def test_what_another_process_is_at_is_waited_for(library, targets, monkeypatch, tmp_path):
