@@ -14,12 +14,12 @@ from jaxtyping import Bool, Float, Int
 
 from .. import geometry
 from ..cells import Scorer, SolverError, checked_target, fit_stiffness
-from ..dataset import Library, nearest
+from ..dataset import Library, nearest, similarity
 from ..elasticity import Isotropic, cubic_constants
 from ..runs import compile_seconds
 from ._samples import sample_octants
 from ._settings import Comparison
-from ._starts import FAR, Preparation, finer
+from ._starts import FAR, Preparation, Start, finer
 from ._targets import Targets
 
 if TYPE_CHECKING:
@@ -133,20 +133,24 @@ class Bench:
         found = nearest(self.training, task.stiffness, task.volume_fraction, most, per_family=1)
         return [finer(self.training[int(number)], self.side) for number in found.numbers]
 
-    def fitted(self, octants: Sequence[Bool[np.ndarray, "m m m"]], task: _Task) -> list[_Attempt]:
+    def fitted(self, octants: Sequence[Bool[np.ndarray, "m m m"]], task: _Task, unlike: bool = False) -> list[_Attempt]:
         """Cells freed of thin members, islands and hinges, and fitted to C, out of `tries` times as many.
 
-        The nearest after the clean-up are fitted first, until enough are within the tolerance; what is too far off to
-        begin with is not fitted. The nearest come first. Solves are shared out among those that are wanted.
+        The nearest after the clean-up are fitted first, until enough are within the tolerance; with `unlike`, once one
+        is, those that are least similar to what there is. What is too far off to begin with is not fitted. The nearest
+        come first. Solves are shared out among those that are wanted.
         """
         s, solid = self.settings, self.solid
         target = checked_target(task.stiffness, None, solid)
         numbers = [{"number": number} for number in range(len(octants))]
         starts = Preparation(target, solid, self.side, s.smallest_member, False).starts(list(octants), numbers)
         tried = [_Attempt(np.zeros_like(octants[0]), False, 0)] * s.count
-        for start in starts:
-            if sum(attempt.error <= s.tolerance for attempt in tried) == s.count:
+        left = list(starts)
+        while left:
+            exact = [attempt.octant for attempt in tried if attempt.error <= s.tolerance]
+            if len(exact) == s.count:
                 break
+            start = left.pop(_least_similar(left, exact) if unlike and exact else 0)
             octant, connected = start.octant.astype(bool), _connected(octants[start.provenance["number"]])
             if start.error > FAR:
                 tried.append(_Attempt(octant, connected, 0, error=start.error))
@@ -168,6 +172,12 @@ class Bench:
         solves = len(starts) + sum(attempt.solves for attempt in tried)
         tried.sort(key=lambda attempt: attempt.error)
         return [attempt._replace(solves=-(-solves // s.count)) for attempt in tried[: s.count]]
+
+
+def _least_similar(starts: Sequence[Start], octants: Sequence[Bool[np.ndarray, "m m m"]]) -> int:
+    """Number of the start whose largest similarity to some octants is least; what is too far off comes last."""
+    alike = similarity(np.stack([start.octant for start in starts]).astype(bool), np.stack(octants)).max(axis=1)
+    return int(np.argmin(alike + (np.array([start.error for start in starts]) > FAR)))
 
 
 def _connected(octant: Bool[np.ndarray, "m m m"]) -> bool:
@@ -197,7 +207,7 @@ def _fitted(bench: Bench, task: _Task) -> list[_Attempt]:
     solves, steps = tries * sampled[0].solves, tries * sampled[0].solver_steps
     return [
         fitted._replace(solves=fitted.solves + solves, solver_steps=steps)
-        for fitted in bench.fitted([attempt.octant for attempt in sampled], task)
+        for fitted in bench.fitted([attempt.octant for attempt in sampled], task, unlike=True)
     ]
 
 

@@ -12,6 +12,8 @@ from jaxmeta.generation import (
     Comparison,
     Targets,
     _measures,
+    _starts,
+    _ways,
     draw_targets,
     eq3_error,
     evaluate,
@@ -70,6 +72,17 @@ def test_held_out_cells_are_compared_at_equal_volume(library):
             patch.setattr(_measures, "_ALIKE", count)
             np.testing.assert_allclose(held_out_similarity(asked, test, training), expected, rtol=1e-6)
     assert np.isnan(held_out_similarity(asked, test[:0], training)).all()
+
+
+def test_what_is_least_like_the_others_is_fitted_next():
+    rng = np.random.default_rng(3)
+    taken = rng.random((2, 6, 6, 6)) < 0.4
+    near, far, none = taken[0].copy(), rng.random((6, 6, 6)) < 0.4, np.zeros((6, 6, 6), bool)
+    near[0, 0] = ~near[0, 0]
+    starts = [_starts.Start(octant, error, {}) for octant, error in ((near, 0.01), (far, 0.3), (none, 0.9))]
+    assert _ways._least_similar(starts, list(taken)) == 1  # nothing is less like them, but too far off
+    assert _ways._least_similar(starts[::-1], list(taken)) == 1
+    assert _ways._least_similar(starts[::2], list(taken)) == 0
 
 
 def test_similarity_is_that_of_whole_cells(unchecked):
