@@ -182,7 +182,7 @@ def plot():
         "k per cell of thickness, eV/Å²": lambda row: row["k"] / row["thickness"],
         "lowest eigenvalue, eV/Å²": lambda row: row["lowest_eigenvalue"],
         "furthest that an atom went, Å": lambda row: row["furthest"],
-        "energy over the crystal's, eV an atom": lambda row: row["excess_energy"],
+        "energy beyond the crystal's, eV": lambda row: row["excess_energy"],
     }
     for line, faces in zip(axes, ("free", "repeats"), strict=True):
         for plot, (label, value) in zip(line, shown.items(), strict=True):
