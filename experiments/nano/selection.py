@@ -8,6 +8,7 @@ symmetry, so that it is that of 2 cells once more; "layers" are designs without 
 
     python experiments/nano/selection.py families [thickness ...]
     python experiments/nano/selection.py design FOLDER thickness free|repeats|layers full|continuum|random
+    python experiments/nano/selection.py crossed thickness       designs in beams that they were not made for
     python experiments/nano/selection.py draw | plot
 
 The second goes on from the folder when it is given again.
@@ -145,6 +146,29 @@ def design(folder, thickness, faces, start):
     draw()
 
 
+def crossed(thickness):
+    """Designs in beams that they were not made for: that of 2 cells which repeats, side by side, with repeats and with
+    free faces, and that with free faces where the beam repeats."""
+    for faces, of, start in (("repeats", "repeats_2", "2 cells"), ("free", "repeats_2", "2 cells"),
+                             ("repeats", f"free_{thickness}", "free")):  # fmt: skip
+        key = {"thickness": int(thickness), "faces": faces, "start": start}
+        if not done("designs", key):
+            problem = beam(int(thickness), faces)
+            occupied = taken(of, problem)
+            kept("designs", key, score(problem, occupied) | {"layers": layers(problem, occupied)})
+
+
+def taken(of, problem):
+    """Where a design's atoms are in another beam, as often as it fits in."""
+    faces, thickness = of.split("_")
+    own = beam(int(thickness), faces).lattice
+    there = np.zeros(len(own), bool)
+    there[jm.nano.read_atoms(HERE / f"selection_{of}_full.xyz").numbers["site"].astype(int)] = True
+    known = {tuple(site): there[number] for number, site in enumerate(own.sites.tolist())}
+    period = own.sites[:, 2].max() + 1
+    return np.array([known[x, y, z % period] for x, y, z in problem.lattice.sites.tolist()])
+
+
 def write(problem, occupied, path):
     """A design on its lattice sites, with the neighbours of its atoms."""
     where = problem.lattice.positions[occupied]
@@ -174,7 +198,9 @@ def plot():
     from matplotlib.figure import Figure
 
     rows = [row for row in json.loads((HERE / "families.json").read_text()) if "k" in row]
-    rows += [row | {"family": "design"} for row in json.loads((HERE / "designs.json").read_text())]
+    own = [("free", "full"), ("layers", "full"), ("repeats", "full"), ("repeats", "2 cells")]
+    designs = json.loads((HERE / "designs.json").read_text())
+    rows += [row | {"family": "design"} for row in designs if (row["faces"], row["start"]) in own]
     figure = Figure(figsize=(14, 6), dpi=110, layout="constrained")
     axes = figure.subplots(2, 4)
     colors = {"full": "#777777", "brace": "#c8553d", "wall": "#3d6fc8", "box": "#5aa469", "design": "#111111"}
@@ -204,4 +230,5 @@ def plot():
 
 
 if __name__ == "__main__":
-    {"families": families, "design": design, "draw": draw, "plot": plot}[sys.argv[1]](*sys.argv[2:])
+    commands = {"families": families, "design": design, "crossed": crossed, "draw": draw, "plot": plot}
+    commands[sys.argv[1]](*sys.argv[2:])
