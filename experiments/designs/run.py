@@ -34,8 +34,8 @@ HERE = Path(__file__).parent
 OCTANT = (32, 32, 32)
 HEALING = 0.0025
 """Volume fraction left for filling hinges."""
-LEAST = 0.0105
-"""C11 below which an auxetic cell does not walk, in the solid's modulus."""
+LEAST = 0.01
+"""C11 that an auxetic cell must have, in the solid's modulus."""
 
 
 def _shear(c: np.ndarray) -> float:

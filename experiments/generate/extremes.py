@@ -5,8 +5,9 @@
 Starts are samples of the network under conditions of the library's best records; these records; waves; cellular noise;
 and smooth random fields. Each is optimised by the same settings and scored as a binary cell of 64³ voxels. For
 Poisson's ratio cells walk by small fits (`walk.py` of `experiments/designs`): samples and records as they are, for an
-optimiser that begins with them blurred loses what makes them auxetic; the others after the optimiser. FOLDER gets an
-octant and a row for each run; a run that is there is not made again. `extremes.json` tells of all runs in it.
+optimiser that begins with them blurred loses what makes them auxetic; the others after the optimiser. A sample is the
+most auxetic of eight then, as a record is of the library. FOLDER gets an octant and a row for each run; a run that is
+there is not made again. `extremes.json` tells of all runs in it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from jaxmeta.elasticity import CubicConstants
 from jaxmeta.generation._samples import sample_octants
 
 SIDE = 32
+DRAWS = 8
+"""Samples of which the most auxetic one is a start for Poisson's ratio."""
 KINDS = ("generated", "library", "waves", "cellular", "random")
 
 
@@ -71,7 +74,7 @@ class Extreme:
 
 
 EXTREMES = {
-    "poisson": Extreme(designs.DESIGNS["poisson"], "poisson", sign=-1, least=0.01),
+    "poisson": Extreme(designs.DESIGNS["poisson"], "poisson", sign=-1, least=designs.LEAST),
     "shear": Extreme(replace(designs.SHEAR, filter_radius=1.5), "shear_share", isotropic=True),
     "bulk": Extreme(
         replace(designs.BULK, constraints=designs.SHEAR.constraints, volume_fraction=0.5, filter_radius=2.0),
@@ -110,6 +113,13 @@ def softened(octant: np.ndarray) -> jax.Array:
     return jax.numpy.asarray(0.15 + 0.7 * blurred, jax.numpy.float32)
 
 
+def most_auxetic(octants: np.ndarray, least: float) -> np.ndarray:
+    """The octant of the lowest Poisson's ratio whose C11 is large enough, the first one if there is none."""
+    cells = jm.cells.Scorer(jm.Isotropic(1.0, 0.3), residual=None, tolerance=1e-4).octants(octants, [{}] * len(octants))
+    constants = [None if cell is None else cell.constants for cell in cells]
+    return octants[np.argmin([1.0 if c is None or c.c11 < least else c.poisson for c in constants])]
+
+
 def starts(kind: str, problem: Extreme, count: int) -> Callable[[int], np.ndarray | jax.Array]:
     """The start of a number, of one kind: an octant of truth values, or a field."""
     fraction, shape = problem.volume_fraction, (SIDE,) * 3
@@ -124,8 +134,9 @@ def starts(kind: str, problem: Extreme, count: int) -> Callable[[int], np.ndarra
             def generated(number: int) -> np.ndarray:
                 c11, c12, c44, volume = map(float, asked[number % len(asked)])
                 wanted = diffusion.conditions(c11=c11, c12=c12, c44=c44, volume_fraction=volume)
-                keys = jax.random.split(jax.random.key(number), 1)
-                return np.asarray(sample_octants(model, wanted, keys, SIDE, scale=3.0, guided=2))[0] > 0.5
+                keys = jax.random.split(jax.random.key(number), DRAWS if problem.settings.fill else 1)
+                drawn = np.asarray(sample_octants(model, wanted, keys, SIDE, scale=3.0, guided=2)) > 0.5
+                return most_auxetic(drawn, problem.least) if problem.settings.fill else drawn[0]
 
             return generated
         return lambda number: np.asarray(octants[number % len(octants)]) > 0.5
@@ -147,13 +158,13 @@ def made(problem: Extreme, start: np.ndarray | jax.Array) -> np.ndarray:
         found = designs.optimized(c, softened(start) if binary else start, fresh=True)
         cell = designs.filled(found.cell, c.volume_fraction) if c.fill else found.cell
         start = np.asarray(jm.symmetry.fold(np.asarray(cell)))
-    octant = walk(start, c.volume_fraction, designs.LEAST) if c.fill else start
+    octant = walk(start, c.volume_fraction, problem.least) if c.fill else start
     return np.asarray(jm.symmetry.unfold(np.asarray(octant, float)))
 
 
 def collected(folder: Path) -> dict[str, dict]:
     """Of every problem and kind of start: merits of the runs, nothing where a cell is not what was asked for, and the
-    row of the best, with its Poisson's ratio on voxels split in eight."""
+    row of the best."""
     found: dict[str, dict] = {}
     for path in sorted(folder.glob("*.json")):
         name, kind, number = path.stem.split("-")
@@ -164,12 +175,19 @@ def collected(folder: Path) -> dict[str, dict]:
             kinds["best"] = {"start": int(number), **row}
         kinds["merits"].append(round(merit, 5) if np.isfinite(merit) else None)
         kinds["seconds"] = round(kinds["seconds"] + row["seconds"], 1)
-    for kind, kinds in found.get("poisson", {}).items():
-        if kinds["best"] is not None:
-            best = np.load(folder / f"poisson-{kind}-{kinds['best']['start']}.npz")
-            octant = np.unpackbits(best["octant"]).reshape(best["shape"]).astype(float)
-            kinds["best"] |= score(np.asarray(jm.symmetry.unfold(octant)), refine=True)
     return found
+
+
+def refine(folder: Path) -> None:
+    """Adds Poisson's ratio on voxels split in eight to the best row of every kind of start."""
+    for kind, kinds in collected(folder).get("poisson", {}).items():
+        if kinds["best"] is not None and "poisson_refined" not in kinds["best"]:
+            path = folder / f"poisson-{kind}-{kinds['best']['start']}"
+            with np.load(path.with_suffix(".npz")) as file:
+                octant = np.unpackbits(file["octant"])[: file["shape"].prod()].reshape(file["shape"]).astype(float)
+            row = json.loads(path.with_suffix(".json").read_text())
+            row["poisson_refined"] = score(np.asarray(jm.symmetry.unfold(octant)), refine=True)["poisson_refined"]
+            path.with_suffix(".json").write_text(json.dumps(row))
 
 
 def main() -> None:
@@ -194,12 +212,13 @@ def main() -> None:
                     row = score(cell)
                     octant = np.asarray(jm.symmetry.fold(cell)) > 0.5
                     np.savez_compressed(path.with_suffix(".npz"), octant=np.packbits(octant), shape=octant.shape)
-                except ValueError as error:  # nothing is left of the cell at the cut
+                except (ValueError, jm.SolverError) as error:  # nothing is left of the cell, at the cut or on the way
                     row = {"failed": str(error)}
                 row["seconds"] = round(time.process_time() - began, 1)
                 path.with_suffix(".json").write_text(json.dumps(row))
                 merit = -np.inf if "failed" in row else problem.merit(row)
                 print(f"{path.name}: {merit:.4f} in {row['seconds']} s", flush=True)
+    refine(given.folder)
     text = json.dumps(collected(given.folder), indent=1)
     Path(__file__).with_name("extremes.json").write_text(text + "\n")
 

@@ -2,9 +2,9 @@
 
 Guided beams of 24 × 12 × t cells that keep 47 % of their sites, grips of one cell included. `families` scores hand-made
 bodies of nearly equal atoms: "brace", an X through the whole thickness; "wall", a plate over the whole side; "box",
-closed walls along the free faces. `design` lets the optimiser choose, from all sites, from the optimum of an elastic
-solid, or from that found from a random density. Where the beam repeats along z, all layers of a design are the same by
-symmetry, so that it is that of 2 cells once more; "layers" are designs without that, whose layers may differ.
+closed walls along the free faces. `design` lets the optimiser choose, from all sites or from the optimum of an elastic
+solid, found from a uniform or from a random density. Where the beam repeats along z, all layers of a design are the
+same by symmetry, so that it is that of 2 cells once more; "layers" are designs without that, whose layers may differ.
 
     python experiments/nano/selection.py families [thickness ...]
     python experiments/nano/selection.py design FOLDER thickness free|repeats|layers full|continuum|random
@@ -14,7 +14,7 @@ symmetry, so that it is that of 2 cells once more; "layers" are designs without 
 The second goes on from the folder when it is given again.
 
 `k_solid` is that of the same body as an elastic solid without surfaces, as in pillars.py. Results go to families.json
-and designs.json beside this file. Rows that are there already are not computed again.
+and designs.json beside this file. Rows of `families` and `crossed` that are there already are not computed again.
 """
 
 import json
@@ -208,7 +208,7 @@ def plot():
         "k per cell of thickness, eV/Å²": lambda row: row["k"] / row["thickness"],
         "lowest eigenvalue, eV/Å²": lambda row: row["lowest_eigenvalue"],
         "furthest that an atom went, Å": lambda row: row["furthest"],
-        "energy beyond the crystal's, eV": lambda row: row["excess_energy"],
+        "energy beyond crystal, eV/atom": lambda row: row["excess_energy"],
     }
     for line, faces in zip(axes, ("free", "repeats"), strict=True):
         for plot, (label, value) in zip(line, shown.items(), strict=True):

@@ -214,9 +214,9 @@ _EXPLAINED = [
     "Error: |C − C*| / |C*| over C11, C12 and C44, by an independent float64 solve; Eq. 3: mean of the differences "
     "over the ranges of Yang and others, 1.3308, 0.6674 and 0.3834. Of each target's first cell, and of its best.",
     "Alike: mean similarity of pairs of cells of one target (Eq. 4). Known: similarity to the most similar training "
-    "cell, median; held-out: that of real cells of as much volume, from the test split. Nearer: share of cells that "
-    "are nearer to the target than that one. Whole: cells in one part before any clean-up. CPU s: of making a cell, "
-    "median.",
+    "cell, median; held-out: that of real cells of the test split, of the volume that was asked for. Nearer: share of "
+    "cells that are nearer to the target than that one. Whole: cells in one part before any clean-up. CPU s: of making "
+    "a cell, median.",
 ]
 
 

@@ -130,7 +130,7 @@ def evaluate(
     _check(training, ways, settings, model)
     bench = Bench(training, model, settings)
     stated = {
-        "what": "evaluation", "ways": list(ways), "settings": asdict(settings),
+        "what": "evaluation, unlike samples", "ways": list(ways), "settings": asdict(settings),
         "library": digest([np.asarray(library.column(name)) for name in ("checksum", "split")]),
         "targets": digest([np.asarray(targets.constants), np.asarray(targets.volume_fraction)]),
         "model": None if model is None else digest([np.asarray(leaf) for leaf in jax.tree.leaves(model.weights)]),

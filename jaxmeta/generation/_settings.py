@@ -12,9 +12,9 @@ Way = Literal["raw", "guided", "fitted", "neighbour", "neighbour-fitted", "optim
 WAYS: dict[str, str] = {
     "raw": "samples of the model as they are",
     "guided": "samples guided by finite elements",
-    "fitted": "the best of some guided samples, cleaned and fitted",
+    "fitted": "of some guided samples, cleaned, the nearest fitted, then those least like what there is",
     "neighbour": "nearest training cells of different families",
-    "neighbour-fitted": "the best of some of those, cleaned and fitted",
+    "neighbour-fitted": "of some of those, cleaned, the nearest fitted",
     "optimized": "topology optimisation from random starts",
 }
 """What is compared, and what it is."""
@@ -35,7 +35,7 @@ class Comparison:
         steps: Evaluations of the network for a sample.
         scale: Of guidance without a classifier; 1 is none.
         guided: Last steps of a sample that finite elements guide, where they do; all, if there are fewer.
-        tries: Samples, or neighbours, for each fitted cell; the nearest is fitted first, others until one is exact.
+        tries: Samples, or neighbours, for each fitted cell. The nearest is fitted first, others until enough are exact.
         tolerance: Error of C11, C12 and C44 at which a fit ends.
         smallest_member: Least thickness of a member of a fitted cell, in voxels.
         max_solves: Solves after which a fit ends.
