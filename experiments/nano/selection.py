@@ -7,11 +7,12 @@ solid, found from a uniform or from a random density. Where the beam repeats alo
 same by symmetry, so that it is that of 2 cells once more; "layers" are designs without that, whose layers may differ.
 
     python experiments/nano/selection.py families [thickness ...]
-    python experiments/nano/selection.py design FOLDER thickness free|repeats|layers full|continuum|random
+    python experiments/nano/selection.py design FOLDER thickness free|repeats|layers full|continuum|random [patches]
     python experiments/nano/selection.py crossed thickness       designs in beams that they were not made for
     python experiments/nano/selection.py draw | plot
 
-The second goes on from the folder when it is given again.
+The second goes on from the folder when it is given again. Large beams try changes in patches, others where that is
+asked for.
 
 `k_solid` is that of the same body as an elastic solid without surfaces, as in pillars.py. Results go to families.json
 and designs.json beside this file. Rows of `families` and `crossed` that are there already are not computed again.
@@ -131,18 +132,20 @@ def families(*thicknesses):
                     kept("families", key, score(problem, made(problem)))
 
 
-def design(folder, thickness, faces, start):
+def design(folder, thickness, faces, start, patches=None):
     """What the optimiser chooses."""
     problem, began = beam(int(thickness), faces), time.time()
+    run = start if patches is None else f"{start}_{patches}"
     d = jm.nano.optimize(
         POTENTIAL, problem, FRACTION, start=start, trials=16, symmetric=FACES[faces], max_steps=60,
-        patches=len(problem.lattice) > LARGE, checkpoint=Path(folder) / f"{faces}_{thickness}_{start}",
+        patches=len(problem.lattice) > LARGE or patches is not None,
+        checkpoint=Path(folder) / f"{faces}_{thickness}_{run}",
         callback=lambda step, info: print(step, *info, f"{time.time() - began:.0f} s", flush=True),
     )  # fmt: skip
     told = {"result": d.result.name, "steps": len(d.history["stiffness"]), "seconds": round(d.seconds)}
     row = score(problem, d.occupancy, d.scored) | {"layers": layers(problem, d.occupancy)} | told
-    kept("designs", {"thickness": int(thickness), "faces": faces, "start": start}, row)
-    write(problem, d.occupancy, HERE / f"selection_{faces}_{thickness}_{start}.xyz")
+    kept("designs", {"thickness": int(thickness), "faces": faces, "start": run}, row)
+    write(problem, d.occupancy, HERE / f"selection_{faces}_{thickness}_{run}.xyz")
     draw()
 
 
