@@ -183,11 +183,28 @@ def refine(folder: Path) -> None:
     for kind, kinds in collected(folder).get("poisson", {}).items():
         if kinds["best"] is not None and "poisson_refined" not in kinds["best"]:
             path = folder / f"poisson-{kind}-{kinds['best']['start']}"
-            with np.load(path.with_suffix(".npz")) as file:
-                octant = np.unpackbits(file["octant"])[: file["shape"].prod()].reshape(file["shape"]).astype(float)
+            octant = octant_of(path.with_suffix(".npz"))
             row = json.loads(path.with_suffix(".json").read_text())
             row["poisson_refined"] = score(np.asarray(jm.symmetry.unfold(octant)), refine=True)["poisson_refined"]
             path.with_suffix(".json").write_text(json.dumps(row))
+
+
+def octant_of(path: Path) -> np.ndarray:
+    """The octant of a run, zeros and ones."""
+    with np.load(path) as file:
+        return np.unpackbits(file["octant"])[: file["shape"].prod()].reshape(file["shape"]).astype(float)
+
+
+def draw(folder: Path) -> None:
+    """The most auxetic cells of all kinds that led to some."""
+    best = {kind: kinds["best"] for kind, kinds in collected(folder).get("poisson", {}).items() if kinds["best"]}
+    order = sorted(best, key=lambda kind: best[kind]["poisson"])
+    paths = [folder / f"poisson-{kind}-{best[kind]['start']}.npz" for kind in order]
+    jm.render.contact_sheet(
+        Path(__file__).with_name("pictures") / "extremes_poisson.png",
+        [np.asarray(jm.symmetry.unfold(octant_of(path))) for path in paths],
+        labels=[f"{kind}: {best[kind]['poisson']:.3f}" for kind in order], columns=len(order), overwrite=True,
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -221,6 +238,7 @@ def main() -> None:
     refine(given.folder)
     text = json.dumps(collected(given.folder), indent=1)
     Path(__file__).with_name("extremes.json").write_text(text + "\n")
+    draw(given.folder)
 
 
 if __name__ == "__main__":
