@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxmeta.cli import main
+from jaxmeta.cli._main import _parse
 from tests.doc_cells import ROOT, blocks
 
 EXAMPLES = blocks("README.md", "python")
@@ -22,7 +23,7 @@ def _smaller(code: str) -> str:
 
 def test_there_are_examples():
     assert len(EXAMPLES) == 2
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 8
 
 
 @pytest.mark.parametrize("code", EXAMPLES, ids=["homogenize", "optimize"])
@@ -39,7 +40,7 @@ def test_python(code):
 
 
 # `jaxmeta generate` is run by tests/cli/test_generate.py.
-@pytest.mark.parametrize("line", [line for line in COMMANDS if re.match("jaxmeta (?!generate)", line)])
+@pytest.mark.parametrize("line", [line for line in COMMANDS if re.match("jaxmeta (?!generate|evaluate|nano)", line)])
 def test_commands(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line)[1:]
@@ -57,6 +58,15 @@ def test_commands(line, tmp_path, monkeypatch, capsys):
         assert main([*words, "--no-pictures"]) == 0
     folder = words[words.index("--output") + 1] if "--output" in words else "jaxmeta-optimize"
     assert (tmp_path / folder / "report.html").stat().st_size > 0
+
+
+def test_long_commands_are_understood():
+    """They are run, with other options, by tests/cli/test_evaluate.py and tests/cli/test_nano.py."""
+    (evaluated,) = (line for line in COMMANDS if "jaxmeta evaluate" in line)
+    (designed,) = (line for line in COMMANDS if "jaxmeta nano" in line)
+    found = _parse(shlex.split(evaluated)[1:])
+    assert list(found.ways) == ["raw", "fitted", "neighbour"] and found.drawn.targets == 8
+    assert "12 6 2" in designed and _parse(shlex.split(designed)[1:]).volume_fraction == 0.5
 
 
 def test_links():
