@@ -6,6 +6,7 @@ from ._denoiser import NetworkDenoiser as NetworkDenoiser
 from ._denoiser import Smoothed as Smoothed
 from ._embedding import Conditions as Conditions
 from ._embedding import conditions as conditions
+from ._examples import BoxExamples as BoxExamples
 from ._examples import Examples as Examples
 from ._field import from_field as from_field
 from ._field import to_field as to_field
@@ -23,6 +24,7 @@ from ._sample import sample_field as sample_field
 from ._sampler import descend as descend
 from ._schedule import Schedule as Schedule
 from ._settings import PRESETS as PRESETS
+from ._settings import BoxNet as BoxNet
 from ._settings import GridNet as GridNet
 from ._settings import Preset as Preset
 from ._settings import Training as Training

@@ -101,15 +101,18 @@ class Embedding(nnx.Module):
     Args:
         features: c.
         rngs: of the weights.
+        of_cells: whether conditions are those of cells, which are put on their scales; others are taken as they are.
     """
 
-    def __init__(self, features: int, rngs: nnx.Rngs):
+    def __init__(self, features: int, rngs: nnx.Rngs, of_cells: bool = True):
+        self.of_cells = of_cells
         self.noise = _Number(features, rngs)
         self.numbers = nnx.List([_Number(features, rngs) for _ in NAMES])
         self.absent = nnx.Param(jnp.zeros((len(NAMES), features), jnp.float32))
         self.last = nnx.Linear(features, features, param_dtype=jnp.float32, rngs=rngs)
 
     def __call__(self, noise: Float[Array, ""], asked: Conditions) -> Float[Array, " c"]:
-        each = jnp.stack([number(value) for number, value in zip(self.numbers, scaled(asked.values), strict=True)])
+        values = scaled(asked.values) if self.of_cells else asked.values
+        each = jnp.stack([number(value) for number, value in zip(self.numbers, values, strict=True)])
         shown = jnp.where(asked.given[:, None], each, self.absent[...])
         return nnx.silu(self.last(nnx.silu(self.noise(noise) + shown.sum(axis=0))))

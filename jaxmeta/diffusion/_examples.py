@@ -1,4 +1,4 @@
-"""Cells of a library in the form in which a network is trained on them."""
+"""Cells of a library, or fields on a box, in the form in which a network is trained on them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int8
 
-from . import _wedge
+from . import _blocks
 from ._embedding import Conditions
 from ._field import distance_field, squared_distance
 
@@ -41,21 +41,42 @@ class Examples(NamedTuple):
         """All conditions of every cell."""
         return Conditions(self.values, jnp.ones(self.values.shape, bool))
 
-    def fields(self, numbers: Array, side: int) -> Float[Array, "k m m m"]:
+    def fields(self, numbers: Array, shape: tuple[int, int, int]) -> Float[Array, "k m m m"]:
         """The fields of some cells."""
+        side = shape[0]
         i, j, k = np.sort(np.indices((side,) * 3).reshape(3, -1), axis=0)
         places = _numbers(side)[i, j, k].reshape((side,) * 3)
         return distance_field(self.squares[numbers][:, places], self.values.dtype)
 
 
+class BoxExamples(NamedTuple):
+    """Fields on a box, for a `BoxNet`.
+
+    Attributes:
+        signs: about of unit size, such as 1 where an atom is and −1 where none is, (n, a, b, c).
+        values: four numbers for each, about between −1 and 1, (n, 4), in the dtype of the training, float32.
+    """
+
+    signs: Int8[Array, "n a b c"]
+    values: Float[Array, "n 4"]
+
+    def conditions(self) -> Conditions:
+        """All conditions of every field."""
+        return Conditions(self.values, jnp.ones(self.values.shape, bool))
+
+    def fields(self, numbers: Array, shape: tuple[int, int, int]) -> Float[Array, "k a b c"]:
+        """Some of the fields."""
+        return self.signs[numbers].reshape(-1, *shape).astype(self.values.dtype)
+
+
 def _numbers(side: int) -> np.ndarray:
     numbers = np.zeros((side,) * 3, np.int32)
-    i, j, k = _wedge.blocks(side).T
+    i, j, k = _blocks.places(_blocks.wedge(side)).T
     numbers[i, j, k] = np.arange(len(i))
     return numbers
 
 
 @jax.jit
 def _squares(octants: Array) -> Array:
-    i, j, k = _wedge.blocks(octants.shape[-1]).T
+    i, j, k = _blocks.places(_blocks.wedge(octants.shape[-1])).T
     return jax.vmap(squared_distance)(octants)[:, i, j, k]

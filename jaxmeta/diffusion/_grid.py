@@ -120,7 +120,7 @@ class GridUNet(nnx.Module):
     def __call__(
         self, x: Float[Array, "m m m"], before: Float[Array, "m m m"], noise: Float[Array, ""], asked: Conditions
     ) -> Float[Array, "m m m"]:
-        """As that of `WedgeUNet`."""
+        """As that of `BlockUNet`."""
         embedded = self.embedding(noise, asked)
         hidden, skips = self.first(jnp.stack([permute_average(x), permute_average(before)], axis=-1)), []
         for number, level in enumerate(self.down):

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key
 
 from ._embedding import Conditions
 from ._schedule import Schedule
-from ._settings import GridNet, Network, WedgeNet
+from ._settings import BoxNet, GridNet, Network, WedgeNet
 
 Weights = Any
 """Nested dictionaries of arrays."""
@@ -80,12 +80,12 @@ def _initial(network: Network, key: Array) -> Weights:
 def apply(
     network: Network,
     weights: Weights,
-    x: Float[Array, "m m m"],
-    before: Float[Array, "m m m"],
+    x: Float[Array, "a b c"],
+    before: Float[Array, "a b c"],
     noise: Float[Array, ""],
     asked: Conditions,
-) -> Float[Array, "m m m"]:
-    """What the network gives for one field; see `WedgeUNet`."""
+) -> Float[Array, "a b c"]:
+    """What the network gives for one field; see `BlockUNet`."""
     structure, state = _structure(network)
     state = jax.tree.map(lambda leaf: leaf, state)  # a copy, for it is filled
     nnx.replace_by_pure_dict(state, weights)
@@ -103,10 +103,10 @@ def shapes(network: Network) -> Weights:
 
 
 def _module(network: Network, rngs: nnx.Rngs) -> nnx.Module:
-    if isinstance(network, WedgeNet):
-        from ._network import WedgeUNet
+    if isinstance(network, (WedgeNet, BoxNet)):
+        from ._network import BlockUNet
 
-        return WedgeUNet(network, rngs)
+        return BlockUNet(network, rngs)
     assert isinstance(network, GridNet)
     from ._grid import GridUNet
 

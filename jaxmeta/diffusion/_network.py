@@ -1,7 +1,8 @@
-"""A U-Net on the blocks of a wedge, small enough to be trained on a processor."""
+"""A U-Net on the blocks of a wedge or of a box, small enough to be trained on a processor."""
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import jax
@@ -10,10 +11,10 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from ..geometry.symmetry import permute_average
-from . import _wedge
+from . import _blocks
 from ._embedding import Conditions, Embedding
 from ._noise import images
-from ._settings import WedgeNet
+from ._settings import BoxNet, WedgeNet
 
 
 def linear(inputs: int, outputs: int, rngs: nnx.Rngs, zero: bool = False) -> nnx.Linear:
@@ -35,11 +36,11 @@ class Residual(nnx.Module):
         self.second = linear(7 * features, features, rngs, zero=True)
         self.modulation = linear(embedding, 2 * features, rngs, zero=True)
 
-    def __call__(self, x: Float[Array, "n c"], embedded: Float[Array, " e"], beside: _wedge.Table) -> Array:
+    def __call__(self, x: Float[Array, "n c"], embedded: Float[Array, " e"], beside: _blocks.Table) -> Array:
         scale, shift = jnp.split(self.modulation(embedded), 2)
-        hidden = normed(self.first(_wedge.look(beside, nnx.silu(normed(x)))))
+        hidden = normed(self.first(_blocks.look(beside, nnx.silu(normed(x)))))
         hidden = nnx.silu(hidden * (1 + scale)[None] + shift[None])
-        return x + self.second(_wedge.look(beside, hidden))
+        return x + self.second(_blocks.look(beside, hidden))
 
 
 class Whole(nnx.Module):
@@ -55,28 +56,34 @@ class Whole(nnx.Module):
         return x + self.second(hidden).reshape(x.shape)
 
 
-class WedgeUNet(nnx.Module):
-    """A U-Net whose voxels are the blocks of the wedge.
+class BlockUNet(nnx.Module):
+    """A U-Net whose voxels are the blocks of the wedge of a cubic cell, or of a box.
 
     The voxels of a block are its channels, so the finest level of a 32³ octant in blocks of 4³ has 120 places of 64
     channels in place of 32,768 of one. A block mixes with itself and the six blocks that share a face with it, images
-    beyond a mirror or in another wedge among them; a learned vector tells it where it is. The output is averaged over
-    the six permutations of the axes, each block weighted by the number of its images, so that it is symmetric to
-    rounding.
+    beyond a mirror or in another wedge among them; a learned vector tells it where it is. For cubic cells the output is
+    averaged over the six permutations of the axes, each block weighted by the number of its images, so that it is
+    symmetric to rounding.
 
     Args:
         settings: sizes.
         rngs: of the weights.
     """
 
-    def __init__(self, settings: WedgeNet, rngs: nnx.Rngs):
-        channels, widths, embedding = settings.block**3, settings.features, settings.embedding
-        side = settings.side // settings.block
-        self.sides = tuple(side // 2**level for level in range(len(widths)))
-        self.block = settings.block
-        self.embedding = Embedding(embedding, rngs)
+    def __init__(self, settings: WedgeNet | BoxNet, rngs: nnx.Rngs):
+        if isinstance(settings, WedgeNet):
+            self.size = (settings.block, settings.block, settings.block)
+            levels = [_blocks.wedge(settings.side // settings.block)]
+        else:
+            self.size = settings.block
+            levels = [_blocks.Blocks(settings.blocks)]
+        channels, widths, embedding = math.prod(self.size), settings.features, settings.embedding
+        for _ in widths[1:]:
+            levels.append(levels[-1].halved())
+        self.levels = tuple(levels)
+        self.embedding = Embedding(embedding, rngs, settings.cubic)
         self.first = linear(2 * channels, widths[0], rngs)
-        counts = [len(_wedge.blocks(side)) for side in self.sides]
+        counts = [len(_blocks.places(level)) for level in self.levels]
         self.places = nnx.List(
             [
                 nnx.Param(0.1 * jax.random.normal(rngs.params(), (count, width), jnp.float32))
@@ -94,8 +101,8 @@ class WedgeUNet(nnx.Module):
         self.last = linear(widths[0], channels, rngs, zero=True)
 
     def __call__(
-        self, x: Float[Array, "m m m"], before: Float[Array, "m m m"], noise: Float[Array, ""], asked: Conditions
-    ) -> Float[Array, "m m m"]:
+        self, x: Float[Array, "a b c"], before: Float[Array, "a b c"], noise: Float[Array, ""], asked: Conditions
+    ) -> Float[Array, "a b c"]:
         """The output for a noisy field.
 
         Args:
@@ -105,23 +112,26 @@ class WedgeUNet(nnx.Module):
             asked: conditions.
         """
         embedded = self.embedding(noise, asked)
-        rows = [_wedge.split(field, self.block) for field in (x, before)]
+        rows = [_blocks.split(field, self.levels[0]) for field in (x, before)]
         hidden, skips = self.first(jnp.concatenate(rows, axis=-1)), []
-        for level, side in enumerate(self.sides):
+        for level, blocks in enumerate(self.levels):
             if level:
-                hidden = self.coarser[level - 1](_wedge.look(_wedge.children(2 * side), hidden))
+                hidden = self.coarser[level - 1](_blocks.look(_blocks.children(self.levels[level - 1]), hidden))
             hidden = hidden + self.places[level][...]
             for residual in self.down[level]:
-                hidden = residual(hidden, embedded, _wedge.neighbours(side))
+                hidden = residual(hidden, embedded, _blocks.neighbours(blocks))
             skips.append(hidden)
         hidden = self.whole(skips.pop(), embedded)
         for level in reversed(range(len(skips))):
-            side = self.sides[level]
+            blocks = self.levels[level]
             finer = self.finer[level](hidden).reshape(8 * len(hidden), -1)
-            hidden = _wedge.look(_wedge.parents(side), finer)
+            hidden = _blocks.look(_blocks.parents(blocks), finer)
             hidden = self.joined[level](jnp.concatenate([hidden, skips[level]], axis=-1))
             for residual in self.up[level]:
-                hidden = residual(hidden, embedded, _wedge.neighbours(side))
-        i, j, k = _wedge.blocks(self.sides[0]).T
-        rows = self.last(nnx.silu(normed(hidden))) * images(self.sides[0])[i, j, k][:, None].astype(hidden.dtype)
-        return permute_average(_wedge.join(rows, self.sides[0], self.block))
+                hidden = residual(hidden, embedded, _blocks.neighbours(blocks))
+        rows, blocks = self.last(nnx.silu(normed(hidden))), self.levels[0]
+        if not blocks.wedge:
+            return _blocks.join(rows, blocks, self.size)
+        i, j, k = _blocks.places(blocks).T
+        rows = rows * images(blocks.shape[0])[i, j, k][:, None].astype(hidden.dtype)
+        return permute_average(_blocks.join(rows, blocks, self.size))

@@ -11,6 +11,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
 from ..geometry.symmetry import permute_average
+from ._settings import Network
 
 
 def symmetric_noise(key: Key[Array, ""], side: int, dtype: DTypeLike | None = None) -> Float[Array, "m m m"]:
@@ -38,6 +39,13 @@ def symmetric_noise(key: Key[Array, ""], side: int, dtype: DTypeLike | None = No
     """
     white = jax.random.normal(key, (side,) * 3, dtype)
     return permute_average(white) * jnp.asarray(np.sqrt(images(side)), white.dtype)
+
+
+def noise_of(network: Network, key: Key[Array, ""], dtype: DTypeLike | None = None) -> Float[Array, "a b c"]:
+    """Noise on the fields of a network, with the symmetry of cubic cells where they are these."""
+    if network.cubic:
+        return symmetric_noise(key, network.shape[0], dtype)
+    return jax.random.normal(key, network.shape, dtype)
 
 
 @cache

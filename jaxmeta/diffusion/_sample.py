@@ -18,7 +18,7 @@ from ._embedding import Conditions, conditions
 from ._field import from_field
 from ._guidance import Guidance
 from ._model import Model
-from ._noise import symmetric_noise
+from ._noise import noise_of
 from ._sampler import Method, descend
 
 
@@ -88,8 +88,8 @@ def sample_field(
     *,
     scale: Any = 1.0,
     method: Method = "dpm",
-) -> Float[Array, "m m m"]:
-    """The field of a cell, as `to_field` makes them, that `sample` cuts; differentiable.
+) -> Float[Array, "a b c"]:
+    """The field of a cell, as `to_field` makes them, that `sample` cuts, or a field on a box; differentiable.
 
     Args:
         model: from `load` or a training.
@@ -101,7 +101,7 @@ def sample_field(
         method: "dpm" or "ddim".
 
     Returns:
-        (m, m, m), in the dtype of the weights.
+        (m, m, m) or of the shape of the box, in the dtype of the weights.
     """
     levels = jnp.asarray(model.schedule.levels(steps), model.dtype)
     plain = isinstance(scale, (int, float)) and scale == 1
@@ -112,11 +112,11 @@ def sample_field(
 def _sampled(
     model: Model, asked: Conditions, key: Array, levels: Array, guidance: Any, scale: Array | None, method: Method
 ) -> Array:
-    noise = symmetric_noise(key, model.network.side, model.dtype)
+    noise = noise_of(model.network, key, model.dtype)
     asked = Conditions(asked.values.astype(model.dtype), asked.given)
     denoiser = NetworkDenoiser(model, asked)
     denoiser = denoiser if scale is None else ClassifierFree(denoiser, scale)
-    if guidance is None:  # which takes loose pieces away itself
+    if guidance is None and model.network.cubic:  # guidance takes loose pieces away itself
         denoiser = Smoothed(denoiser, levels[-2])
     return descend(denoiser, noise, levels, method, guidance)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .._numbers import plain_number, refused, require_numbers, whole_number
 
@@ -28,11 +28,66 @@ class WedgeNet:
     embedding: int = 256
 
     def __post_init__(self) -> None:
-        if len(self.features) < 2 or len(self.depth) != len(self.features):
-            raise refused("depth", "have one number for each of two or more levels", f"is {self.depth}")
+        _require_levels(self.features, self.depth)
         least = self.block * 2 ** (len(self.features) - 1)
         if self.side % least:
             raise refused("side", f"be a multiple of {least}", f"is {self.side}")
+
+    cubic: ClassVar[bool] = True
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the fields."""
+        return self.side, self.side, self.side
+
+
+@dataclass(frozen=True)
+class BoxNet:
+    """A U-Net on the blocks of a box, for fields of other things than cubic cells, such as where atoms are.
+
+    Conditions are four numbers of any meaning, about between −1 and 1. Faces of the box are mirrors.
+
+    Args:
+        shape: voxels along the edges of the box.
+        block: voxels along the edges of a block; the voxels of a block are channels.
+        features: channels on each level, finest first; each level has half as many blocks along an edge as the one
+            before it, rounded up.
+        depth: residual blocks on each level, on the way down and again on the way up.
+        embedding: channels of the embedding of noise level and conditions.
+    """
+
+    shape: tuple[int, int, int]
+    block: tuple[int, int, int] = (2, 2, 2)
+    features: tuple[int, ...] = (64, 128)
+    depth: tuple[int, ...] = (2, 1)
+    embedding: int = 128
+
+    def __post_init__(self) -> None:
+        _require_levels(self.features, self.depth)
+        if any(size % block for size, block in zip(self.shape, self.block, strict=True)):
+            raise refused("shape", f"have multiples of {self.block}", f"is {self.shape}")
+
+    cubic: ClassVar[bool] = False
+
+    @property
+    def side(self) -> int:
+        """That of an octant, of which there is none.
+
+        Raises:
+            ValueError: always.
+        """
+        raise refused("network", "be one of cubic cells", "is one of other fields, which `sample_field` draws")
+
+    @property
+    def blocks(self) -> tuple[int, int, int]:
+        """Along the edges of the box."""
+        (a, b, c), (p, q, r) = self.shape, self.block
+        return a // p, b // q, c // r
+
+
+def _require_levels(features: tuple[int, ...], depth: tuple[int, ...]) -> None:
+    if len(features) < 2 or len(depth) != len(features):
+        raise refused("depth", "have one number for each of two or more levels", f"is {depth}")
 
 
 @dataclass(frozen=True)
@@ -59,8 +114,15 @@ class GridNet:
         if any(width % 8 or width % self.heads for width in self.features):
             raise refused("features", f"be multiples of 8 and of {self.heads} heads", f"are {self.features}")
 
+    cubic: ClassVar[bool] = True
 
-Network = WedgeNet | GridNet
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the fields."""
+        return self.side, self.side, self.side
+
+
+Network = WedgeNet | GridNet | BoxNet
 Preset = Literal["small", "paper", "tiny"]
 PRESETS: dict[str, Network] = {
     "small": WedgeNet(),

@@ -23,14 +23,14 @@ import numpy as np
 from ..io import FileError, Path, brief, file_error, system_text, write_bytes
 from ._model import Model, shapes
 from ._schedule import Schedule
-from ._settings import GridNet, Network, WedgeNet
+from ._settings import BoxNet, GridNet, Network, WedgeNet
 
 FORMAT = "jaxmeta diffusion"
 SCHEMA = 1
 LICENCE = "CC-BY-4.0"
 SHIPPED = pathlib.Path(__file__).with_name("weights.h5")
 """The weights that come with the package."""
-_KINDS: dict[str, type] = {"wedge": WedgeNet, "grid": GridNet}
+_KINDS: dict[str, type] = {"wedge": WedgeNet, "grid": GridNet, "box": BoxNet}
 _MOST = 2048
 """Largest number among the sizes of a network in a file."""
 
@@ -154,9 +154,11 @@ def _network(stated: dict[str, Any]) -> Network:
         many = value if isinstance(value, tuple) else (value,)
         if len(many) > 8 or not all(type(size) is int and 0 <= size <= _MOST for size in many):
             raise ValueError(f"`{name}` is {brief(value)}")
-    if not all(sizes.get(name, 1) for name in ("side", "block", "embedding", "heads", "attention")):
+    edges = ("side", "block", "shape", "embedding", "heads", "attention")
+    if not np.concatenate([np.atleast_1d(sizes.get(name, 1)) for name in edges]).all():
         raise ValueError("a size is zero")
     network = kind(**sizes)
-    if network.side > 128 or min(network.features) == 0 or (isinstance(network, WedgeNet) and max(network.depth) > 16):
+    deepest = 0 if isinstance(network, GridNet) else max(network.depth)
+    if max(network.shape) > 128 or min(network.features) == 0 or deepest > 16:
         raise ValueError("a size is out of range")
     return network

@@ -13,9 +13,9 @@ from jaxtyping import Array, Float
 
 from ._denoiser import Coefficients, denoise
 from ._embedding import Conditions
-from ._examples import Examples
+from ._examples import BoxExamples, Examples
 from ._model import Model, Weights, apply, new_model
-from ._noise import symmetric_noise
+from ._noise import noise_of
 from ._schedule import Schedule
 from ._settings import Network, Training, Tuning
 
@@ -58,7 +58,7 @@ def init(network: Network, training: Training, start: Weights | None = None) -> 
 
 @partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=4)
 def step(
-    network: Network, training: Training, schedule: Schedule, examples: Examples, state: TrainingState
+    network: Network, training: Training, schedule: Schedule, examples: Examples | BoxExamples, state: TrainingState
 ) -> tuple[TrainingState, Float[Array, ""]]:
     r"""One step: a batch, its loss and gradient, AdamW, the average.
 
@@ -67,14 +67,14 @@ def step(
     .. math:: \mathrm E\, \Big\| F(c_\mathrm{in}(x_0 + \sigma n)) -
         \frac{x_0 - c_\mathrm{skip}(x_0 + \sigma n)}{c_\mathrm{out}} \Big\|^2 ,
 
-    one at every level before anything is learned. Half of the cells are shifted by half a period, which changes no
-    stiffness; in half of the steps the network sees an estimate of its own.
+    one at every level before anything is learned. Half of the cubic cells are shifted by half a period, which changes
+    no stiffness; in half of the steps the network sees an estimate of its own.
 
     Args:
         network: which network.
         training: how it is trained.
         schedule: the noise levels.
-        examples: the cells.
+        examples: the cells, or `BoxExamples`.
         state: the state before, whose memory is used anew.
 
     Returns:
@@ -111,17 +111,23 @@ def averaged(state: TrainingState, weights: Weights, share: float) -> Weights:
 
 
 def denoising(
-    network: Network, training: Training, schedule: Schedule, examples: Examples, weights: Weights, key: Array
+    network: Network,
+    training: Training,
+    schedule: Schedule,
+    examples: Examples | BoxExamples,
+    weights: Weights,
+    key: Array,
 ) -> tuple[Float[Array, ""], Weights]:
     """The loss of `step` and its gradient, of a batch that the key draws."""
     chosen, level, noise, again, dropped, turned = jax.random.split(key, 6)
     dtype, count = examples.values.dtype, training.batch
     numbers = jax.random.randint(chosen, (count,), 0, len(examples.values))
-    fields = examples.fields(numbers, network.side)
-    shifted = jax.random.bernoulli(turned, shape=(count, 1, 1, 1))
-    fields = jnp.where(shifted, fields[:, ::-1, ::-1, ::-1], fields)
+    fields = examples.fields(numbers, network.shape)
+    if network.cubic:
+        shifted = jax.random.bernoulli(turned, shape=(count, 1, 1, 1))
+        fields = jnp.where(shifted, fields[:, ::-1, ::-1, ::-1], fields)
     sigma = schedule.draw(level, count, dtype)
-    noises = jax.vmap(lambda key: symmetric_noise(key, network.side, dtype))(jax.random.split(noise, count))
+    noises = jax.vmap(lambda key: noise_of(network, key, dtype))(jax.random.split(noise, count))
     asked = Conditions(examples.values[numbers], _shown(dropped, count, training.dropped))
     c = jax.tree.map(lambda x: x[:, None, None, None], Coefficients.at(sigma))
     noisy = fields + sigma[:, None, None, None] * noises
@@ -162,7 +168,9 @@ def rate_at(settings: Training | Tuning, step: Any) -> Array:
     return (settings.rate * grown * jnp.clip(left, 0, 1)).astype(jnp.float32)
 
 
-def validate(model: Model, examples: Examples, count: int = 64, seed: int = 0) -> Float[np.ndarray, " levels"]:
+def validate(
+    model: Model, examples: Examples | BoxExamples, count: int = 64, seed: int = 0
+) -> Float[np.ndarray, " levels"]:
     """Mean square error of the estimate at each of `LEVELS`, all conditions shown; of data of about unit variance.
 
     Args:
@@ -176,12 +184,12 @@ def validate(model: Model, examples: Examples, count: int = 64, seed: int = 0) -
 
 
 @jax.jit
-def _errors(model: Model, examples: Examples, numbers: Array, key: Array) -> Array:
-    side, asked = model.network.side, examples.conditions()
+def _errors(model: Model, examples: Examples | BoxExamples, numbers: Array, key: Array) -> Array:
+    asked = examples.conditions()
 
     def error(number: Array) -> Array:
-        field = examples.fields(number[None], side)[0]
-        noise = symmetric_noise(jax.random.fold_in(key, number), side, field.dtype)
+        field = examples.fields(number[None], model.network.shape)[0]
+        noise = noise_of(model.network, jax.random.fold_in(key, number), field.dtype)
 
         def at(sigma: Array) -> Array:
             condition = Conditions(asked.values[number], asked.given[number])

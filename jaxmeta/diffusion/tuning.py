@@ -40,7 +40,7 @@ from ._energies import eigenvalues, gains_of, stiffness
 from ._examples import Examples
 from ._field import DEVIATION, from_field
 from ._model import Model, Weights
-from ._noise import symmetric_noise
+from ._noise import noise_of
 from ._parts import largest_part
 from ._sampler import Progress, advanced, begun
 from ._schedule import Schedule
@@ -245,7 +245,7 @@ def _sampled(
     asked = Conditions(values, jnp.ones(4, bool))
     sigma = jnp.asarray(schedule.levels(tuning.levels), values.dtype)
     frozen = _Guided(network, jax.lax.stop_gradient(weights), asked, tuning.scale)
-    progress, steps = begun(frozen, symmetric_noise(key, network.side, values.dtype), sigma)
+    progress, steps = begun(frozen, noise_of(network, key, values.dtype), sigma)
     first = tuning.levels - tuning.last
     progress, _ = jax.lax.scan(lambda at, levels: (advanced(frozen, at, levels), None), progress, steps[:first])
 

@@ -1,4 +1,4 @@
-"""Blocks of the wedge, and networks: symmetric output, weights, derivatives of the gathers."""
+"""Blocks of the wedge and of a box, and networks: symmetric output, weights, derivatives of the gathers."""
 
 import itertools
 
@@ -7,10 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.diffusion import PRESETS, Conditions, GridNet, Model, WedgeNet, conditions
-from jaxmeta.diffusion import _wedge as wedge
+from jaxmeta.diffusion import PRESETS, BoxNet, Conditions, GridNet, Model, WedgeNet, _blocks, conditions, sample
 from jaxmeta.diffusion._model import apply, shapes
-from jaxmeta.diffusion._noise import symmetric_noise
+from jaxmeta.diffusion._noise import noise_of, symmetric_noise
 from jaxmeta.geometry.symmetry import permute_average
 
 SMALL = WedgeNet(side=8, block=2, features=(8, 12), depth=(1, 0), embedding=16)
@@ -28,50 +27,61 @@ def random_weights(network, seed=0):
     )
 
 
-def octant_of(rows, side):
-    """The octant of blocks of one voxel, by the definition."""
-    octant = np.zeros((side,) * 3)
-    for row, place in zip(rows, wedge.blocks(side), strict=True):
-        for order in itertools.permutations(range(3)):
-            octant[tuple(place[list(order)])] = row
-    return octant
+BLOCKS = [_blocks.wedge(4), _blocks.Blocks((4, 3, 1))]
 
 
-def test_neighbours_are_those_of_the_mirrored_octant():
-    side = 4
-    rows = np.arange(len(wedge.blocks(side)), dtype=float)
-    octant = np.pad(octant_of(rows, side), 1, mode="symmetric")
-    found = wedge.look(wedge.neighbours(side), jnp.asarray(rows)[:, None])
-    for place, seen in zip(wedge.blocks(side) + 1, np.asarray(found), strict=True):
+def whole_of(rows, blocks):
+    """The field of blocks of one voxel, by the definition."""
+    field = np.zeros(blocks.shape)
+    for row, place in zip(rows, _blocks.places(blocks), strict=True):
+        for order in itertools.permutations(range(3)) if blocks.wedge else [(0, 1, 2)]:
+            field[tuple(place[list(order)])] = row
+    return field
+
+
+def numbered(blocks):
+    return np.arange(len(_blocks.places(blocks)), dtype=float)
+
+
+@pytest.mark.parametrize("blocks", BLOCKS)
+def test_neighbours_are_those_of_the_mirrored_field(blocks):
+    rows = numbered(blocks)
+    field = np.pad(whole_of(rows, blocks), 1, mode="symmetric")
+    found = _blocks.look(_blocks.neighbours(blocks), jnp.asarray(rows)[:, None])
+    for place, seen in zip(_blocks.places(blocks) + 1, np.asarray(found), strict=True):
         steps = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (-1, 0, 0), (0, -1, 0), (0, 0, -1)]
-        assert seen.tolist() == [octant[tuple(place + step)] for step in np.array(steps)]
+        assert seen.tolist() == [field[tuple(place + step)] for step in np.array(steps)]
 
 
-def test_children_and_parents_are_within_each_other():
-    side = 4
-    fine = np.arange(len(wedge.blocks(side)), dtype=float)
-    octant = octant_of(fine, side)
-    within = np.asarray(wedge.look(wedge.children(side), jnp.asarray(fine)[:, None]))
-    for place, seen in zip(2 * wedge.blocks(side // 2), within, strict=True):
-        assert seen.tolist() == octant[tuple(slice(start, start + 2) for start in place)].ravel().tolist()
-    again = wedge.look(wedge.parents(side), jnp.asarray(within).reshape(-1, 1))
+@pytest.mark.parametrize("blocks", BLOCKS)
+def test_children_and_parents_are_within_each_other(blocks):
+    fine = numbered(blocks)
+    field = whole_of(fine, blocks)
+    field = np.pad(field, [(0, count % 2) for count in field.shape], mode="symmetric")  # images beyond the mirrors
+    within = np.asarray(_blocks.look(_blocks.children(blocks), jnp.asarray(fine)[:, None]))
+    for place, seen in zip(2 * _blocks.places(blocks.halved()), within, strict=True):
+        assert seen.tolist() == field[tuple(slice(start, start + 2) for start in place)].ravel().tolist()
+    again = _blocks.look(_blocks.parents(blocks), jnp.asarray(within).reshape(-1, 1))
     assert np.asarray(again)[:, 0].tolist() == fine.tolist()
 
 
-def test_split_and_join_are_inverse_on_the_wedge():
-    field = permute_average(jax.random.normal(jax.random.key(0), (8, 8, 8)))
-    joined = wedge.join(wedge.split(field, 2), 4, 2)
-    inside = octant_of(np.ones(len(wedge.blocks(4))), 4)[0, 0, 0]
-    assert inside == 1
+def test_split_and_join_are_inverse_on_the_wedge_and_in_a_box():
+    field, wedge = permute_average(jax.random.normal(jax.random.key(0), (8, 8, 8))), _blocks.wedge(4)
+    joined = _blocks.join(_blocks.split(field, wedge), wedge, (2, 2, 2))
     i, j, k = np.indices((8, 8, 8)) // 2
     np.testing.assert_array_equal(joined, np.where((i <= j) & (j <= k), field, 0))
+    field, box = jax.random.normal(jax.random.key(0), (8, 6, 3)), _blocks.Blocks((4, 2, 1))
+    rows = _blocks.split(field, box)
+    np.testing.assert_array_equal(rows[1], field[:2, 3:, :].ravel())
+    np.testing.assert_array_equal(_blocks.join(rows, box, (2, 3, 3)), field)
 
 
-@pytest.mark.parametrize("table", [wedge.neighbours, wedge.children, wedge.parents, wedge.placed])
-def test_the_derivative_of_looking_is_its_transpose(table):
-    table = table(4)
+@pytest.mark.parametrize("table", [_blocks.neighbours, _blocks.children, _blocks.parents, _blocks.placed])
+@pytest.mark.parametrize("blocks", BLOCKS)
+def test_the_derivative_of_looking_is_its_transpose(table, blocks):
+    table = table(blocks)
     x = jax.random.normal(jax.random.key(0), (table.rows, 3))
-    y, back = jax.vjp(lambda x: wedge.look(table, x), x)
+    y, back = jax.vjp(lambda x: _blocks.look(table, x), x)
     matrix = np.zeros((*table.looks.shape, table.rows + 1))
     np.put_along_axis(matrix, table.looks[..., None], 1, axis=-1)
     matrix = matrix[..., :-1].reshape(-1, table.rows)
@@ -101,6 +111,20 @@ def test_output_is_symmetric_to_rounding_and_depends_on_all_inputs(network):
     assert all(float(np.abs(other - first).max()) > 1e-4 for other in others)
 
 
+def test_fields_on_a_box_keep_their_directions():
+    network = BoxNet((4, 4, 2), (2, 2, 2), (8, 8), (1, 0), 8)
+    model = random_weights(network)
+    x, before = (noise_of(network, jax.random.key(key), jnp.float64) for key in (1, 2))
+    np.testing.assert_array_equal(x, jax.random.normal(jax.random.key(1), x.shape, jnp.float64))
+    asked = Conditions(jnp.array([0.3, -2.0, 0.0, 0.5]), jnp.ones(4, bool))  # no stiffness is negative
+    field = apply(network, model.weights, x, before, jnp.asarray(0.1), asked)
+    assert field.shape == (4, 4, 2) and np.abs(field - field.transpose(1, 0, 2)).max() > 0.1
+    other = apply(network, model.weights, x, before, jnp.asarray(0.1), asked._replace(values=asked.values + 0.1))
+    assert np.isfinite(field).all() and np.abs(other - field).max() > 1e-3
+    with pytest.raises(ValueError, match="Argument `network` must be one of cubic cells"):
+        sample(model, asked, jax.random.key(0), 2)
+
+
 def test_sizes_of_the_presets():
     def count(network):
         return sum(leaf.size for leaf in jax.tree.leaves(shapes(network)))
@@ -113,6 +137,12 @@ def test_sizes_of_the_presets():
 def test_networks_that_cannot_be(wrong):
     with pytest.raises(ValueError, match="Argument"):
         WedgeNet(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"shape": (8, 4, 3)}, {"depth": (1,)}])
+def test_networks_on_a_box_that_cannot_be(wrong):
+    with pytest.raises(ValueError, match="Argument"):
+        BoxNet(**{"shape": (8, 4, 2), "features": (8, 8, 8), "depth": (1, 0, 0)} | wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"c11": float("nan")}, {"c11": -0.1}, {"volume_fraction": 1.2}, {"c44": [0.1, 0.2]}])

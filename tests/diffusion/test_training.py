@@ -11,7 +11,7 @@ import pytest
 
 import jaxmeta as jm
 from jaxmeta import diffusion
-from jaxmeta.diffusion import Examples, Training, to_field, training
+from jaxmeta.diffusion import BoxExamples, BoxNet, Examples, Training, to_field, training
 from jaxmeta.diffusion.training import _shown
 from tests.dataset.libraries import ATTRIBUTES, _file, _records, columns, octant
 from tests.diffusion.test_network import LEAST
@@ -36,7 +36,7 @@ def examples(library):
 
 def test_examples_are_the_fields_of_the_cells(library, examples):
     numbers = np.array([5, 0, 17])
-    fields = examples.fields(jnp.asarray(numbers), 8)
+    fields = examples.fields(jnp.asarray(numbers), (8, 8, 8))
     for field, solid in zip(fields, library.octants(numbers), strict=True):
         np.testing.assert_allclose(field, to_field(solid), atol=1e-6)
     np.testing.assert_allclose(examples.values[:, 3], library.volume_fraction, rtol=1e-6)
@@ -131,7 +131,7 @@ def test_it_learns(whole, examples):
     assert np.mean(losses[-20:]) < 0.85 * np.mean(losses[:5])
     first, last = (training.validate(m, examples) for m in (training.init(LEAST, SETTINGS).model(LEAST), model))
     # Before it learns, the estimate is x c_skip, whose error at much noise is all of the field.
-    assert first[-1] == pytest.approx(float(jnp.mean(examples.fields(jnp.arange(24), 8) ** 2)), rel=0.02)
+    assert first[-1] == pytest.approx(float(jnp.mean(examples.fields(jnp.arange(24), (8, 8, 8)) ** 2)), rel=0.02)
     assert last[1] < 0.8 * first[1]
 
 
@@ -139,3 +139,21 @@ def test_it_learns(whole, examples):
 def test_settings_that_cannot_be(wrong, unchecked):
     with pytest.raises(ValueError, match=f"Argument `{next(iter(wrong))}`"):
         Training(**wrong)
+
+
+def test_a_network_on_a_box_learns_fields_of_other_things():
+    """Two fields, of halves along x or along y, told apart by the first condition."""
+    network = BoxNet((8, 4, 2), (2, 2, 2), (32, 32), (1, 0), 16)
+    settings, schedule = Training(steps=300, batch=32, warmup=10, rate=1e-2, average=0.9), diffusion.Schedule()
+    x, y, _ = np.indices(network.shape)
+    values = jnp.array([[1.0, 0, 0, 0], [-1.0, 0, 0, 0]], jnp.float32)
+    halves = BoxExamples(jnp.asarray(np.where([x < 4, y < 2], 1, -1), jnp.int8), values)
+    state = training.init(network, settings)
+    for _ in range(settings.steps):
+        state, _ = training.step(network, settings, schedule, halves, state)
+    model = state.model(network)
+    assert training.validate(model, halves)[1] < 0.05
+    for signs, value in zip(halves.signs, values, strict=True):
+        asked = diffusion.Conditions(value, jnp.ones(4, bool))
+        field = diffusion.sample_field(model, asked, jax.random.key(3), 8)
+        assert (np.sign(field) == signs).mean() > 0.95

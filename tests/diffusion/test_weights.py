@@ -37,6 +37,9 @@ def test_round_trip(model, path):
         assert second.dtype == jnp.float32
         np.testing.assert_array_equal(first.astype(jnp.float16), second.astype(jnp.float16))
     assert path.stat().st_size < 2 * model.count + 20_000
+    box = random_weights(diffusion.BoxNet((4, 4, 2), (2, 2, 2), (8, 8), (1, 0), 8)).astype(jnp.float32)
+    save(box, path, overwrite=True)
+    assert load(path).network == box.network
 
 
 def change(path, **values):
