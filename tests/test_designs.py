@@ -19,12 +19,21 @@ assert SPEC is not None and SPEC.loader is not None
 run = sys.modules["designs"] = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(run)
 RESULTS = json.loads((FOLDER / "results.json").read_text("utf-8"))
+SPLIT = json.loads((FOLDER / "split.json").read_text("utf-8"))
 
 
 @pytest.mark.slow
 def test_results_are_those_of_the_cells_and_what_is_promised():
     for name in run.DESIGNS:
         _result_is_that_of_the_cell_and_what_is_promised(name)
+    octant = run.stored("shear_split_64")
+    rows = [score(np.asarray(jm.symmetry.unfold(np.kron(octant, np.ones((k,) * 3))))) for k in (1, 2)]
+    found = {
+        key + end: row[key] for row, end in zip(rows, ("", "_refined"), strict=True) for key in ("shear_share", "zener")
+    }
+    for key, value in found.items():
+        assert SPLIT["64"][key] == pytest.approx(value, rel=1e-5), key
+    assert found["shear_share_refined"] > 0.925 and abs(found["zener_refined"] - 1) < 0.03 > abs(found["zener"] - 1)
 
 
 def _result_is_that_of_the_cell_and_what_is_promised(name):
