@@ -201,7 +201,7 @@ def plot():
     from matplotlib.figure import Figure
 
     rows = [row for row in json.loads((HERE / "families.json").read_text()) if "k" in row]
-    own = [("free", "full"), ("layers", "full"), ("repeats", "full"), ("repeats", "2 cells")]
+    own = [("free", "full"), ("free", "full_patches"), ("repeats", "full"), ("repeats", "2 cells"), ("layers", "full")]
     designs = json.loads((HERE / "designs.json").read_text())
     rows += [row | {"family": "design"} for row in designs if (row["faces"], row["start"]) in own]
     figure = Figure(figsize=(14, 6), dpi=110, layout="constrained")
@@ -223,7 +223,7 @@ def plot():
                 plot.plot([row["thickness"] for row in chosen], [value(row) for row in chosen], **style)
             if faces == "repeats":
                 chosen = [row for row in rows if row["faces"] == "layers"]
-                plot.plot([row["thickness"] for row in chosen], [value(row) for row in chosen], "--x", color="#111111",
+                plot.plot([row["thickness"] for row in chosen], [value(row) for row in chosen], "x", color="#111111",
                           label="design, layers free")  # fmt: skip
             plot.set(xlabel=f"thickness in cells, {faces} along z", ylabel=label)
         line[1].set_yscale("log")
