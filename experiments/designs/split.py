@@ -4,7 +4,7 @@
 
 Walls of two or three voxels are stiffer than the solid they stand for, so what is designed on 64³ voxels loses on finer
 ones. Here the optimiser moves 64³ voxels and sees each of them split in eight; then it moves and sees 128³ voxels.
-Three minutes on one core. Writes `split.json`, `cells/shear_split_*.npz` and `pictures/shear_split.png`.
+Four minutes on one core. Writes `split.json`, `cells/shear_split_*.npz` and `pictures/shear_split.png`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from PIL import Image
 
 import jaxmeta as jm
 from jaxmeta import diffusion, generation
-from jaxmeta.generation._measures import eq3_error, most_similar, pair_similarity, plain_error
+from jaxmeta.generation import eq3_error, most_similar, pair_similarity, plain_error
 from jaxmeta.generation._samples import sample_octants
 from jaxmeta.io import write_json
 

@@ -132,16 +132,15 @@ def parents(blocks: Blocks) -> Table:
 @cache
 def placed(blocks: Blocks) -> Table:
     """For each place of the box the row of its block, or zeros outside of the wedge."""
-    every = np.argwhere(np.ones(blocks.shape, bool))
     count = len(places(blocks))
     rows = np.full(blocks.shape, count)
     rows[tuple(places(blocks).T)] = np.arange(count)
-    return Table(rows[tuple(every.T)][:, None], count)
+    return Table(rows.reshape(-1, 1), count)
 
 
-def split(field: Float[Array, "a b c"], blocks: Blocks) -> Float[Array, "n v"]:
-    """The voxels of the blocks."""
-    (a, b, c), (p, q, r) = blocks.shape, np.array(field.shape) // blocks.shape
+def split(field: Float[Array, "a b c"], blocks: Blocks, size: tuple[int, int, int]) -> Float[Array, "n v"]:
+    """The voxels of the blocks of a size."""
+    (a, b, c), (p, q, r) = blocks.shape, size
     rows = field.reshape(a, p, b, q, c, r).transpose(0, 2, 4, 1, 3, 5)
     i, j, k = places(blocks).T
     return rows[i, j, k].reshape(len(i), p * q * r)

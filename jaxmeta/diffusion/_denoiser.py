@@ -32,13 +32,13 @@ SMOOTHING = 0.2
 class Denoiser(Protocol):
     """An estimate of the field without noise, and what it remembers."""
 
-    def init(self, x: Float[Array, "m m m"]) -> Memory:
+    def init(self, x: Float[Array, "a b c"]) -> Memory:
         """The memory before the first step."""
         ...
 
     def __call__(
-        self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Memory
-    ) -> tuple[Float[Array, "m m m"], Memory]:
+        self, x: Float[Array, "a b c"], sigma: Float[Array, ""], memory: Memory
+    ) -> tuple[Float[Array, "a b c"], Memory]:
         """The estimate and the memory after it."""
         ...
 
@@ -60,7 +60,7 @@ class Coefficients(NamedTuple):
 
 def denoise(
     network: Network, weights: Weights, x: Array, sigma: Array, before: Array, asked: Conditions
-) -> Float[Array, "m m m"]:
+) -> Float[Array, "a b c"]:
     """The estimate D(x, σ) of the field without noise."""
     c = Coefficients.at(sigma)
     return c.skip * x + c.out * apply(network, weights, c.into * x, before, c.noise, asked)
@@ -78,13 +78,13 @@ class NetworkDenoiser:
     def __init__(self, model: Model, asked: Conditions):
         self.model, self.asked = model, asked
 
-    def init(self, x: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
+    def init(self, x: Float[Array, "a b c"]) -> Float[Array, "a b c"]:
         """No estimate yet."""
         return jnp.zeros_like(x)
 
     def __call__(
-        self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Float[Array, "m m m"]
-    ) -> tuple[Float[Array, "m m m"], Float[Array, "m m m"]]:
+        self, x: Float[Array, "a b c"], sigma: Float[Array, ""], memory: Float[Array, "a b c"]
+    ) -> tuple[Float[Array, "a b c"], Float[Array, "a b c"]]:
         """The estimate, twice."""
         estimate = denoise(self.model.network, self.model.weights, x, sigma, memory, self.asked)
         return estimate, estimate
@@ -112,13 +112,13 @@ class ClassifierFree:
     def __init__(self, denoiser: NetworkDenoiser, scale: float | Float[Array, ""]):
         self.denoiser, self.scale = denoiser, scale
 
-    def init(self, x: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
+    def init(self, x: Float[Array, "a b c"]) -> Float[Array, "a b c"]:
         """That of the denoiser."""
         return self.denoiser.init(x)
 
     def __call__(
-        self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Float[Array, "m m m"]
-    ) -> tuple[Float[Array, "m m m"], Float[Array, "m m m"]]:
+        self, x: Float[Array, "a b c"], sigma: Float[Array, ""], memory: Float[Array, "a b c"]
+    ) -> tuple[Float[Array, "a b c"], Float[Array, "a b c"]]:
         """The estimate, twice."""
         with_, _ = self.denoiser(x, sigma, memory)
         without, _ = self.denoiser.unconditional()(x, sigma, memory)
@@ -143,19 +143,19 @@ class Smoothed:
     def __init__(self, denoiser: NetworkDenoiser | ClassifierFree, lowest: float | Float[Array, ""]):
         self.denoiser, self.lowest = denoiser, lowest
 
-    def init(self, x: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
+    def init(self, x: Float[Array, "a b c"]) -> Float[Array, "a b c"]:
         """That of the denoiser."""
         return self.denoiser.init(x)
 
     def __call__(
-        self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Float[Array, "m m m"]
-    ) -> tuple[Float[Array, "m m m"], Float[Array, "m m m"]]:
+        self, x: Float[Array, "a b c"], sigma: Float[Array, ""], memory: Float[Array, "a b c"]
+    ) -> tuple[Float[Array, "a b c"], Float[Array, "a b c"]]:
         """The estimate, smoothed or not, and the memory of the denoiser."""
         estimate, memory = self.denoiser(x, sigma, memory)
         return jnp.where(sigma <= jnp.asarray(self.lowest, sigma.dtype), smoothed(estimate), estimate), memory
 
 
-def smoothed(field: Float[Array, "m m m"]) -> Float[Array, "m m m"]:
+def smoothed(field: Float[Array, "a b c"]) -> Float[Array, "a b c"]:
     """A field after the filter of `Smoothed`."""
     for axis in range(3):
         wide = jnp.pad(field, [(1, 1) if other == axis else (0, 0) for other in range(3)], mode="symmetric")

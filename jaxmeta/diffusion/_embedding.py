@@ -18,10 +18,11 @@ _FREQUENCIES = 16
 
 
 class Conditions(NamedTuple):
-    """What a cell is to have.
+    """What a cell is to have, or a field on a box.
 
     Attributes:
-        values: C11, C12, C44 in units of the solid's Young's modulus, and the volume fraction, (..., 4).
+        values: C11, C12, C44 in units of the solid's Young's modulus, and the volume fraction, (..., 4); any four
+            numbers for a `BoxNet`.
         given: which of them are asked for, (..., 4); the others may have any value.
     """
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int8
 
+from .._numbers import refused
 from . import _blocks
 from ._embedding import Conditions
 from ._field import distance_field, squared_distance
@@ -53,7 +54,7 @@ class BoxExamples(NamedTuple):
     """Fields on a box, for a `BoxNet`.
 
     Attributes:
-        signs: about of unit size, such as 1 where an atom is and −1 where none is, (n, a, b, c).
+        signs: 1 or −1, such as where an atom is and where none is, (n, a, b, c).
         values: four numbers for each, about between −1 and 1, (n, 4), in the dtype of the training, float32.
     """
 
@@ -65,8 +66,15 @@ class BoxExamples(NamedTuple):
         return Conditions(self.values, jnp.ones(self.values.shape, bool))
 
     def fields(self, numbers: Array, shape: tuple[int, int, int]) -> Float[Array, "k a b c"]:
-        """Some of the fields."""
-        return self.signs[numbers].reshape(-1, *shape).astype(self.values.dtype)
+        """Some of the fields.
+
+        Raises:
+            ValueError: they are of another shape, or not as many as the conditions.
+        """
+        if self.signs.shape != (len(self.values), *shape):
+            found = f"has some of shape {self.signs.shape}"
+            raise refused("examples", f"have {len(self.values)} fields of shape {shape}, one for each condition", found)
+        return self.signs[numbers].astype(self.values.dtype)
 
 
 def _numbers(side: int) -> np.ndarray:

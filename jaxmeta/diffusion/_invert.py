@@ -35,18 +35,18 @@ class Forgetful:
     def __init__(self, denoiser: Denoiser):
         self.denoiser = denoiser
 
-    def init(self, x: Float[Array, "m m m"]) -> Memory:
+    def init(self, x: Float[Array, "a b c"]) -> Memory:
         """Nothing."""
         return ()
 
-    def __call__(self, x: Float[Array, "m m m"], sigma: Float[Array, ""], memory: Memory) -> tuple[Any, Memory]:
+    def __call__(self, x: Float[Array, "a b c"], sigma: Float[Array, ""], memory: Memory) -> tuple[Any, Memory]:
         """The estimate."""
         return self.denoiser(x, sigma, self.denoiser.init(x))[0], memory
 
 
 def ascend(
-    denoiser: Denoiser, field: Float[Array, "m m m"], levels: Float[Array, " steps"], rounds: int = 8
-) -> Float[Array, "m m m"]:
+    denoiser: Denoiser, field: Float[Array, "a b c"], levels: Float[Array, " steps"], rounds: int = 8
+) -> Float[Array, "a b c"]:
     """The noise from which `descend(denoiser, noise, levels, "ddim")` leads to a field. A pure function of arrays.
 
     Args:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key
 
 from ._embedding import Conditions
 from ._schedule import Schedule
-from ._settings import BoxNet, GridNet, Network, WedgeNet
+from ._settings import BoxNet, GridNet, Network, WedgeNet, require_cubic
 
 Weights = Any
 """Nested dictionaries of arrays."""
@@ -46,6 +46,15 @@ class Model:
         """The model with weights of another dtype, which is that of what it computes."""
         weights = jax.tree.map(lambda leaf: leaf.astype(dtype), self.weights)
         return Model(self.network, weights, self.schedule, self.notes)
+
+    @property
+    def side(self) -> int:
+        """Voxels along an edge of the octants that it makes.
+
+        Raises:
+            ValueError: it makes fields on a box.
+        """
+        return require_cubic("model", self.network).side
 
     @property
     def dtype(self) -> jnp.dtype:

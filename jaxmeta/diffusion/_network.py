@@ -81,7 +81,7 @@ class BlockUNet(nnx.Module):
         for _ in widths[1:]:
             levels.append(levels[-1].halved())
         self.levels = tuple(levels)
-        self.embedding = Embedding(embedding, rngs, settings.cubic)
+        self.embedding = Embedding(embedding, rngs, of_cells=isinstance(settings, WedgeNet))
         self.first = linear(2 * channels, widths[0], rngs)
         counts = [len(_blocks.places(level)) for level in self.levels]
         self.places = nnx.List(
@@ -112,7 +112,7 @@ class BlockUNet(nnx.Module):
             asked: conditions.
         """
         embedded = self.embedding(noise, asked)
-        rows = [_blocks.split(field, self.levels[0]) for field in (x, before)]
+        rows = [_blocks.split(field, self.levels[0], self.size) for field in (x, before)]
         hidden, skips = self.first(jnp.concatenate(rows, axis=-1)), []
         for level, blocks in enumerate(self.levels):
             if level:

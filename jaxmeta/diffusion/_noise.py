@@ -1,4 +1,4 @@
-"""Gaussian noise with the symmetry of a cubic cell."""
+"""Gaussian noise, with the symmetry of a cubic cell where fields are those of cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
 from ..geometry.symmetry import permute_average
-from ._settings import Network
+from ._settings import BoxNet, Network
 
 
 def symmetric_noise(key: Key[Array, ""], side: int, dtype: DTypeLike | None = None) -> Float[Array, "m m m"]:
@@ -43,9 +43,9 @@ def symmetric_noise(key: Key[Array, ""], side: int, dtype: DTypeLike | None = No
 
 def noise_of(network: Network, key: Key[Array, ""], dtype: DTypeLike | None = None) -> Float[Array, "a b c"]:
     """Noise on the fields of a network, with the symmetry of cubic cells where they are these."""
-    if network.cubic:
-        return symmetric_noise(key, network.shape[0], dtype)
-    return jax.random.normal(key, network.shape, dtype)
+    if isinstance(network, BoxNet):
+        return jax.random.normal(key, network.shape, dtype)
+    return symmetric_noise(key, network.side, dtype)
 
 
 @cache

@@ -24,7 +24,7 @@ from . import training as _training
 from ._examples import Examples
 from ._model import Model
 from ._schedule import Schedule
-from ._settings import Network, Training
+from ._settings import Network, Training, require_cubic
 from ._weights import save
 
 CURVE = ("step", "samples", "seconds", "loss", "validation", *(f"error_{level:g}" for level in _training.LEVELS))
@@ -127,10 +127,11 @@ def parts_of(library: Library, network: Network) -> list[Library]:
     """The cells for training and those for validation of a library that a network can be trained on.
 
     Raises:
-        ValueError: the library has octants of another side, or no cells of one of these.
+        ValueError: the library has octants of another side, no cells of one of these, or the network is not of cells.
     """
-    if library.side != network.side:
-        raise ValueError(f"Argument `library` must have octants of side {network.side}, but has {library.side}.")
+    side = require_cubic("network", network).side
+    if library.side != side:
+        raise ValueError(f"Argument `library` must have octants of side {side}, but has {library.side}.")
     parts = [library.split("training"), library.split("validation")]
     if not all(map(len, parts)):
         raise ValueError("Argument `library` must have cells for training and for validation, but has none.")

@@ -1,4 +1,4 @@
-"""Cells from a model."""
+"""Cells from a model, or fields on a box."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from ..geometry import symmetry
 from ._denoiser import ClassifierFree, NetworkDenoiser, Smoothed
 from ._embedding import Conditions, conditions
 from ._field import from_field
-from ._guidance import Guidance
+from ._guidance import FiniteElements, Guidance
 from ._model import Model
 from ._noise import noise_of
 from ._sampler import Method, descend
+from ._settings import BoxNet, require_cubic
 
 
 def sample(
@@ -69,9 +70,9 @@ def sample(
     require_kind("model", model, (Model,))
     asked = _asked(conditions)
     whole_number("resolution", resolution, least=1)
-    refine, rest = divmod(resolution, 2 * model.network.side)
+    refine, rest = divmod(resolution, 2 * model.side)
     if rest or not refine:
-        raise refused("resolution", f"be a multiple of {2 * model.network.side}", f"is {resolution}")
+        raise refused("resolution", f"be a multiple of {2 * model.side}", f"is {resolution}")
     scale = real_number("scale", scale, "be a number that is not negative", lambda x: x >= 0)
     field = sample_field(model, asked, key, steps, guidance, scale=scale, method=method)
     volume = asked.values[3].astype(field.dtype)
@@ -91,18 +92,25 @@ def sample_field(
 ) -> Float[Array, "a b c"]:
     """The field of a cell, as `to_field` makes them, that `sample` cuts, or a field on a box; differentiable.
 
+    That of a cell is smoothed where nothing guides it; one on a box is as the network made it.
+
     Args:
         model: from `load` or a training.
         asked: conditions.
         key: of JAX.
         steps: evaluations of the network.
-        guidance: such as `FiniteElements`.
+        guidance: such as `FiniteElements`, which is for cells alone.
         scale: of guidance without a classifier.
         method: "dpm" or "ddim".
 
     Returns:
         (m, m, m) or of the shape of the box, in the dtype of the weights.
+
+    Raises:
+        ValueError: finite elements are to guide a field on a box.
     """
+    if isinstance(guidance, FiniteElements):
+        require_cubic("model", model.network)
     levels = jnp.asarray(model.schedule.levels(steps), model.dtype)
     plain = isinstance(scale, (int, float)) and scale == 1
     return _sampled(model, asked, key, levels, guidance, None if plain else jnp.asarray(scale, model.dtype), method)
@@ -116,7 +124,7 @@ def _sampled(
     asked = Conditions(asked.values.astype(model.dtype), asked.given)
     denoiser = NetworkDenoiser(model, asked)
     denoiser = denoiser if scale is None else ClassifierFree(denoiser, scale)
-    if guidance is None and model.network.cubic:  # guidance takes loose pieces away itself
+    if guidance is None and not isinstance(model.network, BoxNet):  # guidance takes loose pieces away itself
         denoiser = Smoothed(denoiser, levels[-2])
     return descend(denoiser, noise, levels, method, guidance)
 

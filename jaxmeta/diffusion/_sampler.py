@@ -38,18 +38,18 @@ class Progress(NamedTuple):
         memory: of the denoiser.
     """
 
-    x: Float[Array, "m m m"]
-    estimate: Float[Array, "m m m"]
+    x: Float[Array, "a b c"]
+    estimate: Float[Array, "a b c"]
     memory: Memory
 
 
 def descend(
     denoiser: Denoiser,
-    noise: Float[Array, "m m m"],
+    noise: Float[Array, "a b c"],
     levels: Float[ArrayLike, " levels"],
     method: Method = "dpm",
     guidance: Guidance | None = None,
-) -> Float[Array, "m m m"]:
+) -> Float[Array, "a b c"]:
     """The field that noise leads to. A pure function of arrays, for `jax.jit`, `jax.vmap` and `jax.grad`.
 
     Args:
@@ -100,7 +100,7 @@ def _scan(denoiser: Denoiser, progress: Progress, steps: Float[Array, "n 3"], me
     return jax.lax.scan(step, progress, steps)[0]
 
 
-def begun(denoiser: Denoiser, noise: Float[Array, "m m m"], sigma: Float[Array, " levels"]) -> tuple[Progress, Array]:
+def begun(denoiser: Denoiser, noise: Float[Array, "a b c"], sigma: Float[Array, " levels"]) -> tuple[Progress, Array]:
     """Before the first step; and the levels before, at and after every step, (steps, 3)."""
     before = jnp.concatenate([sigma[:1], sigma[:-2]])  # of the first step, one of no length
     steps = jnp.stack([before, sigma[:-1], sigma[1:]], axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from .._numbers import plain_number, refused, require_numbers, whole_number
 
@@ -33,8 +33,6 @@ class WedgeNet:
         if self.side % least:
             raise refused("side", f"be a multiple of {least}", f"is {self.side}")
 
-    cubic: ClassVar[bool] = True
-
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of the fields."""
@@ -45,13 +43,14 @@ class WedgeNet:
 class BoxNet:
     """A U-Net on the blocks of a box, for fields of other things than cubic cells, such as where atoms are.
 
-    Conditions are four numbers of any meaning, about between −1 and 1. Faces of the box are mirrors.
+    No symmetry is imposed; a block at a face of the box sees its own image. Conditions are four numbers of any meaning,
+    about between −1 and 1; a training leaves out the first three together, or the fourth, or all.
 
     Args:
         shape: voxels along the edges of the box.
         block: voxels along the edges of a block; the voxels of a block are channels.
         features: channels on each level, finest first; each level has half as many blocks along an edge as the one
-            before it, rounded up.
+            before it, rounded up. The blocks of the last one mix with all others, so there should be few of them.
         depth: residual blocks on each level, on the way down and again on the way up.
         embedding: channels of the embedding of noise level and conditions.
     """
@@ -63,20 +62,14 @@ class BoxNet:
     embedding: int = 128
 
     def __post_init__(self) -> None:
+        for name in ("shape", "block"):
+            three = getattr(self, name)
+            if not isinstance(three, (tuple, list)) or len(three) != 3:
+                raise refused(name, "be three whole numbers", f"is {three!r}")
+            object.__setattr__(self, name, tuple(whole_number(name, number, least=1) for number in three))
         _require_levels(self.features, self.depth)
         if any(size % block for size, block in zip(self.shape, self.block, strict=True)):
             raise refused("shape", f"have multiples of {self.block}", f"is {self.shape}")
-
-    cubic: ClassVar[bool] = False
-
-    @property
-    def side(self) -> int:
-        """That of an octant, of which there is none.
-
-        Raises:
-            ValueError: always.
-        """
-        raise refused("network", "be one of cubic cells", "is one of other fields, which `sample_field` draws")
 
     @property
     def blocks(self) -> tuple[int, int, int]:
@@ -114,15 +107,27 @@ class GridNet:
         if any(width % 8 or width % self.heads for width in self.features):
             raise refused("features", f"be multiples of 8 and of {self.heads} heads", f"are {self.features}")
 
-    cubic: ClassVar[bool] = True
-
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of the fields."""
         return self.side, self.side, self.side
 
 
-Network = WedgeNet | GridNet | BoxNet
+CubicNet = WedgeNet | GridNet
+Network = CubicNet | BoxNet
+
+
+def require_cubic(name: str, network: Network) -> CubicNet:
+    """A network of cubic cells.
+
+    Raises:
+        ValueError: it is one of fields on a box; the sentence names the argument.
+    """
+    if isinstance(network, BoxNet):
+        raise refused(name, "be of cubic cells", "is of fields on a box, which `sample_field` draws")
+    return network
+
+
 Preset = Literal["small", "paper", "tiny"]
 PRESETS: dict[str, Network] = {
     "small": WedgeNet(),

@@ -149,16 +149,19 @@ def _read(path: Path, file: Any) -> Model:
 def _network(stated: dict[str, Any]) -> Network:
     """A network from a file that is not trusted: all of its sizes are small numbers."""
     kind = _KINDS[stated.pop("kind")]
-    sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()}
+    sizes: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()}
     for name, value in sizes.items():
-        many = value if isinstance(value, tuple) else (value,)
-        if len(many) > 8 or not all(type(size) is int and 0 <= size <= _MOST for size in many):
+        many = name in ("features", "depth", "shape") or (name == "block" and kind is BoxNet)
+        numbers = value if many else (value,)
+        least = 0 if name == "depth" else 1
+        if not isinstance(numbers, tuple) or len(numbers) > 8 or not all(_is_size(size, least) for size in numbers):
             raise ValueError(f"`{name}` is {brief(value)}")
-    edges = ("side", "block", "shape", "embedding", "heads", "attention")
-    if not np.concatenate([np.atleast_1d(sizes.get(name, 1)) for name in edges]).all():
-        raise ValueError("a size is zero")
     network = kind(**sizes)
     deepest = 0 if isinstance(network, GridNet) else max(network.depth)
-    if max(network.shape) > 128 or min(network.features) == 0 or deepest > 16:
+    if max(network.shape) > 128 or deepest > 16:
         raise ValueError("a size is out of range")
     return network
+
+
+def _is_size(value: Any, least: int) -> bool:
+    return type(value) is int and least <= value <= _MOST

@@ -11,13 +11,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from .._numbers import refused
 from ._denoiser import Coefficients, denoise
 from ._embedding import Conditions
 from ._examples import BoxExamples, Examples
 from ._model import Model, Weights, apply, new_model
 from ._noise import noise_of
 from ._schedule import Schedule
-from ._settings import Network, Training, Tuning
+from ._settings import BoxNet, Network, Training, Tuning
 
 LEVELS = (0.3, 1.0, 3.0, 10.0, 30.0)
 """Noise levels of the validation."""
@@ -122,8 +123,8 @@ def denoising(
     chosen, level, noise, again, dropped, turned = jax.random.split(key, 6)
     dtype, count = examples.values.dtype, training.batch
     numbers = jax.random.randint(chosen, (count,), 0, len(examples.values))
-    fields = examples.fields(numbers, network.shape)
-    if network.cubic:
+    fields = examples.fields(numbers, _shape(network, examples))
+    if not isinstance(network, BoxNet):
         shifted = jax.random.bernoulli(turned, shape=(count, 1, 1, 1))
         fields = jnp.where(shifted, fields[:, ::-1, ::-1, ::-1], fields)
     sigma = schedule.draw(level, count, dtype)
@@ -145,6 +146,13 @@ def denoising(
         return jnp.mean((given - goal) ** 2)
 
     return jax.value_and_grad(loss)(weights)
+
+
+def _shape(network: Network, examples: Examples | BoxExamples) -> tuple[int, int, int]:
+    """Of the fields of a network, which the examples must be for."""
+    if isinstance(network, BoxNet) != isinstance(examples, BoxExamples):
+        raise refused("examples", f"be for {type(network).__name__}", f"are {type(examples).__name__}")
+    return network.shape
 
 
 def _shown(key: Array, count: int, share: float) -> Array:
@@ -175,8 +183,8 @@ def validate(
 
     Args:
         model: the model.
-        examples: cells that it was not trained on.
-        count: cells, the first ones.
+        examples: cells or fields that it was not trained on.
+        count: of them, the first ones.
         seed: of the noise.
     """
     numbers = jnp.arange(min(count, len(examples.values)))
@@ -188,7 +196,7 @@ def _errors(model: Model, examples: Examples | BoxExamples, numbers: Array, key:
     asked = examples.conditions()
 
     def error(number: Array) -> Array:
-        field = examples.fields(number[None], model.network.shape)[0]
+        field = examples.fields(number[None], _shape(model.network, examples))[0]
         noise = noise_of(model.network, jax.random.fold_in(key, number), field.dtype)
 
         def at(sigma: Array) -> Array:

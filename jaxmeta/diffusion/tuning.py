@@ -40,11 +40,11 @@ from ._energies import eigenvalues, gains_of, stiffness
 from ._examples import Examples
 from ._field import DEVIATION, from_field
 from ._model import Model, Weights
-from ._noise import noise_of
+from ._noise import symmetric_noise
 from ._parts import largest_part
 from ._sampler import Progress, advanced, begun
 from ._schedule import Schedule
-from ._settings import Network, Training, Tuning
+from ._settings import Network, Training, Tuning, require_cubic
 from .training import TrainingState
 
 _NEIGHBOURS = 32
@@ -245,7 +245,7 @@ def _sampled(
     asked = Conditions(values, jnp.ones(4, bool))
     sigma = jnp.asarray(schedule.levels(tuning.levels), values.dtype)
     frozen = _Guided(network, jax.lax.stop_gradient(weights), asked, tuning.scale)
-    progress, steps = begun(frozen, noise_of(network, key, values.dtype), sigma)
+    progress, steps = begun(frozen, symmetric_noise(key, require_cubic("network", network).side, values.dtype), sigma)
     first = tuning.levels - tuning.last
     progress, _ = jax.lax.scan(lambda at, levels: (advanced(frozen, at, levels), None), progress, steps[:first])
 

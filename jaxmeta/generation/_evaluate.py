@@ -156,7 +156,7 @@ def _check(training: Library, ways: Sequence[str], settings: Comparison, model: 
         raise refused("ways", f"name some of {', '.join(WAYS)}, each once", f"is {' '.join(ways) or 'empty'}")
     if model is None and of_model(ways):
         raise refused("model", "be given for the ways raw, guided and fitted", "is missing")
-    sides = [training.side] + ([] if model is None else [model.network.side])
+    sides = [training.side] + ([] if model is None else [model.side])
     for side in sides:
         times, rest = divmod(settings.resolution, 2 * side)
         if rest or times not in (1, 2, 4):

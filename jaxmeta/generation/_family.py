@@ -165,8 +165,8 @@ def _aligned(first: Cell, second: Cell) -> Cell:
 
 
 def _check_model(model: Model, first: Cell) -> None:
-    if model.network.side != first.octant.shape[0]:
-        raise refused("model", f"make octants of {first.octant.shape[0]}³ voxels", f"makes {model.network.side}³")
+    if model.side != first.octant.shape[0]:
+        raise refused("model", f"make octants of {first.octant.shape[0]}³ voxels", f"makes {model.side}³")
 
 
 def _next(

@@ -116,7 +116,7 @@ def generate(
             raise refused("library", "have octants of 32³ voxels", f"has some of {library.side}³")
         starts = library_starts(library, preparation, group)
     else:
-        starts = model_starts(_model(model), preparation, group, seed)
+        starts = model_starts(_model(model, resolution), preparation, group, seed)
     taken: list[Generated] = []
     rest: list[Generated] = []
     for tried, start in enumerate(starts):
@@ -141,10 +141,13 @@ def generate(
     return taken
 
 
-def _model(given: Model | None) -> Model:
+def _model(given: Model | None, resolution: int) -> Model:
     from ..diffusion import load
 
-    return load() if given is None else given
+    model = load() if given is None else given
+    if resolution % (2 * model.side):
+        raise refused("resolution", f"be a multiple of {2 * model.side}", f"is {resolution}")
+    return model
 
 
 def _fitted(start: Start, preparation: Preparation, tolerance: float, max_solves: int, seed: int) -> Generated:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from .._numbers import refused
 from ..cells import Cell
 from ..elasticity import CubicConstants, bounds
 
@@ -75,7 +76,13 @@ class Noises(NamedTuple):
 
     @classmethod
     def of(cls, model: Model, first: Bool[np.ndarray, "m m m"], second: Bool[np.ndarray, "m m m"]) -> Noises:
-        """From the octants of both, by running the sampler backwards."""
+        """From the octants of both, by running the sampler backwards.
+
+        Raises:
+            ValueError: the model makes octants of another side.
+        """
+        if model.side != len(first):
+            raise refused("model", f"make octants of {len(first)}³ voxels", f"makes {model.side}³")
         return cls(model, _noise(model, jnp.asarray(first)), _noise(model, jnp.asarray(second)))
 
     def samples(

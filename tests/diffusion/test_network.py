@@ -7,7 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmeta.diffusion import PRESETS, BoxNet, Conditions, GridNet, Model, WedgeNet, _blocks, conditions, sample
+import jaxmeta as jm
+from jaxmeta.diffusion import (
+    PRESETS,
+    BoxNet,
+    Conditions,
+    FiniteElements,
+    GridNet,
+    Model,
+    NetworkDenoiser,
+    Tuning,
+    WedgeNet,
+    _blocks,
+    conditions,
+    descend,
+    sample,
+    sample_field,
+    tune,
+)  # fmt: skip
 from jaxmeta.diffusion._model import apply, shapes
 from jaxmeta.diffusion._noise import noise_of, symmetric_noise
 from jaxmeta.geometry.symmetry import permute_average
@@ -67,11 +84,11 @@ def test_children_and_parents_are_within_each_other(blocks):
 
 def test_split_and_join_are_inverse_on_the_wedge_and_in_a_box():
     field, wedge = permute_average(jax.random.normal(jax.random.key(0), (8, 8, 8))), _blocks.wedge(4)
-    joined = _blocks.join(_blocks.split(field, wedge), wedge, (2, 2, 2))
+    joined = _blocks.join(_blocks.split(field, wedge, (2, 2, 2)), wedge, (2, 2, 2))
     i, j, k = np.indices((8, 8, 8)) // 2
     np.testing.assert_array_equal(joined, np.where((i <= j) & (j <= k), field, 0))
     field, box = jax.random.normal(jax.random.key(0), (8, 6, 3)), _blocks.Blocks((4, 2, 1))
-    rows = _blocks.split(field, box)
+    rows = _blocks.split(field, box, (2, 3, 3))
     np.testing.assert_array_equal(rows[1], field[:2, 3:, :].ravel())
     np.testing.assert_array_equal(_blocks.join(rows, box, (2, 3, 3)), field)
 
@@ -121,8 +138,26 @@ def test_fields_on_a_box_keep_their_directions():
     assert field.shape == (4, 4, 2) and np.abs(field - field.transpose(1, 0, 2)).max() > 0.1
     other = apply(network, model.weights, x, before, jnp.asarray(0.1), asked._replace(values=asked.values + 0.1))
     assert np.isfinite(field).all() and np.abs(other - field).max() > 1e-3
-    with pytest.raises(ValueError, match="Argument `network` must be one of cubic cells"):
-        sample(model, asked, jax.random.key(0), 2)
+    levels = jnp.asarray(model.schedule.levels(4))
+    drawn = sample_field(model, asked, jax.random.key(2), 4)
+    plain = descend(NetworkDenoiser(model, asked), noise_of(network, jax.random.key(2), jnp.float64), levels)
+    np.testing.assert_allclose(drawn, plain, rtol=1e-9)  # not smoothed
+
+
+def test_functions_of_cells_refuse_models_of_fields_on_a_box(tmp_path):
+    model = random_weights(BoxNet((4, 4, 4), (2, 2, 2), (8, 8), (0, 0), 8))
+    library, octant = jm.dataset.load(), np.ones((4, 4, 4), bool)
+    calls = (
+        lambda: sample(model, ASKED, jax.random.key(0), 2),
+        lambda: sample_field(model, ASKED, jax.random.key(0), 2, FiniteElements([0.2, 0.05, 0.06])),
+        lambda: jm.generate(jm.Isotropic(0.2, 0.2).stiffness, source="model", model=model),
+        lambda: jm.generation.Noises.of(model, octant, octant),
+        lambda: jm.generation.evaluate(library, jm.generation.draw_targets(library, 2, 0), ("raw",), model=model),
+        lambda: tune(model, library, Tuning(steps=1), tmp_path / "tuned"),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match=r"Argument `(model|network)` must be of cubic cells"):
+            call()
 
 
 def test_sizes_of_the_presets():
@@ -139,9 +174,19 @@ def test_networks_that_cannot_be(wrong):
         WedgeNet(**wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"shape": (8, 4, 3)}, {"depth": (1,)}])
-def test_networks_on_a_box_that_cannot_be(wrong):
-    with pytest.raises(ValueError, match="Argument"):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shape": (8, 4, 3)},
+        {"shape": (0, 4, 2)},
+        {"shape": (8, 4)},
+        {"shape": 8},
+        {"block": (2, 2, -2)},
+        {"depth": (1,)},
+    ],
+)
+def test_networks_on_a_box_that_cannot_be(wrong, unchecked):
+    with pytest.raises(ValueError, match=f"Argument `{next(iter(wrong))}`"):
         BoxNet(**{"shape": (8, 4, 2), "features": (8, 8, 8), "depth": (1, 0, 0)} | wrong)
 
 
