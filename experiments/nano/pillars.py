@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 POTENTIAL = jm.nano.zhou2004("Al")
 CRYSTAL = jm.nano.crystal(POTENTIAL)
 A0 = CRYSTAL.lattice_constant
-LARGE = 10_000
+LARGE = 5_000
 """Sites from which on changes are tried in patches."""
 
 

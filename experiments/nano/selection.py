@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pillars import A0, LARGE, POTENTIAL, k_solid, surface
+from pillars import A0, POTENTIAL, k_solid, surface
 
 import jaxmeta as jm
 from jaxmeta.io import write_json
@@ -33,6 +33,8 @@ HERE = Path(__file__).parent
 LENGTH, HEIGHT = 24, 12
 FRACTION = 0.47
 THICKNESSES = (2, 3, 4, 5, 6, 8, 10, 12)
+LARGE = 10_000
+"""Sites from which on changes are tried in patches."""
 FACES = {"free": True, "repeats": True, "layers": "mirrors"}
 """Along z; of designs the last two differ in their symmetry only."""
 
