@@ -140,16 +140,16 @@ class Smoothed:
         lowest: level from which on down they are smoothed.
     """
 
-    def __init__(self, denoiser: NetworkDenoiser | ClassifierFree, lowest: float | Float[Array, ""]):
+    def __init__(self, denoiser: Denoiser, lowest: float | Float[Array, ""]):
         self.denoiser, self.lowest = denoiser, lowest
 
-    def init(self, x: Float[Array, "a b c"]) -> Float[Array, "a b c"]:
+    def init(self, x: Float[Array, "a b c"]) -> Memory:
         """That of the denoiser."""
         return self.denoiser.init(x)
 
     def __call__(
-        self, x: Float[Array, "a b c"], sigma: Float[Array, ""], memory: Float[Array, "a b c"]
-    ) -> tuple[Float[Array, "a b c"], Float[Array, "a b c"]]:
+        self, x: Float[Array, "a b c"], sigma: Float[Array, ""], memory: Memory
+    ) -> tuple[Float[Array, "a b c"], Memory]:
         """The estimate, smoothed or not, and the memory of the denoiser."""
         estimate, memory = self.denoiser(x, sigma, memory)
         return jnp.where(sigma <= jnp.asarray(self.lowest, sigma.dtype), smoothed(estimate), estimate), memory
