@@ -325,13 +325,17 @@ class _Fit:
         for _ in range(_ROUNDS):
             if not len(rest):
                 break
+            flipped = np.zeros(len(bits), bool)
             for k in rest[select(change[:, rest], left, price[rest] * self.rng.uniform(0.5, 1.5, len(rest)), self.rng)]:
                 one = moves.some(np.array([k]))
-                if rules.allowed(bits, one)[0]:
+                if not rules.reached(flipped, one)[0] or rules.allowed(bits, one)[0]:
                     bits[one.orbits[0]] ^= True
+                    flipped[one.orbits[0]] = True
                     left = left - change[:, k]
                     predicted[:, int(not one.solid[0])] += effect[:, k]
-            rest = rest[rules.allowed(bits, moves.some(rest))]
+            met = rules.reached(flipped, moves.some(rest))
+            met[met] = ~rules.allowed(bits, moves.some(rest[met]))
+            rest = rest[~met]
         return bits, predicted
 
     def _largest(self, state: _State) -> float:

@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from ._moves import Moves
 from ._orbits import Orbits
 
-_TOGETHER = 2000
+_TOGETHER = 500
 """Windows that are looked at together."""
 
 
@@ -45,18 +45,28 @@ class Rules:
             good[some] = self._allowed(bits, moves.some(some))
         return good
 
+    def reached(self, flipped: Bool[np.ndarray, " orbits"], moves: Moves) -> Bool[np.ndarray, " k"]:
+        """Which moves may be seen otherwise once some orbits are flipped: those with one in their window."""
+        seen = np.zeros(len(moves.first), bool)
+        for start in range(0, len(seen), _TOGETHER):
+            some = slice(start, start + _TOGETHER)
+            seen[some] = flipped[self._windows(moves.first[some])].any(axis=(1, 2, 3))
+        return seen
+
+    def _windows(self, first: np.ndarray) -> np.ndarray:
+        """Numbers of the orbits around voxels, (k, w, w, w)."""
+        x, y, z = (first[:, axis, None] + self._offsets for axis in range(3))
+        return self._number[x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]]
+
     def _allowed(self, bits: np.ndarray, moves: Moves) -> np.ndarray:
-        d = self._offsets
-        x, y, z = (moves.first[:, axis, None] + d for axis in range(3))
-        number = self._number[x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]]
+        d, number = self._offsets, self._windows(moves.first)
         flipped = number == moves.orbits[:, 0, None, None, None]
         for column in range(1, 4):
             flipped |= number == moves.orbits[:, column, None, None, None]
         before = bits[number]
         after = before ^ flipped
-        lines = 1 << d.astype(np.int64)
-        b, a = (np.moveaxis(field @ lines, 0, -1) for field in (before, after))
-        whole = int(lines.sum())
+        b, a = _lines(before), _lines(after)
+        whole = (1 << len(d)) - 1
         good = (bits[moves.orbits] == moves.solid[:, None]).all(axis=1)
         good &= ~self._thinner(b, a, whole, self._member)
         good &= ~self._thinner(whole & ~b, whole & ~a, whole, self._gap)
@@ -73,6 +83,13 @@ class Rules:
         inner = slice(self._reach - (size - 1), self._reach + size + 1)
         mask = sum(1 << d for d in range(inner.start, inner.stop))
         return ((thin[inner, inner] & mask) != 0).any(axis=(0, 1))
+
+
+def _lines(windows: np.ndarray) -> np.ndarray:
+    """Windows (k, w, w, w) as (w, w, k) numbers, whose bits are the voxels along z."""
+    packed = np.packbits(windows, axis=-1, bitorder="little")
+    bits = sum(packed[..., byte].astype(np.int32) << (8 * byte) for byte in range(packed.shape[-1]))
+    return np.ascontiguousarray(np.moveaxis(bits, 0, -1))
 
 
 def _opened(lines: np.ndarray, size: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from .._numbers import refused
 from ._cells import Cell
 from ._coarse import Coarse, block_inverses, coarse_grid
-from ._crystal import crystal
+from ._crystal import Crystal, crystal
 from ._curvature import Hessian, hessian
 from ._eam import EAM, derivatives
 from ._energy import Geometry
@@ -80,6 +80,7 @@ def body_of(
     frame: np.ndarray | None = None,
     local: bool = False,
     mesh: Mesh | None = None,
+    known: Crystal | None = None,
 ) -> Body:
     """The body of checked arguments.
 
@@ -89,6 +90,7 @@ def body_of(
         frame: lowest and highest positions of the preconditioner's grid, (2, 3); those of the atoms if omitted.
         local: a few atoms among others that are held: without grids, and so that one compiled program serves many.
         mesh: of devices that share the atoms in equal blocks, in their order.
+        known: the potential's crystal, if it has been computed; half of the time of a small body goes into it.
     """
     count = len(where)
     if total is None:
@@ -111,7 +113,8 @@ def body_of(
     free[:count] = ~held & (there > 0)
     coarse = None
     if held.any() and box.straight and not local:
-        coarse = coarse_grid(where, there > 0, free[:count], box, crystal(potential), total, frame, table.halo)
+        metal = crystal(potential) if known is None else known
+        coarse = coarse_grid(where, there > 0, free[:count], box, metal, total, frame, table.halo)
     fields = np.pad(there, (0, total - count)), free
     occupied, loose = (jnp.asarray(x) if mesh is None else placed(x, mesh) for x in fields)
     return Body(potential, table, occupied, loose, coarse)

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..solvers import PCG, Stats
 from ._body import Body, body_of, rounded
+from ._crystal import Crystal, crystal
 from ._eam import EAM
 from ._energy import gradient, site_energies
 from ._grips import padded, require_held
@@ -98,10 +99,15 @@ class Oracle:
         where = self.problem.lattice.positions[self.problem.domain]
         return np.stack([where.min(0), where.max(0)])
 
+    @cached_property
+    def _crystal(self) -> Crystal:
+        return crystal(self.potential)
+
     def _body(self, where: np.ndarray, held: np.ndarray) -> Body:
         return body_of(
-            self.potential, where, held, self.problem.box, total=self._total, frame=self._frame, mesh=self.mesh
-        )
+            self.potential, where, held, self.problem.box, total=self._total, frame=self._frame, mesh=self.mesh,
+            known=self._crystal,
+        )  # fmt: skip
 
     def _checked(self, where: np.ndarray, held: np.ndarray) -> Body:
         body = self._body(where, held)
@@ -165,7 +171,7 @@ class Oracle:
                 body = self._body(where[atoms], held)
                 way = Way(
                     self.potential, where[atoms], held, problem.box, everywhere, body, self._frame, stay=True,
-                    mesh=self.mesh,
+                    mesh=self.mesh, known=self._crystal,
                 )  # fmt: skip
                 del body
                 way.newton(_ROUGH, _ROUGH_STEPS, follow=True, eigenvalue_error=None)
@@ -185,7 +191,10 @@ class Oracle:
         held, everywhere = problem.held[atoms], np.ones(len(atoms))
         try:
             body = self._body(where, held)
-            way = Way(self.potential, where, held, problem.box, everywhere, body, self._frame, mesh=self.mesh)
+            way = Way(
+                self.potential, where, held, problem.box, everywhere, body, self._frame, mesh=self.mesh,
+                known=self._crystal,
+            )  # fmt: skip
             del body
             if not (way.lowered(_ROUGH, _ROUGH_STEPS) or way.slide(_ROUGH)):
                 return 0.0

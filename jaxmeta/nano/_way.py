@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ._body import Body, body_of
 from ._cells import Cell
+from ._crystal import Crystal, crystal
 from ._descent import LOOSE, Ended, State, descend
 from ._eam import EAM
 from ._energy import compiled_energies
@@ -73,9 +74,11 @@ class Way:
     def __init__(
         self, potential: EAM, where: np.ndarray, held: np.ndarray, box: Cell, occupancy: np.ndarray,
         body: Body | None = None, frame: np.ndarray | None = None, local: bool = False, stay: bool = False,
-        mesh: Mesh | None = None,
+        mesh: Mesh | None = None, known: Crystal | None = None,
     ) -> None:  # fmt: skip
-        self.body = body_of(potential, where, held, box, occupancy, local=local, mesh=mesh) if body is None else body
+        if body is None:
+            body = body_of(potential, where, held, box, occupancy, local=local, mesh=mesh, known=known)
+        self.body, self._known = body, known
         self.where, self._begun = where, where
         self.start = jnp.zeros((3, self.body.table.count))
         self.instabilities = self.steps = self.products = self.tables = 0
@@ -207,7 +210,9 @@ class Way:
         potential, held, box, occupancy, total, frame, local, mesh = self._asked
         self.__dict__.pop("body", None)  # before the next takes as much memory; there is none if atoms met
         try:
-            self.body = body_of(potential, where, held, box, occupancy, total, frame, local, mesh)
+            if self._known is None and not local:
+                self._known = crystal(potential)
+            self.body = body_of(potential, where, held, box, occupancy, total, frame, local, mesh, self._known)
         except ValueError as error:
             raise Met(f"Atoms met while they were relaxed. {error}") from None
         self.where, self.start = where, jnp.zeros_like(self.start)
