@@ -96,7 +96,14 @@ def test_a_move_is_allowed_when_the_whole_cell_shows_no_harm(symmetry, member, g
         bits[k] ^= True
     moves = candidates(orbits, bits)
     assert set(moves.shape) >= {0, 1, 2, 3} and moves.solid.any() and not moves.solid.all()
-    allowed = Rules(orbits, member, gap).allowed(bits, moves)
+    rules = Rules(orbits, member, gap)
+    allowed = rules.allowed(bits, moves)
+    flipped = np.zeros(len(bits), bool)
+    flipped[moves.orbits[rng.permutation(np.flatnonzero(allowed))[:2], 0]] = True
+    met = rules.reached(flipped, moves)
+    after = rules.allowed(bits ^ flipped, moves)
+    assert (after != allowed).any() and not met.all()
+    assert not (after != allowed)[~met].any()
 
     def facts(bits):
         solid = whole(orbits.density(bits), symmetry)
