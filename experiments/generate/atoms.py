@@ -1,18 +1,19 @@
 """Beams of atoms from a network: designs that it learns from, its training, candidates beside the best designs.
 
-    python experiments/generate/atoms.py designs FOLDER [PARTS PART]
-                                                         training designs into FOLDER, or every so manyeth of them; goes
-                                                         on when given again
-    python experiments/generate/atoms.py collect FOLDER  all of them into atoms.npz
+    python experiments/generate/atoms.py designs FOLDER  training designs into FOLDER; goes on when given
+                                                         again
+    python experiments/generate/atoms.py improve FOLDER  the best of every condition, by exchanges at random
+    python experiments/generate/atoms.py collect FOLDER  all bodies into atoms.npz
     python experiments/generate/atoms.py train FOLDER    the network, from atoms.npz into FOLDER/weights.h5
     python experiments/generate/atoms.py candidates FOLDER
-                                                         64 candidates scored, the best three corrected
+                                                         64 candidates scored, the best corrected
     python experiments/generate/atoms.py draw            the pictures, from atoms.npz and atoms.json
 
 Guided beams of 12 × 6 × t cells between free faces keep a share f of their sites, grips included. Designs come from
-`jaxmeta.nano.optimize`, run until no exchange makes k larger: from all sites, from the optimum of an elastic solid, and
-from random densities. Exchanges at random are scored around each, and the run goes on from the stiffest. Bodies with
-their k are what the network learns from, under f, t and k. Results go to atoms.json.
+`jaxmeta.nano.optimize`, run until no exchange makes k larger: from all sites, thinned out at two rates, from the
+optimum of an elastic solid, and from a random density. Exchanges at random are scored around each, and the run goes on
+from the stiffest; around the best body of every f and t this is done again until it brings nothing. All stable bodies
+with their k are what the network learns from, under f, t and k. Results go to atoms.json.
 """
 
 import json
@@ -33,17 +34,23 @@ A0 = jm.nano.crystal(POTENTIAL).lattice_constant
 LENGTH, HEIGHT, THICKEST = 12, 6, 3
 FRACTIONS = (0.5, 0.55, 0.6, 0.65, 0.7)
 THICKNESSES = (2, 3)
-STARTS = (("full", 0), ("continuum", 0), ("random", 0), ("random", 1), ("random", 2))
+STARTS = (("full", 0), ("continuum", 0), ("random", 0), ("full", 1))
+RATES = (0.03, 0.02)
+"""Shares of the atoms that a step of thinning takes out, by number of the start."""
 TRIALS, EXCHANGES = 8, 8
 NETWORK = jm.diffusion.BoxNet((LENGTH, HEIGHT, THICKEST), (2, 2, 1), features=(64, 64), depth=(2, 2), embedding=64)
-TRAINING = jm.diffusion.Training(steps=3000, batch=32, rate=1e-3, cooldown=0.3, decay=0.1)
-SCALE, STEPS, CANDIDATES, BEST, CORRECTIONS = 2.0, 32, 64, 3, 12
-HELD_OUT = ("random", 2)
-"""Start of the designs on which the training is judged."""
+TRAINING = jm.diffusion.Training(steps=1500, batch=32, rate=1e-3, cooldown=0.3, decay=0.1)
+SCALE, STEPS, CANDIDATES = 2.0, 32, 64
+TRIED, BEST, CORRECTIONS, SAME = 12, 3, 12, 1e-6
+HELD_OUT = ("random", 0)
+"""Start of the designs that the network does not see."""
 NOTHING = 1e-6
 """Stiffness in eV/Å² of a body whose grips do not hang together."""
-LEAST, NEAR = 6, 4
+LEAST, NEAR = 3, 4
 """The clean-up takes out atoms of fewer neighbours, and puts others where so many are."""
+REACH = 0.854 * A0
+"""Of neighbours, between the first and the second shell."""
+ROUNDS = 6
 
 
 def beam(thickness):
@@ -64,15 +71,28 @@ def folded(problem):
 
 
 def score(problem, occupied):
-    """k and the lowest eigenvalue of a body relaxed from its lattice sites; zeros where it has none."""
+    """k and the lowest eigenvalue of a body relaxed from its lattice sites, and where it is then; zeros where it has
+    none."""
+    sites = problem.lattice.positions[occupied]
     try:
         s = jm.nano.stiffness(
-            POTENTIAL, problem.lattice.positions[occupied], problem.held[occupied], problem.direction[occupied],
-            problem.lattice.cell, problem.pbc,
-        )  # fmt: skip
+            POTENTIAL, sites, problem.held[occupied], problem.direction[occupied], problem.lattice.cell, problem.pbc
+        )
     except (RuntimeError, ValueError):
-        return 0.0, 0.0
-    return s.k, s.lowest_eigenvalue
+        return 0.0, 0.0, sites
+    return s.k, s.lowest_eigenvalue, s.positions
+
+
+def in_one_part(positions):
+    """Whether atoms hang together as neighbours."""
+    near = jm.nano.neighbors(positions, REACH)
+    seen = np.zeros(len(positions) + 1, bool)
+    seen[0] = True
+    while True:
+        more = seen[:-1] | seen[near.index].any(0)
+        if (more == seen[:-1]).all():
+            return bool(more.all())
+        seen[:-1] = more
 
 
 def optimized(problem, fraction, **start):
@@ -82,10 +102,7 @@ def optimized(problem, fraction, **start):
 def exchanged(problem, occupied, random):
     """Two orbits of atoms at the surface taken out, and as many atoms put in elsewhere at it."""
     place = np.ravel_multi_index(folded(problem).T, (LENGTH, HEIGHT, THICKEST * 2))
-    near = jm.nano.neighbors(problem.lattice.positions, 0.8 * A0, problem.lattice.cell, problem.pbc)
-    there = np.append(occupied, False)
-    count = there[np.where(near.index < len(occupied), near.index, len(occupied))].sum(0)
-    free = ~problem.held
+    count, free = beside(problem, occupied), ~problem.held
     out = random.permutation(np.unique(place[occupied & free & (count < 10)]))[:2]
     into = random.permutation(np.unique(place[~occupied & free & (count >= 5)]))
     new, target = occupied & ~np.isin(place, out), np.count_nonzero(occupied)
@@ -96,29 +113,75 @@ def exchanged(problem, occupied, random):
     return new
 
 
-def designs(folder, parts=1, part=0):
+def beside(problem, occupied):
+    """How many neighbours of each site are there."""
+    near = jm.nano.neighbors(problem.lattice.positions, REACH)
+    return np.append(occupied, False)[near.index].sum(0)
+
+
+def designs(folder):
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
     tasks = [(start, seed, f, t) for start, seed in STARTS for f in FRACTIONS for t in THICKNESSES]
-    for start, seed, f, t in tasks[int(part) :: int(parts)]:
+    for start, seed, f, t in tasks:
         path = folder / f"{start}{seed}_{t}_{round(100 * f)}.npz"
         if path.exists():
             continue
         began, problem, random = time.process_time(), beam(t), np.random.default_rng([seed, t, round(100 * f)])
         rows = []
         try:
-            d = optimized(problem, f, start=start, seed=seed)
-            rows.append(designed(d))
-            others = [exchanged(problem, d.occupancy, random) for _ in range(EXCHANGES)]
-            rows += [(other, *score(problem, other), False) for other in others]
-            best = max(rows, key=lambda row: row[1] if row[2] > 0 else 0.0)
-            if best[1] > d.k:
-                rows.append(designed(optimized(problem, f, start=best[0])))
-        except jm.nano.RelaxationError as error:
+            rows.append(designed(optimized(problem, f, start=start, seed=seed, rate=RATES[seed])))
+            rows += hopped(problem, f, rows[0], random)
+        except (RuntimeError, ValueError) as error:
             print(path.stem, error)
-        body, k, lowest, rest = zip(*rows, strict=True) if rows else ((),) * 4
-        np.savez(path, bodies=[np.packbits(one) for one in body], k=k, lowest=lowest, rest=rest)
-        print(path.stem, np.round(k, 4).tolist(), rest, f"{time.process_time() - began:.0f} s", flush=True)
+        written(path, rows)
+        print(f"{time.process_time() - began:.0f} s", flush=True)
+
+
+def hopped(problem, f, row, random):
+    """Exchanges at random around a body, scored, and the design from the stiffest if it is stiffer than the body."""
+    others = [exchanged(problem, row[0], random) for _ in range(EXCHANGES)]
+    rows = [(other, *score(problem, other)[:2], False) for other in others]
+    best = max(rows, key=lambda other: other[1] if other[2] > 0 else 0.0)
+    return [*rows, designed(optimized(problem, f, start=best[0]))] if best[1] > row[1] else rows
+
+
+def improve(folder):
+    folder = Path(folder)
+    for f, t in [(f, t) for f in FRACTIONS for t in THICKNESSES]:
+        path = folder / f"best_{t}_{round(100 * f)}.npz"
+        if path.exists():
+            continue
+        began, problem, random = time.process_time(), beam(t), np.random.default_rng([t, round(100 * f)])
+        known = [row for other in sorted(folder.glob(f"*_{t}_{round(100 * f)}.npz")) for row in taken(other, problem)]
+        best, rows = max(known, key=lambda row: row[1] if row[2] > 0 else 0.0), []
+        if not best[3]:
+            rows.append(designed(optimized(problem, f, start=best[0])))
+            best = max(best, rows[0], key=lambda row: row[1])
+        for _ in range(ROUNDS):
+            found = hopped(problem, f, best, random)
+            rows += found
+            new = max(found, key=lambda row: row[1] if row[2] > 0 else 0.0)
+            if new[1] <= best[1]:
+                break
+            best = new
+        written(path, rows)
+        print(f"{time.process_time() - began:.0f} s", flush=True)
+
+
+def written(path, rows):
+    body, k, lowest, rest = zip(*rows, strict=True) if rows else ((),) * 4
+    arrays = {"bodies": np.array([np.packbits(one) for one in body]), "k": k, "lowest": lowest, "rest": rest}
+    write_arrays(path, {name: np.asarray(value) for name, value in arrays.items()})
+    print(path.stem, np.round(k, 4).tolist(), rest, end=" ")
+
+
+def taken(path, problem):
+    """What `written` wrote."""
+    with np.load(path) as file:
+        columns = [file[name] for name in ("bodies", "k", "lowest", "rest")]
+    body = [np.unpackbits(one, count=len(problem.lattice)).astype(bool) for one in columns[0]]
+    return list(zip(body, *(column.tolist() for column in columns[1:]), strict=True))
 
 
 def designed(d):
@@ -127,23 +190,19 @@ def designed(d):
 
 
 def collect(folder):
-    """Stable bodies of all tasks, as octants."""
-    rows = {name: [] for name in ("octant", "k", "lowest", "rest", "fraction", "thickness", "start")}
-    for number, (start, seed) in enumerate(STARTS):
-        for f in FRACTIONS:
-            for t in THICKNESSES:
-                path = Path(folder) / f"{start}{seed}_{t}_{round(100 * f)}.npz"
-                if not path.exists():
-                    continue
-                problem, found = beam(t), np.load(path)
-                for bits, k, lowest, rest in zip(
-                    *(found[name] for name in ("bodies", "k", "lowest", "rest")), strict=True
-                ):
-                    if k > NOTHING and lowest > 0:
-                        occupied = np.unpackbits(bits, count=len(problem.lattice)).astype(bool)
-                        one = (np.packbits(octant(problem, occupied)), k, lowest, rest, f, t, number)
-                        for column, value in zip(rows.values(), one, strict=True):
-                            column.append(value)
+    """Stable bodies of all tasks in one part, each once, as octants."""
+    rows, seen = {name: [] for name in ("octant", "k", "lowest", "rest", "fraction", "thickness", "start")}, set()
+    for number, start in enumerate([*(f"{start}{seed}" for start, seed in STARTS), "best"]):
+        for f, t in [(f, t) for f in FRACTIONS for t in THICKNESSES]:
+            path, problem = Path(folder) / f"{start}_{t}_{round(100 * f)}.npz", beam(t)
+            for occupied, k, lowest, rest in taken(path, problem) if path.exists() else ():
+                assert occupied.sum() <= problem.sites_of(f)
+                packed = np.packbits(octant(problem, occupied))
+                sound = k > NOTHING and lowest > 0 and in_one_part(problem.lattice.positions[occupied])
+                if sound and (t, packed.tobytes()) not in seen:
+                    seen.add((t, packed.tobytes()))
+                    for column, value in zip(rows.values(), (packed, k, lowest, rest, f, t, number), strict=True):
+                        column.append(value)
     write_arrays(HERE / "atoms.npz", {name: np.array(column) for name, column in rows.items()}, overwrite=True)
     known = data()
     best = frontier(known)
@@ -165,8 +224,10 @@ def kept(name, value):
 
 
 def octant(problem, occupied):
-    out = np.zeros(NETWORK.shape, bool)
-    out[tuple(folded(problem).T)] = occupied
+    """Where atoms are in the field of the network; all four sites of an orbit are alike."""
+    out, place = np.zeros(NETWORK.shape, bool), tuple(folded(problem).T)
+    out[place] = occupied
+    assert (out[place] == occupied).all()
     return out
 
 
@@ -208,36 +269,37 @@ def train(folder):
     values = condition(known, known["fraction"], known["thickness"], known["k"])
     signs = jnp.asarray(2 * known["octant"].astype(np.int8) - 1, jnp.int8)
     held = known["start"] == STARTS.index(HELD_OUT)
-    of = lambda mask: jm.diffusion.BoxExamples(signs[np.flatnonzero(mask)], jnp.asarray(values[mask]))  # noqa: E731
-    examples, others = of(~held), of(held)
-    schedule, best, curve = jm.diffusion.Schedule(), np.inf, []
+    examples, others = (
+        jm.diffusion.BoxExamples(signs[numbers], jnp.asarray(values[numbers]))
+        for numbers in (np.random.default_rng(0).permutation(np.flatnonzero(mask)) for mask in (~held, held))
+    )
+    schedule, curve = jm.diffusion.Schedule(), []
     state = jm.diffusion.training.init(NETWORK, TRAINING)
     for step in range(1, TRAINING.steps + 1):
         state, loss = jm.diffusion.training.step(NETWORK, TRAINING, schedule, examples, state)
         if step % 100 == 0:
-            model = state.model(NETWORK)
-            errors = jm.diffusion.training.validate(model, others, 256)
-            own = jm.diffusion.training.validate(model, examples, 256)
-            curve.append([step, float(loss), float(own.mean()), float(errors.mean())])
+            own, other = (
+                jm.diffusion.training.validate(state.model(NETWORK), some, 256).mean() for some in (examples, others)
+            )
+            curve.append([step, float(loss), float(own), float(other)])
             print(*curve[-1], f"{time.process_time() - began:.0f} s", flush=True)
-            if errors.mean() < best:
-                best = float(errors.mean())
-                jm.diffusion.save(model, Path(folder) / "weights.h5", overwrite=True)
+    jm.diffusion.save(state.model(NETWORK), Path(folder) / "weights.h5", overwrite=True)
     kept("training", {"bodies": int((~held).sum()), "held_out": int(held.sum()), "curve": curve,
                       "cpu_seconds": round(time.process_time() - began)})  # fmt: skip
 
 
 def bodies(problem, field, f):
-    """The body of the highest sites of a field, as it is and cleaned; grips, and whole orbits of four atoms."""
-    place, held, target = folded(problem), problem.held, problem.sites_of(f)
-    near = jm.nano.neighbors(problem.lattice.positions, 0.8 * A0, problem.lattice.cell, problem.pbc)
-    beside = np.where(near.index < len(place), near.index, len(place))
-    rank = np.where(held, np.inf, field[tuple(place.T)])
+    """The body of the highest sites of a field, as it is and cleaned; grips, and whole orbits of four atoms.
+
+    The clean-up takes out atoms with fewer neighbours than three and those that hang on no grip, and in their place the
+    highest sites with four neighbours come, until nothing is loose.
+    """
+    held, target = problem.held, problem.sites_of(f)
+    rank = np.where(held, np.inf, field[tuple(folded(problem).T)])
 
     def highest(rank):
-        order = np.unique(-rank[np.isfinite(rank)])
         new = rank == np.inf
-        for value in -order:
+        for value in -np.unique(-rank[np.isfinite(rank)]):
             more = new | (rank == value)
             if np.count_nonzero(more) > target:
                 break
@@ -245,25 +307,21 @@ def bodies(problem, field, f):
         return new
 
     first = new = highest(rank)
-    for _ in range(20):
-        count = np.append(new, False)[beside].sum(0)
-        loose = new & ~held & ((count < LEAST) | ~part_of_grips(new, held, beside))
-        if not loose.any():
-            break
-        new = new & ~loose
-        count = np.append(new, False)[beside].sum(0)
-        new = highest(np.where(new, np.inf, np.where((count >= NEAR) & ~loose & (rank < np.inf), rank, -np.inf)))
+    gone = np.zeros(len(held), bool)
+    while (loose := new & ~held & ((beside(problem, new) < LEAST) | ~reached(problem, new))).any():
+        gone |= loose
+        stay = new & ~loose
+        come = (beside(problem, stay) >= NEAR) & ~gone & ~held
+        new = highest(np.where(stay, np.inf, np.where(come, rank, -np.inf)))
     return first, new
 
 
-def part_of_grips(occupied, held, beside):
-    """The atoms that hang together with the left grip."""
-    seen = held & (np.arange(len(held)) == np.flatnonzero(held)[0])
-    while True:
-        more = occupied & (seen | np.append(seen, False)[beside].any(0))
-        if (more == seen).all():
-            return seen
+def reached(problem, occupied):
+    """The atoms that hang together with a grip."""
+    seen = problem.held
+    while (more := occupied & (seen | (beside(problem, seen) > 0))).sum() > seen.sum():
         seen = more
+    return seen
 
 
 def overlap(one, other):
@@ -274,53 +332,80 @@ def overlap(one, other):
 def candidates(folder):
     known, began = data(), time.process_time()
     model, best = jm.diffusion.load(Path(folder) / "weights.h5"), frontier(known)
-    asked = sorted(best)
-    rows, fields = [], []
+    asked, rows, fields = sorted(best), [], []
     for number in range(CANDIDATES):
         f, t = asked[number % len(asked)]
         wanted = jm.diffusion.Conditions(jnp.asarray(condition(known, f, t, best[f, t])), jnp.ones(4, bool))
         field = np.asarray(jm.diffusion.sample_field(model, wanted, jax.random.key(number), STEPS, scale=SCALE))
         problem = beam(t)
         raw, clean = bodies(problem, field, f)
-        k, lowest = score(problem, clean)
-        trained = known["octant"][at(known, f, t) & (known["start"] != STARTS.index(HELD_OUT))]
-        near = jm.nano.neighbors(problem.lattice.positions, 0.8 * A0, problem.lattice.cell, problem.pbc)
-        beside = np.where(near.index < len(raw), near.index, len(raw))
-        joined = [bool((part_of_grips(body, problem.held, beside) == body).all()) for body in (raw, clean)]
-        rows.append({
+        k, lowest, where = score(problem, clean)
+        row = {
             "number": number, "fraction": f, "thickness": t, "k_asked": best[f, t], "k": k, "lowest_eigenvalue": lowest,
-            "connected_raw": joined[0], "connected": joined[1], "stable": k > NOTHING and lowest > 0,
-            "changed": float(np.count_nonzero(raw != clean) / len(raw)),
-            "alike": float(overlap(octant(problem, clean), trained).max()),
-        })  # fmt: skip
+            "connected_raw": in_one_part(problem.lattice.positions[raw]),
+            "connected_sites": in_one_part(problem.lattice.positions[clean]), "connected": in_one_part(where),
+            "stable": k > NOTHING and lowest > 0,
+            "changed": float((raw != clean)[~problem.held].mean()),
+            "furthest": float(np.linalg.norm(where - problem.lattice.positions[clean], axis=1).max()),
+            "alike": float(overlap(octant(problem, clean), known["octant"][at(known, f, t)]).max()),
+        }  # fmt: skip
+        row["good"] = row["connected"] and row["stable"] and row["changed"] <= 0.05
+        rows.append(row)
         fields.append(clean)
         print(rows[-1], flush=True)
-    good = [row["connected"] and row["stable"] and row["changed"] <= 0.05 for row in rows]
-    order = np.argsort([-row["k"] / row["k_asked"] if ok else np.inf for row, ok in zip(rows, good, strict=True)])
-    corrected = []
-    for number in order[:BEST]:
-        row, f, t = rows[number], rows[number]["fraction"], rows[number]["thickness"]
-        problem, mask = beam(t), at(known, rows[number]["fraction"], rows[number]["thickness"])
-        trained = known["octant"][mask]
-        nearest = int(np.argmax(overlap(octant(problem, fields[number]), trained)))
-        own = trained[nearest][tuple(folded(problem).T)]
-        told = {name: row[name] for name in ("number", "fraction", "thickness", "k_asked", "k", "alike")}
-        for name, begin in (("corrected", fields[number]), ("nearest", own)):
-            d = optimized(problem, f, start=begin, max_steps=CORRECTIONS)
-            told |= {f"k_{name}": d.k, f"steps_{name}": len(d.history["stiffness"]), f"result_{name}": d.result.name}
-            if name == "corrected":
-                told["lowest_eigenvalue"] = d.scored.lowest_eigenvalue
-                told["alike_corrected"] = float(overlap(octant(problem, d.occupancy), trained).max())
-                told["octant"] = np.packbits(octant(problem, d.occupancy)).tolist()
-        told["k_nearest_before"] = float(known["k"][mask][nearest])
-        told["over_frontier"] = told["k_corrected"] / best[f, t]
-        corrected.append(told)
-        print(told, flush=True)
-    kept(
-        "candidates",
-        {"good": int(sum(good)), "of": len(good), "rows": rows, "cpu_seconds": round(time.process_time() - began)},
-    )
-    kept("corrected", corrected)
+    good = sum(row["good"] for row in rows)
+    kept("candidates", {"good": good, "of": len(rows), "rows": rows, "cpu_seconds": spent(began)})
+    began = time.process_time()
+    told = corrections(known, [(row, body) for row, body in zip(rows, fields, strict=True) if row["good"]])
+    for row in told[:BEST]:
+        problem, mask = beam(row["thickness"]), at(known, row["fraction"], row["thickness"])
+        trained = np.flatnonzero(mask & known["rest"] & (known["start"] != STARTS.index(HELD_OUT)))
+        own = np.unpackbits(np.array(row["octant"], np.uint8), count=known["octant"][0].size).reshape(NETWORK.shape)
+        nearest = trained[np.argmax(overlap(own.astype(bool), known["octant"][trained]))]
+        d = optimized(
+            problem, row["fraction"], start=known["octant"][nearest][tuple(folded(problem).T)], max_steps=CORRECTIONS
+        )
+        row |= {"nearest": float(known["k"][nearest]), "nearest_after": d.k}
+        print(row, flush=True)
+    kept("corrected", {"rows": told, "cpu_seconds": spent(began)})
+    began, others = time.process_time(), []
+    for row in rows:
+        f, t, problem = row["fraction"], row["thickness"], beam(row["thickness"])
+        top = known["octant"][at(known, f, t)][np.argmax(known["k"][at(known, f, t)])]
+        body = exchanged(problem, top[tuple(folded(problem).T)], np.random.default_rng(row["number"]))
+        k, lowest, _ = score(problem, body)
+        alike = float(overlap(octant(problem, body), known["octant"][at(known, f, t)]).max())
+        others.append(({**row, "k": k if lowest > 0 else 0.0, "alike": alike}, body))
+    told = corrections(known, others)
+    kept("exchanged", {"rows": told, "cpu_seconds": spent(began)})
+
+
+def spent(began):
+    return round(time.process_time() - began)
+
+
+def corrections(known, bodies):
+    """The stiffest bodies, as shares of the frontier, after some steps of the optimiser; those that are no training
+    body, nor relax to the best of them."""
+    new = [(row, body) for row, body in bodies
+           if abs(row["k"] / row["k_asked"] - 1) > SAME and row["alike"] != 1]  # fmt: skip
+    told = []
+    for row, body in sorted(new, key=lambda one: -one[0]["k"] / one[0]["k_asked"])[:TRIED]:
+        problem, mask = beam(row["thickness"]), at(known, row["fraction"], row["thickness"])
+        try:
+            d = optimized(problem, row["fraction"], start=body, max_steps=CORRECTIONS)
+        except (RuntimeError, ValueError) as error:
+            print(row["number"], error)
+            continue
+        made = octant(problem, d.occupancy)
+        told.append({
+            **{name: row[name] for name in ("number", "fraction", "thickness", "k_asked", "k")}, "k_after": d.k,
+            "over_frontier": d.k / row["k_asked"], "lowest_eigenvalue": d.scored.lowest_eigenvalue,
+            "steps": len(d.history["stiffness"]), "alike": float(overlap(made, known["octant"][mask]).max()),
+            "octant": np.packbits(made).tolist(),
+        })  # fmt: skip
+        print(told[-1], flush=True)
+    return sorted(told, key=lambda row: -row["over_frontier"])
 
 
 def draw():
@@ -341,8 +426,8 @@ def draw():
         own = [row for row in rows if row["thickness"] == t]
         plot.plot([row["fraction"] + 0.004 for row in own], [row["k"] / t for row in own], "x", color="#c8553d",
                   label="candidates")  # fmt: skip
-        own = [row for row in found["corrected"] if row["thickness"] == t]
-        plot.plot([row["fraction"] + 0.008 for row in own], [row["k_corrected"] / t for row in own], "o",
+        own = [row for row in found["corrected"]["rows"][:BEST] if row["thickness"] == t]
+        plot.plot([row["fraction"] + 0.008 for row in own], [row["k_after"] / t for row in own], "o",
                   color="#111111", mfc="none", label="corrected")  # fmt: skip
         plot.set(
             xlabel=f"share of the sites, beams of {t} cells", ylabel="k per cell of thickness, eV/Å²", ylim=(0, None)
@@ -350,12 +435,15 @@ def draw():
         plot.legend(fontsize=7, frameon=False)
     figure.savefig(HERE / "pictures" / "atoms.png")
     figure = Figure(figsize=(12, 5.2), dpi=110, layout="constrained")
-    for column, row in zip(figure.subplots(2, BEST).T, found["corrected"], strict=True):
+    for column, row in zip(figure.subplots(2, BEST).T, found["corrected"]["rows"][:BEST], strict=True):
         f, t = row["fraction"], row["thickness"]
         problem, mask = beam(t), at(known, f, t)
         made = np.unpackbits(np.array(row["octant"], np.uint8), count=known["octant"][0].size).astype(bool)
         top = known["octant"][mask][np.argmax(known["k"][mask])]
-        titles = f"corrected candidate, k {row['k_corrected']:.4f}", f"best training body, k {row['k_asked']:.4f}"
+        titles = (
+            f"corrected candidate, k {row['k_after']:.4f}",
+            f"best training body, k {row['k_asked']:.4f}",
+        )
         for plot, cell, title in zip(column, (made.reshape(NETWORK.shape), top), titles, strict=True):
             show(plot, problem, cell[tuple(folded(problem).T)])
             plot.set_title(f"{title}\nf {f:g}, {t} cells", fontsize=8)
@@ -373,5 +461,12 @@ def show(plot, problem, occupied):
 
 
 if __name__ == "__main__":
-    commands = {"designs": designs, "collect": collect, "train": train, "candidates": candidates, "draw": draw}
+    commands = {
+        "designs": designs,
+        "improve": improve,
+        "collect": collect,
+        "train": train,
+        "candidates": candidates,
+        "draw": draw,
+    }
     commands[sys.argv[1]](*sys.argv[2:])
