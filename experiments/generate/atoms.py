@@ -260,12 +260,4 @@ def show(plot, problem, occupied):
 
 
 if __name__ == "__main__":
-    commands = {
-        "designs": designs,
-        "improve": improve,
-        "collect": collect,
-        "train": train,
-        "candidates": candidates,
-        "draw": draw,
-    }
-    commands[sys.argv[1]](*sys.argv[2:])
+    {"train": train, "candidates": candidates, "draw": draw}[sys.argv[1]](*sys.argv[2:])
