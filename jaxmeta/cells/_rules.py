@@ -87,8 +87,8 @@ class Rules:
 
 def _lines(windows: np.ndarray) -> np.ndarray:
     """Windows (k, w, w, w) as (w, w, k) numbers, whose bits are the voxels along z."""
-    packed = np.packbits(windows, axis=-1, bitorder="little")
-    bits = sum(packed[..., byte].astype(np.int32) << (8 * byte) for byte in range(packed.shape[-1]))
+    packed = np.packbits(windows, axis=-1, bitorder="little").astype(np.int32)
+    bits = packed @ (1 << 8 * np.arange(packed.shape[-1], dtype=np.int32))
     return np.ascontiguousarray(np.moveaxis(bits, 0, -1))
 
 
