@@ -280,7 +280,10 @@ class PCG:
         residual = _ratio(_norm(state.residual), norm)
         seen = jnp.maximum(relative(zero, state.gained, residual), _KNOWN * eps)
         error = jnp.where(state.error > 0, jnp.maximum(state.error, seen), 0)
-        return Solution(state.value, Stats(state.result, state.steps, residual, error))
+        # Where less than rounding is left of the load, what is not positive is so by rounding.
+        rounded = (state.result == Result.breakdown.value) & (norm > 0) & (residual <= eps)
+        result = jnp.where(rounded, Result.stagnated.value, state.result).astype(jnp.int32)
+        return Solution(state.value, Stats(result, state.steps, residual, error))
 
 
 def inner(left: Array, right: Array) -> Array:
