@@ -23,6 +23,7 @@ from beams import (
     HERE,
     NOTHING,
     OCTANT,
+    REACH,
     STARTS,
     THICKNESSES,
     at,
@@ -36,6 +37,7 @@ from beams import (
     kept,
     octant,
     optimized,
+    reached,
     score,
 )
 
@@ -106,21 +108,13 @@ def bodies(problem, field, f):
         return new
 
     first = new = highest(rank)
-    gone = np.zeros(len(held), bool)
-    while (loose := new & ~held & ((beside(problem, new) < LEAST) | ~reached(problem, new))).any():
+    near, gone = jm.nano.neighbors(problem.lattice.positions, REACH), np.zeros(len(held), bool)
+    while (loose := new & ~held & ((beside(problem, new) < LEAST) | ~reached(near, new, held))).any():
         gone |= loose
         stay = new & ~loose
         come = (beside(problem, stay) >= NEAR) & ~gone & ~held
         new = highest(np.where(stay, np.inf, np.where(come, rank, -np.inf)))
     return first, new
-
-
-def reached(problem, occupied):
-    """The atoms that hang together with a grip."""
-    seen = problem.held
-    while (more := occupied & (seen | (beside(problem, seen) > 0))).sum() > seen.sum():
-        seen = more
-    return seen
 
 
 def overlap(one, other):

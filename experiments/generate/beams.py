@@ -71,14 +71,15 @@ def score(problem, occupied):
 
 def in_one_part(positions):
     """Whether atoms hang together as neighbours."""
-    near = jm.nano.neighbors(positions, REACH)
-    seen = np.zeros(len(positions) + 1, bool)
-    seen[0] = True
-    while True:
-        more = seen[:-1] | seen[near.index].any(0)
-        if (more == seen[:-1]).all():
-            return bool(more.all())
-        seen[:-1] = more
+    first = np.arange(len(positions)) == 0
+    return bool(reached(jm.nano.neighbors(positions, REACH), np.ones_like(first), first).all())
+
+
+def reached(near, there, seen):
+    """The atoms, of those that are there, that hang together with some as neighbours."""
+    while (more := there & (seen | np.append(seen, False)[near.index].any(0))).sum() > seen.sum():
+        seen = more
+    return seen
 
 
 def optimized(problem, fraction, **start):

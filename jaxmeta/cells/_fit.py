@@ -34,7 +34,7 @@ from ._clean import clean as cleaned
 from ._effects import effects
 from ._moves import COUNT, candidates
 from ._orbits import Orbits
-from ._rules import Rules
+from ._rules import MOST, Rules
 from ._score import Scorer
 from ._selection import select
 from ._target import Target, checked_target
@@ -144,8 +144,8 @@ def fit_stiffness(
         symmetry: "none", "mirror" or "cubic": what the cell has, and keeps.
         volume_fraction: wanted within 0.002, or None for any.
         tolerance: of the error.
-        smallest_member: no member is made thinner than this, in voxels. Thinner ones of the start stay, and are counted
-            in `thin`, unless `clean` is set.
+        smallest_member: no member is made thinner than this, in voxels, 16 at most. Thinner ones of the start stay, and
+            are counted in `thin`, unless `clean` is set.
         open_pores: open closed pores of the start first, so that powder can leave.
         clean: take thin members, islands and hinges of the start away first.
         keep: voxels that no flip changes, such as faces that meet those of other cells; of the shape of `cell`.
@@ -173,6 +173,8 @@ def fit_stiffness(
     target = checked_target(stiffness, volume_fraction, solid, symmetry)
     real_number("tolerance", tolerance, "be positive", lambda value: value > 0)
     member, most = whole_number("smallest_member", smallest_member, 1), whole_number("max_solves", max_solves, 1)
+    if member > MOST:
+        raise refused("smallest_member", f"be at most {MOST}", f"is {member}")
     density = _start(cell, symmetry, member, open_pores, clean)
     orbits = Orbits(density.shape, symmetry)
     kept = np.zeros(len(orbits.size), bool)

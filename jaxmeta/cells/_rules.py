@@ -13,6 +13,8 @@ from jaxtyping import Bool
 from ._moves import Moves
 from ._orbits import Orbits
 
+MOST = 16
+"""Voxels of a member, at most."""
 _TOGETHER = 500
 """Windows that are looked at together."""
 
@@ -22,7 +24,8 @@ class Rules:
 
     Args:
         orbits: of the cell.
-        member: least thickness of a member that a move leaves or makes, in voxels.
+        member: least thickness of a member that a move leaves or makes, in voxels; at most `MOST`, for whose windows a
+            number has bits enough.
         gap: least width of void that a move leaves or makes, in voxels.
     """
 
@@ -87,8 +90,9 @@ class Rules:
 
 def _lines(windows: np.ndarray) -> np.ndarray:
     """Windows (k, w, w, w) as (w, w, k) numbers, whose bits are the voxels along z."""
-    packed = np.packbits(windows, axis=-1, bitorder="little").astype(np.int32)
-    bits = packed @ (1 << 8 * np.arange(packed.shape[-1], dtype=np.int32))
+    packed = np.packbits(windows, axis=-1, bitorder="little")
+    kind = np.int32 if windows.shape[-1] < 32 else np.int64
+    bits = packed.astype(kind) @ (kind(1) << 8 * np.arange(packed.shape[-1], dtype=kind))
     return np.ascontiguousarray(np.moveaxis(bits, 0, -1))
 
 

@@ -76,9 +76,8 @@ class Way:
         body: Body | None = None, frame: np.ndarray | None = None, local: bool = False, stay: bool = False,
         mesh: Mesh | None = None, known: Crystal | None = None,
     ) -> None:  # fmt: skip
-        if body is None:
-            body = body_of(potential, where, held, box, occupancy, local=local, mesh=mesh, known=known)
-        self.body, self._known = body, known
+        self.body = body_of(potential, where, held, box, occupancy, local=local, mesh=mesh) if body is None else body
+        self._known = known
         self.where, self._begun = where, where
         self.start = jnp.zeros((3, self.body.table.count))
         self.instabilities = self.steps = self.products = self.tables = 0
@@ -209,9 +208,9 @@ class Way:
     def _placed(self, where: np.ndarray) -> None:
         potential, held, box, occupancy, total, frame, local, mesh = self._asked
         self.__dict__.pop("body", None)  # before the next takes as much memory; there is none if atoms met
+        if self._known is None and not local:
+            self._known = crystal(potential)
         try:
-            if self._known is None and not local:
-                self._known = crystal(potential)
             self.body = body_of(potential, where, held, box, occupancy, total, frame, local, mesh, self._known)
         except ValueError as error:
             raise Met(f"Atoms met while they were relaxed. {error}") from None

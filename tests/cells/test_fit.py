@@ -14,7 +14,7 @@ from jaxmeta.cells._cell import unfolded
 from jaxmeta.cells._effects import _condensed, _element, effects
 from jaxmeta.cells._moves import COUNT, SHAPES, candidates
 from jaxmeta.cells._orbits import Orbits
-from jaxmeta.cells._rules import Rules
+from jaxmeta.cells._rules import MOST, Rules, _lines
 from jaxmeta.cells._selection import select
 from jaxmeta.cells._target import ENTRIES, checked_target
 from jaxmeta.geometry._members import _opened
@@ -127,6 +127,21 @@ def test_a_move_is_allowed_when_the_whole_cell_shows_no_harm(symmetry, member, g
             seen[parts_ == parts] += 1
     # What is forbidden without such harm would change the topology; few of these leave both numbers of parts.
     assert seen[True] <= 12
+
+
+@pytest.mark.parametrize("width", [7, 31, 32, 35, 63])
+def test_windows_of_any_width_are_numbers(width):
+    """Those of members of up to 16 voxels; a number of 32 bits holds no more than 8."""
+    windows = np.random.default_rng(0).random((3, 2, 2, width)) < 0.5
+    found = _lines(windows)
+    for k, x, y in np.ndindex(3, 2, 2):
+        assert int(found[x, y, k]) == sum(1 << z for z in range(width) if windows[k, x, y, z])
+
+
+def test_members_that_no_window_holds_are_refused():
+    assert 1 + 2 * (1 + 2 * (MOST - 1)) <= 63
+    with pytest.raises(ValueError, match="`smallest_member` must be at most 16"):
+        jm.fit_stiffness(start("cubic"), 0.1 * np.eye(6), smallest_member=MOST + 1)
 
 
 def test_faces_made():
